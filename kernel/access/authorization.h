@@ -1,0 +1,49 @@
+// May they? Authorizers in a row, the first that has an opinion decides; nobody's opinion is a no.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "kernel/access/identity.h"
+#include "kernel/base/result.h"
+#include "kernel/base/task.h"
+
+namespace keelson::access {
+
+// allowed and denied both false: no opinion. `reason` is for SubjectAccessReviews and the audit log.
+struct Decision {
+    bool allowed = false;
+    bool denied = false;
+    std::string reason;
+    bool operator==(const Decision&) const = default;
+};
+
+// Thread-safe.
+class Authorizer {
+  public:
+    virtual ~Authorizer() = default;
+    virtual base::Task<Decision> authorize(const Attributes& attributes) = 0;
+};
+
+// system:masters may do everything; the kernel's own controllers, scheduler and nodes have the fixed rights of their
+// Kubernetes roles; everybody may ask for health and version. No opinion about anything else.
+class FixedAuthorizer : public Authorizer {
+  public:
+    base::Task<Decision> authorize(const Attributes& attributes) override;
+};
+
+// The authorizers in order. Set up before the first request, constant afterwards.
+class Authorization {
+  public:
+    void add(std::shared_ptr<Authorizer> authorizer) { chain_.push_back(std::move(authorizer)); }
+    base::Task<Decision> authorize(const Attributes& attributes) const;
+
+  private:
+    std::vector<std::shared_ptr<Authorizer>> chain_;
+};
+
+// The 403 of Kubernetes: `pods is forbidden: User "x" cannot list resource "pods" in API group "" in the namespace "y"`.
+[[nodiscard]] base::Status forbidden(const Attributes& attributes, const std::string& reason = {});
+
+}  // namespace keelson::access

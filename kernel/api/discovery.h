@@ -1,0 +1,25 @@
+// Discovery documents: what groups, versions and resources there are, in the legacy and the aggregated form.
+// Made once from the schema; every document is kept as JSON.
+#pragma once
+
+#include <map>
+#include <string>
+#include <string_view>
+
+#include "kernel/api/exchange.h"
+
+namespace keelson::api {
+
+class Discovery {
+  public:
+    Discovery();
+
+    // Answers /api, /apis, /api/v1, /apis/GROUP and /apis/GROUP/VERSION. False when the path is none of these.
+    bool handle(Exchange& exchange) const;
+
+  private:
+    std::map<std::string, std::string, std::less<>> documents_;   // by path
+    std::map<std::string, std::string, std::less<>> aggregated_;  // by path: /api, /apis
+};
+
+}  // namespace keelson::api

@@ -1,0 +1,24 @@
+// Gzip at level 1, as Kubernetes compresses its answers. Internal to the room.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace keelson::api {
+
+class GzipStream {
+  public:
+    GzipStream();
+    ~GzipStream();
+    // Appends compressed bytes to out; not everything that went in has come out before finish().
+    void add(std::string_view data, std::string& out);
+    void finish(std::string& out);
+
+  private:
+    struct Impl;
+    std::unique_ptr<Impl> impl_;
+    void run(std::string_view data, int flush, std::string& out);
+};
+
+}  // namespace keelson::api

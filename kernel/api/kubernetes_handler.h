@@ -1,0 +1,41 @@
+// Serves the Kubernetes API: resources and their subresources, discovery and OpenAPI. Stands behind the chain, so
+// callers are authenticated and authorized.
+#pragma once
+
+#include "kernel/api/chain.h"
+#include "kernel/api/discovery.h"
+#include "kernel/resource/subresources.h"
+#include "kernel/resource/verbs.h"
+
+namespace keelson::api {
+
+class KubernetesHandler {
+  public:
+    KubernetesHandler(resource::Verbs& verbs, resource::Subresources& subresources)
+        : verbs_(verbs), subresources_(subresources) {}
+
+    // The handler for a chain; refers to this object.
+    [[nodiscard]] ContextHandler handler();
+
+  private:
+    base::Task<void> handle(Exchange& exchange, RequestContext& context);
+    base::Task<void> serve_resource(Exchange& exchange, resource::Call& call, const RequestInfo& info);
+    base::Task<base::Result<resource::ObjectAnswer>> carry_out(Exchange& exchange, resource::Call& call,
+                                                               const RequestInfo& info);
+    base::Task<base::Result<resource::ObjectAnswer>> create(Exchange& exchange, resource::Call& call);
+    base::Task<base::Result<resource::ObjectAnswer>> update(Exchange& exchange, resource::Call& call);
+    base::Task<base::Result<resource::ObjectAnswer>> patch(Exchange& exchange, resource::Call& call);
+    base::Task<base::Result<resource::ObjectAnswer>> remove(Exchange& exchange, resource::Call& call);
+    base::Task<base::Result<resource::ObjectAnswer>> remove_collection(Exchange& exchange, resource::Call& call);
+
+    resource::Verbs& verbs_;
+    resource::Subresources& subresources_;
+    Discovery discovery_;
+};
+
+// A list of a resource, streamed (list_handler.cpp).
+base::Task<void> serve_list(Exchange& exchange, resource::Verbs& verbs, const resource::Call& call);
+// A watch (watch_handler.cpp).
+base::Task<void> serve_watch(Exchange& exchange, resource::Verbs& verbs, const resource::Call& call);
+
+}  // namespace keelson::api

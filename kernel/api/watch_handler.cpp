@@ -1,0 +1,222 @@
+// Watches: a cursor over the store, written to the client as fast as it takes the events.
+#include <algorithm>
+
+#include "kernel/api/kubernetes_handler.h"
+#include "kernel/api/options.h"
+#include "kernel/api/representation.h"
+#include "kernel/object/json.h"
+#include "kernel/object/protobuf.h"
+#include "kernel/resource/codec.h"
+#include "kernel/resource/convert.h"
+#include "kernel/resource/listing.h"
+
+namespace keelson::api {
+namespace {
+
+using base::Result;
+using base::Status;
+using base::Task;
+using object::Arena;
+using object::Value;
+using resource::Call;
+using resource::WatchEventType;
+using resource::WatchStream;
+
+constexpr std::size_t kEventsAtOnce = 128;
+constexpr base::Duration kBookmarkInterval = std::chrono::minutes(1);
+// Watches that do not say how long end after 30 to 60 minutes, so that reconnects spread out.
+constexpr std::int64_t kLeastTimeoutSeconds = 1800;
+
+std::string_view type_text(WatchEventType type) {
+    switch (type) {
+        case WatchEventType::added:
+            return "ADDED";
+        case WatchEventType::modified:
+            return "MODIFIED";
+        case WatchEventType::removed:
+            return "DELETED";
+        default:
+            return "BOOKMARK";
+    }
+}
+
+// Writes events in the format and shape that the client asked for.
+class EventWriter {
+  public:
+    EventWriter(const Call& call, const Representation& representation, base::Clock& clock)
+        : call_(call),
+          stored_(resource::storage_of(*call.resource)),
+          representation_(representation),
+          clock_(clock) {}
+
+    void write(WatchEventType type, const store::Record& record, std::string& out) {
+        if (type == WatchEventType::bookmark || type == WatchEventType::initial_events_end)
+            return write_value(type_text(type), bookmark(record.modified, type == WatchEventType::initial_events_end),
+                               out);
+        if (representation_.is_plain() && &stored_ == call_.resource) {
+            out += "{\"type\":\"";
+            out += type_text(type);
+            out += "\",\"object\":";
+            resource::append_json(record, resource::WithKind::yes, out);
+            out += "}\n";
+            return;
+        }
+        auto object = resource::decode(record, arena_);
+        auto converted = object ? resource::convert(stored_, *call_.resource, *object, arena_) : std::move(object);
+        if (converted) write_value(type_text(type), shaped(*converted), out);
+        arena_ = {};
+    }
+
+    void write_error(const Status& status, std::string& out) {
+        auto value = object::parse_json_copy(status_json(status), arena_);
+        if (value) write_frame("ERROR", *value, *object::find_type("meta/v1.Status"), out);
+        arena_ = {};
+    }
+
+  private:
+    Value bookmark(store::Revision revision, bool end_of_initial) {
+        Value metadata = Value::map(arena_);
+        metadata.set(arena_, "resourceVersion", Value::string(arena_, std::to_string(revision)));
+        if (end_of_initial) {
+            Value annotations = Value::map(arena_);
+            annotations.set(arena_, "k8s.io/initial-events-end", Value::reference("true"));
+            metadata.set(arena_, "annotations", annotations);
+        }
+        Value object = Value::map(arena_);
+        object.set(arena_, "kind", Value::reference(call_.resource->kind));
+        object.set(arena_, "apiVersion", Value::reference(object::api_version_of(*call_.resource)));
+        object.set(arena_, "metadata", metadata);
+        return object;
+    }
+
+    Value shaped(Value object) {
+        if (representation_.shape == Shape::metadata) return partial_metadata(object, arena_);
+        if (representation_.shape == Shape::object) return object;
+        auto now = std::chrono::floor<std::chrono::seconds>(clock_.wall_now().time_since_epoch()).count();
+        Value objects[] = {object};
+        return table_of(*call_.resource->type, objects, representation_.include_object,
+                        std::exchange(first_table_, false), now, arena_);
+    }
+
+    void write_value(std::string_view type, Value object, std::string& out) {
+        const object::Type* its_type = call_.resource->type;
+        if (representation_.shape == Shape::metadata && type != "BOOKMARK")
+            its_type = object::find_type("meta/v1.PartialObjectMetadata");
+        write_frame(type, object, *its_type, out);
+    }
+
+    void write_frame(std::string_view type, Value object, const object::Type& its_type, std::string& out) {
+        if (representation_.format != Format::protobuf) {
+            out += "{\"type\":\"";
+            out += type;
+            out += "\",\"object\":";
+            object::write_json(object, out);
+            out += "}\n";
+            return;
+        }
+        std::string message, wrapped;
+        object::encode_message(its_type, object, message);
+        object::wrap_message(object["apiVersion"].as_string(), object["kind"].as_string(), message, wrapped);
+        std::string event = object::watch_event_message(type, wrapped);
+        auto size = static_cast<std::uint32_t>(event.size());
+        for (int shift = 24; shift >= 0; shift -= 8) out += static_cast<char>((size >> shift) & 0xff);
+        out += event;
+    }
+
+    const Call& call_;
+    const object::Resource& stored_;
+    Representation representation_;
+    base::Clock& clock_;
+    Arena arena_;
+    bool first_table_ = true;
+};
+
+// What a waiting watch may be woken by; whichever comes first completes it.
+enum class Wake : std::uint8_t { events, deadline, closed };
+
+Task<Wake> wait_for_events(Exchange& exchange, WatchStream& stream, base::MonotonicTime until) {
+    base::Completion<Wake> woken;
+    stream.arm([woken] { woken.complete(Wake::events); });
+    auto timer = exchange.executor().post_at(until, [woken] { woken.complete(Wake::deadline); });
+    exchange.on_close([woken] { woken.complete(Wake::closed); });
+    Wake wake = co_await woken;
+    timer->cancel();
+    co_return wake;
+}
+
+base::Duration timeout_of(const resource::ListOptions& options, resource::Verbs& verbs) {
+    if (options.timeout_seconds && *options.timeout_seconds > 0) return std::chrono::seconds(*options.timeout_seconds);
+    return std::chrono::seconds(kLeastTimeoutSeconds +
+                                static_cast<std::int64_t>(verbs.random().below(kLeastTimeoutSeconds)));
+}
+
+BodyPiece piece(std::string text) {
+    return std::make_shared<const std::string>(std::move(text));
+}
+
+// A failure is told inside the stream, with the code 200 that was sent already.
+Task<void> answer_error_event(Exchange& exchange, EventWriter& writer, const Representation& representation,
+                              const Status& status) {
+    std::string text;
+    writer.write_error(status, text);
+    if (!co_await exchange.begin_stream(200, std::string(watch_content_type(representation.format)))) co_return;
+    if (!co_await exchange.write(piece(std::move(text)))) co_return;
+    co_await exchange.end_stream();
+}
+
+Task<void> pump(Exchange& exchange, resource::Verbs& verbs, WatchStream& stream, EventWriter& writer,
+                const resource::ListOptions& options) {
+    base::Clock& clock = exchange.executor().clock();
+    base::MonotonicTime end = clock.now() + timeout_of(options, verbs);
+    base::MonotonicTime next_bookmark = clock.now() + kBookmarkInterval;
+    while (!exchange.closed()) {
+        std::string buffer;
+        auto delivered = stream.poll(kEventsAtOnce, [&](WatchEventType type, const store::Record& record) {
+            writer.write(type, record, buffer);
+        });
+        if (!delivered) writer.write_error(delivered.error(), buffer);
+        if (!buffer.empty() && !co_await exchange.write(piece(std::move(buffer)))) co_return;
+        if (!delivered) break;
+        if (*delivered > 0) continue;
+        base::MonotonicTime until = options.allow_watch_bookmarks ? std::min(end, next_bookmark) : end;
+        Wake wake = co_await wait_for_events(exchange, stream, until);
+        if (wake == Wake::closed) break;
+        if (wake == Wake::events) continue;
+        bool is_over = clock.now() >= end;
+        if (options.allow_watch_bookmarks) {
+            store::Record mark;
+            mark.modified = stream.progress();
+            std::string text;
+            writer.write(WatchEventType::bookmark, mark, text);
+            if (!co_await exchange.write(piece(std::move(text)))) co_return;
+            next_bookmark = clock.now() + kBookmarkInterval;
+        }
+        if (is_over) break;
+    }
+    co_await exchange.end_stream();
+}
+
+}  // namespace
+
+Task<void> serve_watch(Exchange& exchange, resource::Verbs& verbs, const Call& call) {
+    auto representation = negotiate(exchange.request());
+    auto options = parse_list_options(exchange.request());
+    if (!representation || !options) {
+        exchange.respond(status_response(representation ? options.error() : representation.error()));
+        co_return;
+    }
+    EventWriter writer(call, *representation, verbs.clock());
+    auto stream = WatchStream::start(verbs.store(), call, *options);
+    if (!stream) {
+        base::Reason reason = stream.error().reason();
+        if (reason == base::Reason::expired || reason == base::Reason::timeout)
+            co_await answer_error_event(exchange, writer, *representation, stream.error());
+        else
+            exchange.respond(status_response(stream.error()));
+        co_return;
+    }
+    if (!co_await exchange.begin_stream(200, std::string(watch_content_type(representation->format)))) co_return;
+    co_await pump(exchange, verbs, *stream, writer, *options);
+}
+
+}  // namespace keelson::api

@@ -1,0 +1,243 @@
+#include "kernel/daemon/config.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <yaml-cpp/yaml.h>
+
+#include <functional>
+#include <map>
+#include <string_view>
+
+#include "kernel/base/files.h"
+
+namespace keelson::daemon {
+namespace {
+
+using base::Reason;
+using base::Result;
+using base::Status;
+
+// Thrown and caught inside this file only: yaml-cpp speaks exceptions anyway.
+struct ConfigError {
+    std::string message;
+};
+
+[[noreturn]] void fail(const YAML::Node& node, const std::string& what) {
+    throw ConfigError{"line " + std::to_string(node.Mark().line + 1) + ": " + what};
+}
+
+template <typename T>
+T scalar(const YAML::Node& node, const std::string& key, const char* wanted) {
+    try {
+        if (node.IsScalar()) return node.as<T>();
+    } catch (const YAML::Exception&) {
+    }
+    fail(node, "'" + key + "' must be " + wanted);
+}
+
+std::vector<std::string> texts(const YAML::Node& node, const std::string& key) {
+    if (!node.IsSequence()) fail(node, "'" + key + "' must be a list");
+    std::vector<std::string> list;
+    for (const auto& item : node) list.push_back(scalar<std::string>(item, key, "a list of texts"));
+    return list;
+}
+
+std::uint16_t port(const YAML::Node& node, const std::string& key) {
+    const int value = scalar<int>(node, key, "a port number");
+    if (value < 0 || value > 65535) fail(node, "'" + key + "' must be between 0 and 65535");
+    return static_cast<std::uint16_t>(value);
+}
+
+// A key and what to do with its value.
+using Keys = std::map<std::string, std::function<void(const YAML::Node&, const std::string&)>, std::less<>>;
+
+void read_object(const YAML::Node& node, const std::string& where, const Keys& keys) {
+    if (node.IsNull()) return;
+    if (!node.IsMap()) fail(node, where + " must be an object");
+    std::set<std::string> seen;
+    for (const auto& member : node) {
+        const auto key = scalar<std::string>(member.first, "key", "a text");
+        const auto found = keys.find(key);
+        if (found == keys.end()) {
+            std::string known;
+            for (const auto& [name, reader] : keys) known += (known.empty() ? "" : ", ") + name;
+            fail(member.first, "unknown key '" + key + "' (known here: " + known + ")");
+        }
+        if (!seen.insert(key).second) fail(member.first, "key '" + key + "' is given twice");
+        found->second(member.second, key);
+    }
+}
+
+template <typename T>
+auto text_into(T& target) {
+    return [&target](const YAML::Node& node, const std::string& key) {
+        target = scalar<std::string>(node, key, "a text");
+    };
+}
+
+void read_api(const YAML::Node& node, Config& config) {
+    read_object(node, "'apiServer'",
+                {{"address", text_into(config.api_address)},
+                 {"advertiseAddress", text_into(config.advertise_address)},
+                 {"port", [&](const auto& value, const auto& key) { config.api_port = port(value, key); }},
+                 {"serverNames", [&](const auto& value, const auto& key) { config.server_names = texts(value, key); }},
+                 {"tokenFile", text_into(config.token_file)},
+                 {"anonymous",
+                  [&](const auto& value, const auto& key) { config.anonymous = scalar<bool>(value, key, "true or false"); }},
+                 {"maxConnections", [&](const auto& value, const auto& key) {
+                      const int count = scalar<int>(value, key, "a number");
+                      if (count < 1) fail(value, "'" + key + "' must be at least 1");
+                      config.max_connections = static_cast<std::size_t>(count);
+                  }}});
+}
+
+void read_log(const YAML::Node& node, Config& config) {
+    read_object(node, "'log'",
+                {{"level",
+                  [&](const auto& value, const auto& key) {
+                      auto level = base::parse_log_level(scalar<std::string>(value, key, "a text"));
+                      if (!level) fail(value, level.error().message());
+                      config.log.level = *level;
+                  }},
+                 {"format",
+                  [&](const auto& value, const auto& key) {
+                      const auto format = scalar<std::string>(value, key, "text or json");
+                      if (format != "text" && format != "json") fail(value, "'format' must be text or json");
+                      config.log.json = format == "json";
+                  }},
+                 {"path", text_into(config.log.path)}});
+}
+
+Status usage(std::string message) {
+    return {Reason::bad_request, std::move(message)};
+}
+
+Result<std::set<std::string>> parse_roles(const std::vector<std::string>& list) {
+    static const std::set<std::string> known{"api", "control", "node", "scheduler"};
+    std::set<std::string> roles;
+    for (const std::string& role : list) {
+        if (!known.contains(role))
+            return usage("unknown role '" + role + "'; roles are api, control, scheduler and node");
+        roles.insert(role);
+    }
+    if (!roles.contains("api")) return usage("the role api must be among the roles");
+    return roles;
+}
+
+bool is_ip_address(const std::string& text) {
+    unsigned char bytes[16];
+    return ::inet_pton(AF_INET, text.c_str(), bytes) == 1 || ::inet_pton(AF_INET6, text.c_str(), bytes) == 1;
+}
+
+// The source address of a packet to the default route. Connecting a datagram socket asks the routing table only:
+// nothing is sent.
+std::string own_address() {
+    const base::FileDescriptor descriptor(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(53);
+    ::inet_pton(AF_INET, "192.0.2.1", &address.sin_addr);
+    socklen_t length = sizeof address;
+    char text[INET_ADDRSTRLEN] = {};
+    if (descriptor && ::connect(descriptor.get(), reinterpret_cast<sockaddr*>(&address), length) == 0 &&
+        ::getsockname(descriptor.get(), reinterpret_cast<sockaddr*>(&address), &length) == 0 &&
+        ::inet_ntop(AF_INET, &address.sin_addr, text, sizeof text) != nullptr)
+        return text;
+    return "127.0.0.1";
+}
+
+Result<void> choose_advertise_address(Config& config) {
+    if (!is_ip_address(config.api_address)) return usage("apiServer.address: '" + config.api_address + "' is not an IP address");
+    if (config.advertise_address.empty()) {
+        const bool any = config.api_address == "::" || config.api_address == "0.0.0.0";
+        config.advertise_address = any ? own_address() : config.api_address;
+    }
+    if (!is_ip_address(config.advertise_address))
+        return usage("apiServer.advertiseAddress: '" + config.advertise_address + "' is not an IP address");
+    return base::ok();
+}
+
+std::vector<std::string> split(std::string_view text) {
+    std::vector<std::string> parts;
+    while (!text.empty()) {
+        const auto comma = text.find(',');
+        parts.emplace_back(text.substr(0, comma));
+        text = comma == std::string_view::npos ? std::string_view{} : text.substr(comma + 1);
+    }
+    return parts;
+}
+
+}  // namespace
+
+bool Config::operator==(const Config& other) const {
+    return data_directory == other.data_directory && roles == other.roles && api_address == other.api_address &&
+           advertise_address == other.advertise_address &&
+           api_port == other.api_port && admin_port == other.admin_port && server_names == other.server_names &&
+           token_file == other.token_file && anonymous == other.anonymous &&
+           max_connections == other.max_connections && audit_policy_file == other.audit_policy_file &&
+           audit_log_path == other.audit_log_path && log.level == other.log.level && log.json == other.log.json &&
+           log.path == other.log.path;
+}
+
+Result<Config> parse_config(const std::string& yaml, Config defaults) {
+    Config config = std::move(defaults);
+    try {
+        const YAML::Node document = YAML::Load(yaml);
+        if (document.IsDefined() && !document.IsNull()) {
+            read_object(
+                document, "the configuration",
+                {{"dataDirectory", text_into(config.data_directory)},
+                 {"roles",
+                  [&](const auto& value, const auto& key) {
+                      auto roles = parse_roles(texts(value, key));
+                      if (!roles) fail(value, roles.error().message());
+                      config.roles = std::move(*roles);
+                  }},
+                 {"apiServer", [&](const auto& value, const auto&) { read_api(value, config); }},
+                 {"admin",
+                  [&](const auto& value, const auto&) {
+                      read_object(value, "'admin'", {{"port", [&](const auto& node, const auto& key) {
+                                                          config.admin_port = port(node, key);
+                                                      }}});
+                  }},
+                 {"audit",
+                  [&](const auto& value, const auto&) {
+                      read_object(value, "'audit'",
+                                  {{"policyFile", text_into(config.audit_policy_file)},
+                                   {"path", text_into(config.audit_log_path)}});
+                  }},
+                 {"log", [&](const auto& value, const auto&) { read_log(value, config); }}});
+        }
+    } catch (const ConfigError& error) {
+        return usage(error.message);
+    } catch (const YAML::Exception& error) {
+        return usage("line " + std::to_string(error.mark.line + 1) + ": " + error.msg);
+    }
+    return config;
+}
+
+Result<Config> load_config(const CommandLine& line) {
+    Config config;
+    if (!line.config_file.empty()) {
+        auto text = base::read_file(line.config_file, 1 << 20);
+        if (!text) return std::move(text).error().with_context("cannot read the configuration: ");
+        auto parsed = parse_config(*text);
+        if (!parsed) return std::move(parsed).error().with_context(line.config_file + ": ");
+        config = std::move(*parsed);
+    }
+    if (line.data_directory) config.data_directory = *line.data_directory;
+    if (line.api_port) config.api_port = *line.api_port;
+    if (line.admin_port) config.admin_port = *line.admin_port;
+    if (line.roles) {
+        auto roles = parse_roles(split(*line.roles));
+        if (!roles) return std::move(roles).error().with_context("--roles: ");
+        config.roles = std::move(*roles);
+    }
+    if (config.data_directory.empty()) return usage("the data directory must not be empty; give one with --data-dir");
+    if (auto checked = choose_advertise_address(config); !checked) return std::move(checked).error();
+    if (config.audit_log_path.empty()) config.audit_log_path = config.data_directory + "/audit.log";
+    return config;
+}
+
+}  // namespace keelson::daemon

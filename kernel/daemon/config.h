@@ -1,0 +1,57 @@
+// What keelsond was told to do: the configuration file (YAML) with the command line on top.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "kernel/base/log.h"
+#include "kernel/base/result.h"
+
+namespace keelson::daemon {
+
+struct Config {
+    std::string data_directory = "/var/lib/keelson";
+    std::set<std::string> roles = {"api", "control", "node", "scheduler"};
+
+    std::string api_address = "::";
+    // Where the rest of the cluster reaches the API: the endpoint of the Service `kubernetes`. Empty in a file: the
+    // machine's own address towards the default route; load_config() fills it in.
+    std::string advertise_address;
+    std::uint16_t api_port = 6443;  // 0: any free one; the kubeconfig tells which
+    std::uint16_t admin_port = 6444;
+    std::vector<std::string> server_names;  // further names and IP addresses for the server certificate
+    std::string token_file;                 // Kubernetes' static token file; empty: none
+    bool anonymous = true;
+    std::size_t max_connections = 5000;
+
+    std::string audit_policy_file;  // empty: no audit
+    std::string audit_log_path;     // empty: audit.log in the data directory
+
+    base::LogOptions log;
+
+    bool operator==(const Config& other) const;
+};
+
+// Reads a configuration document over the defaults. Unknown keys and values of the wrong kind fail, naming the line:
+// "line 3: unknown key 'apiPort' (known here: address, port, ...)".
+[[nodiscard]] base::Result<Config> parse_config(const std::string& yaml, Config defaults = {});
+
+// The command line; flags that were not given are empty.
+struct CommandLine {
+    std::string config_file;
+    std::optional<std::string> data_directory;
+    std::optional<std::uint16_t> api_port;
+    std::optional<std::uint16_t> admin_port;
+    std::optional<std::string> roles;  // comma-separated
+    std::string early_exit_text;       // of --help and --version: print it and exit 0
+};
+// Fails with one line that says what is wrong.
+[[nodiscard]] base::Result<CommandLine> parse_command_line(int count, const char* const* arguments);
+
+// File (when there is one) and flags together, checked.
+[[nodiscard]] base::Result<Config> load_config(const CommandLine& line);
+
+}  // namespace keelson::daemon

@@ -1,0 +1,69 @@
+// keelsond. Reads what it was told, starts the App, and waits for signals.
+#include <pthread.h>
+#include <signal.h>
+
+#include <cstdio>
+
+#include "kernel/base/log.h"
+#include "kernel/daemon/app.h"
+#include "kernel/daemon/config.h"
+
+namespace {
+
+using namespace keelson;
+
+constexpr int exit_failure = 1;
+constexpr int exit_usage = 2;  // nothing has been changed
+
+int complain(const base::Status& status, int code) {
+    std::fprintf(stderr, "keelsond: %s\n", status.message().c_str());
+    return code;
+}
+
+void serve(daemon::App& app, const daemon::CommandLine& line, const sigset_t& signals) {
+    for (;;) {
+        int signal = 0;
+        sigwait(&signals, &signal);
+        if (signal != SIGHUP) return;
+        daemon::notify_service_manager("RELOADING=1");
+        auto config = daemon::load_config(line);
+        const auto result = config ? app.reload(*config) : base::Result<void>(config.error());
+        if (result) {
+            base::log_info("configuration reloaded");
+        } else {
+            base::log_error("the configuration was not reloaded", {{"error", result.error()}});
+        }
+        daemon::notify_service_manager("READY=1");
+    }
+}
+
+}  // namespace
+
+int main(int count, char** arguments) {
+    const auto line = daemon::parse_command_line(count, arguments);
+    if (!line) return complain(line.error(), exit_usage);
+    if (!line->early_exit_text.empty()) {
+        std::fputs(line->early_exit_text.c_str(), stdout);
+        return 0;
+    }
+    auto config = daemon::load_config(*line);
+    if (!config) return complain(config.error(), exit_usage);
+
+    // Signals are taken by this thread alone; every thread started from here on inherits the mask.
+    sigset_t signals;
+    sigemptyset(&signals);
+    for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&signals, signal);
+    pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+    ::signal(SIGPIPE, SIG_IGN);
+
+    auto app = daemon::App::start(*config);
+    if (!app)
+        return complain(app.error(), app.error().reason() == base::Reason::bad_request ? exit_usage : exit_failure);
+    if (auto log = base::configure_log(config->log); !log) return complain(log.error(), exit_usage);
+    base::log_info("ready", {{"port", (*app)->api_port()}, {"data", config->data_directory}});
+    daemon::notify_service_manager("READY=1");
+    serve(**app, *line, signals);
+    daemon::notify_service_manager("STOPPING=1");
+    (*app)->stop();
+    return 0;
+}

@@ -1,0 +1,34 @@
+// Times and durations in the forms that Kubernetes writes and accepts.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "kernel/base/result.h"
+
+namespace keelson::object {
+
+// An instant: seconds since 1970 in UTC (may be negative) and nanoseconds after them.
+struct Instant {
+    std::int64_t seconds = 0;
+    std::int32_t nanoseconds = 0;
+    auto operator<=>(const Instant&) const = default;
+};
+
+// Parses RFC 3339 as Go's time.Parse does; the error is worded as Go's.
+[[nodiscard]] base::Result<Instant> parse_time(std::string_view text);
+// "2006-01-02T15:04:05Z"
+[[nodiscard]] std::string format_time(Instant instant);
+// "2006-01-02T15:04:05.000000Z"
+[[nodiscard]] std::string format_micro_time(Instant instant);
+
+// Go's time.ParseDuration / Duration.String, in nanoseconds: "1h2m3.5s".
+[[nodiscard]] base::Result<std::int64_t> parse_duration(std::string_view text);
+[[nodiscard]] std::string format_duration(std::int64_t nanoseconds);
+
+// The age column of tables: "5s", "3m12s", "4h5m", "2d3h", "400d", "2y30d"; "<invalid>" when in the future.
+[[nodiscard]] std::string human_duration(std::int64_t seconds);
+
+}  // namespace keelson::object

@@ -1,0 +1,139 @@
+#include "kernel/resource/bootstrap.h"
+
+#include <initializer_list>
+#include <string_view>
+
+#include "kernel/object/addresses.h"
+#include "kernel/object/json.h"
+#include "kernel/resource/codec.h"
+
+namespace keelson::resource {
+namespace {
+
+using base::Result;
+using base::Task;
+using object::Arena;
+using object::Value;
+
+struct Wanted {
+    std::string_view group;
+    std::string_view version;
+    std::string_view resource;
+    std::string_view namespace_name;
+    std::string_view json;
+    std::string_view manager = "kube-apiserver";
+};
+
+constexpr std::string_view kNamespaces[] = {"default", "kube-node-lease", "kube-public", "kube-system"};
+
+constexpr std::string_view kNodeCritical =
+    R"({"metadata":{"name":"system-node-critical"},"value":2000001000,)"
+    R"("description":"Used for system critical pods that must not be moved from their current node."})";
+constexpr std::string_view kClusterCritical =
+    R"({"metadata":{"name":"system-cluster-critical"},"value":2000000000,)"
+    R"("description":"Used for system critical pods that must run in the cluster, but can be moved to another node )"
+    R"(if necessary."})";
+
+Task<Result<void>> ensure(Verbs& verbs, Wanted wanted) {
+    Arena arena;
+    KEELSON_CO_TRY(Value value, object::parse_json_copy(wanted.json, arena));
+    Call call;
+    call.identity = access::api_server_identity();
+    call.resource = object::find_resource(wanted.group, wanted.version, wanted.resource);
+    call.namespace_name = wanted.namespace_name;
+    call.name = value["metadata"]["name"].to_string();
+    KEELSON_CO_TRY(auto record, verbs.store().get(key_of(*call.resource, call.namespace_name, call.name)));
+    if (record) co_return base::ok();
+    WriteOptions options;
+    options.field_manager = wanted.manager;
+    Body body{value, {}};
+    auto created = co_await verbs.create(call, body, options, arena);
+    // Another server of the same cluster may have been faster.
+    if (!created && created.error().reason() != base::Reason::already_exists) co_return std::move(created).error();
+    co_return base::ok();
+}
+
+// The first address of a range is the API's own.
+std::string first_address(std::string_view cidr) {
+    auto network = object::IpNetwork::parse(cidr);
+    if (!network) return {};
+    object::IpAddress address = network->masked();
+    address.bytes[15] = static_cast<std::uint8_t>(address.bytes[15] | 1);
+    return address.to_string();
+}
+
+std::string quoted_list(const std::vector<std::string>& items) {
+    std::string json = "[";
+    for (const std::string& item : items) {
+        if (json.size() > 1) json += ',';
+        object::write_json_string(item, json);
+    }
+    return json + "]";
+}
+
+Task<Result<void>> ensure_service_cidr(Verbs& verbs) {
+    std::string json =
+        R"({"metadata":{"name":"kubernetes"},"spec":{"cidrs":)" + quoted_list(verbs.network().service_cidrs) + "}}";
+    KEELSON_CO_TRY_VOID(co_await ensure(verbs, {"networking.k8s.io", "v1", "servicecidrs", "", json}));
+    Call call;
+    call.identity = access::api_server_identity();
+    call.resource = object::find_resource("networking.k8s.io", "v1", "servicecidrs");
+    call.subresource = call.resource->subresource("status");
+    call.name = "kubernetes";
+    KEELSON_CO_TRY(auto record, verbs.store().get(key_of(*call.resource, "", call.name)));
+    Arena arena;
+    KEELSON_CO_TRY(Value current, decode(view(*record), arena));
+    if (!current["status"]["conditions"].empty()) co_return base::ok();
+    std::string status =
+        R"({"apiVersion":"networking.k8s.io/v1","kind":"ServiceCIDR","metadata":{"name":"kubernetes"},)"
+        R"("status":{"conditions":[{"type":"Ready","status":"True","lastTransitionTime":")" +
+        verbs.now() + R"(","message":"Kubernetes default Service CIDR is ready"}]}})";
+    KEELSON_CO_TRY(Value patch, object::parse_json_copy(status, arena));
+    WriteOptions options;
+    options.field_manager = "kubernetes-service-cidr-controller";
+    options.force = true;
+    Body body{patch, {}};
+    KEELSON_CO_TRY_VOID(co_await verbs.patch(call, PatchType::apply, body, options));
+    co_return base::ok();
+}
+
+std::string endpoint_slice_json(const BootstrapSettings& settings) {
+    bool v6 = settings.advertise_address.find(':') != std::string::npos;
+    return R"({"metadata":{"name":"kubernetes","labels":{"kubernetes.io/service-name":"kubernetes"}},"addressType":")" +
+           std::string(v6 ? "IPv6" : "IPv4") + R"(","endpoints":[{"addresses":[")" + settings.advertise_address +
+           R"("],"conditions":{"ready":true}}],"ports":[{"name":"https","protocol":"TCP","port":)" +
+           std::to_string(settings.api_port) + "}]}";
+}
+
+std::string endpoints_json(const BootstrapSettings& settings) {
+    return R"({"metadata":{"name":"kubernetes","labels":{"endpointslice.kubernetes.io/skip-mirror":"true"}},)"
+           R"("subsets":[{"addresses":[{"ip":")" +
+           settings.advertise_address + R"("}],"ports":[{"name":"https","port":)" + std::to_string(settings.api_port) +
+           R"(,"protocol":"TCP"}]}]})";
+}
+
+}  // namespace
+
+Task<Result<void>> bootstrap(Verbs& verbs, const BootstrapSettings& settings) {
+    for (std::string_view name : kNamespaces) {
+        std::string json = R"({"metadata":{"name":")" + std::string(name) + R"("}})";
+        KEELSON_CO_TRY_VOID(co_await ensure(verbs, {"", "v1", "namespaces", "", json}));
+    }
+    KEELSON_CO_TRY_VOID(co_await ensure_service_cidr(verbs));
+    for (std::string_view json : {kNodeCritical, kClusterCritical})
+        KEELSON_CO_TRY_VOID(co_await ensure(verbs, {"scheduling.k8s.io", "v1", "priorityclasses", "", json}));
+    std::string address = first_address(verbs.network().service_cidrs.front());
+    std::string service =
+        R"({"metadata":{"name":"kubernetes","labels":{"component":"apiserver","provider":"kubernetes"}},)"
+        R"("spec":{"type":"ClusterIP","sessionAffinity":"None","clusterIP":")" +
+        address + R"(","ports":[{"name":"https","protocol":"TCP","port":443,"targetPort":)" +
+        std::to_string(settings.api_port) + "}]}}";
+    KEELSON_CO_TRY_VOID(co_await ensure(verbs, {"", "v1", "services", "default", service}));
+    if (settings.advertise_address.empty()) co_return base::ok();
+    std::string endpoints = endpoints_json(settings), slice = endpoint_slice_json(settings);
+    KEELSON_CO_TRY_VOID(co_await ensure(verbs, {"", "v1", "endpoints", "default", endpoints}));
+    KEELSON_CO_TRY_VOID(co_await ensure(verbs, {"discovery.k8s.io", "v1", "endpointslices", "default", slice}));
+    co_return base::ok();
+}
+
+}  // namespace keelson::resource

@@ -1,0 +1,210 @@
+#include "kernel/resource/reviews.h"
+
+#include "kernel/object/conform.h"
+#include "kernel/object/field_errors.h"
+#include "kernel/object/selector.h"
+#include "kernel/object/validation/validation.h"
+#include "kernel/resource/errors.h"
+
+namespace keelson::resource {
+
+using base::Result;
+using base::Status;
+using base::Task;
+using object::Arena;
+using object::Value;
+
+namespace {
+
+Value text_list(const std::vector<std::string>& items, Arena& arena) {
+    Value list = Value::list(arena, items.size());
+    for (const std::string& item : items) list.push_back(arena, Value::string(arena, item));
+    return list;
+}
+
+Value user_info(const access::Identity& identity, Arena& arena) {
+    Value user = Value::map(arena);
+    user.set(arena, "username", Value::string(arena, identity.user));
+    if (!identity.uid.empty()) user.set(arena, "uid", Value::string(arena, identity.uid));
+    if (!identity.groups.empty()) user.set(arena, "groups", text_list(identity.groups, arena));
+    if (!identity.extra.empty()) {
+        Value extra = Value::map(arena);
+        for (const auto& [name, values] : identity.extra)
+            extra.set(arena, arena.copy(name), text_list(values, arena));
+        user.set(arena, "extra", extra);
+    }
+    return user;
+}
+
+access::Identity identity_of(Value spec) {
+    access::Identity identity;
+    identity.user = spec["user"].to_string();
+    identity.uid = spec["uid"].to_string();
+    for (Value group : spec["groups"].items()) identity.groups.push_back(group.to_string());
+    for (const object::Member& entry : spec["extra"].members()) {
+        std::vector<std::string> values;
+        for (Value value : entry.value.items()) values.push_back(value.to_string());
+        identity.extra.emplace_back(entry.name, std::move(values));
+    }
+    return identity;
+}
+
+access::Attributes attributes_of(Value spec, access::Identity identity) {
+    access::Attributes attributes;
+    attributes.user = std::move(identity);
+    Value resource = spec["resourceAttributes"], other = spec["nonResourceAttributes"];
+    if (resource.is_set()) {
+        attributes.is_resource_request = true;
+        attributes.verb = resource["verb"].to_string();
+        attributes.group = resource["group"].to_string();
+        attributes.version = resource["version"].is_string() ? resource["version"].to_string() : "*";
+        attributes.namespace_name = resource["namespace"].to_string();
+        attributes.resource = resource["resource"].to_string();
+        attributes.subresource = resource["subresource"].to_string();
+        attributes.name = resource["name"].to_string();
+    } else {
+        attributes.verb = other["verb"].to_string();
+        attributes.path = other["path"].to_string();
+    }
+    return attributes;
+}
+
+Task<Result<Value>> review_token(const Call& call, Value review, access::Authentication* authentication,
+                                 Arena& arena) {
+    if (review["spec"]["token"].as_string().empty())
+        co_return bad_request("token is required for TokenReview in authentication");
+    Value status = Value::map(arena);
+    if (!authentication) {
+        status.set(arena, "error", Value::reference("no authenticator is configured"));
+    } else {
+        auto identity = co_await authentication->authenticate_token(review["spec"]["token"].to_string());
+        if (identity) {
+            status.set(arena, "authenticated", Value::boolean(true));
+            status.set(arena, "user", user_info(*identity, arena));
+            if (!review["spec"]["audiences"].empty()) status.set(arena, "audiences", review["spec"]["audiences"]);
+        } else {
+            status.set(arena, "error", Value::string(arena, identity.error().message()));
+        }
+    }
+    review.set(arena, "status", status);
+    co_return object::canonical(*call.resource->type, review, arena);
+}
+
+Task<Result<Value>> review_access(const Call& call, Value review, const access::Authorization* authorization,
+                                  Arena& arena) {
+    object::FieldErrors errors = object::validate_create(*call.resource, review, arena);
+    std::string_view space = review["spec"]["resourceAttributes"]["namespace"].as_string();
+    if (call.resource->namespaced && space != call.namespace_name) {
+        object::FieldPath spec("spec");
+        object::FieldPath attributes = spec.child("resourceAttributes");
+        errors = {};
+        errors.invalid(attributes.child("namespace"), space, "must match metadata.namespace");
+    }
+    if (!errors.empty()) co_return object::invalid_status(call.resource->group, "", "", errors);
+    bool self = call.resource->kind == "SelfSubjectAccessReview";
+    access::Decision decision;
+    if (authorization)
+        decision = co_await authorization->authorize(
+            attributes_of(review["spec"], self ? call.identity : identity_of(review["spec"])));
+    Value status = Value::map(arena);
+    status.set(arena, "allowed", Value::boolean(decision.allowed));
+    if (decision.denied) status.set(arena, "denied", Value::boolean(true));
+    if (!decision.reason.empty()) status.set(arena, "reason", Value::string(arena, decision.reason));
+    review.set(arena, "status", status);
+    co_return object::canonical(*call.resource->type, review, arena);
+}
+
+Value rule_for_all(bool resources, Arena& arena) {
+    Value star = Value::list(arena);
+    star.push_back(arena, Value::reference("*"));
+    Value rule = Value::map(arena);
+    rule.set(arena, "verbs", star);
+    if (resources) {
+        rule.set(arena, "apiGroups", star);
+        rule.set(arena, "resources", star);
+    } else {
+        rule.set(arena, "nonResourceURLs", star);
+    }
+    return rule;
+}
+
+// Only those who may do everything have rules that can be listed; others are decided request by request.
+Result<Value> review_rules(const Call& call, Value review, Arena& arena) {
+    if (review["spec"]["namespace"].as_string().empty()) return bad_request("no namespace on request");
+    bool all = call.identity.in_group(access::masters_group);
+    Value resource_rules = Value::list(arena), other_rules = Value::list(arena);
+    if (all) {
+        resource_rules.push_back(arena, rule_for_all(true, arena));
+        other_rules.push_back(arena, rule_for_all(false, arena));
+    }
+    Value status = Value::map(arena);
+    status.set(arena, "resourceRules", resource_rules);
+    status.set(arena, "nonResourceRules", other_rules);
+    status.set(arena, "incomplete", Value::boolean(!all));
+    review.set(arena, "status", status);
+    return object::canonical(*call.resource->type, review, arena);
+}
+
+Status budget_refusal(std::string_view budget) {
+    base::StatusDetails details;
+    details.causes.push_back({"DisruptionBudget",
+                              "The disruption budget " + std::string(budget) + " needs more healthy pods", ""});
+    return Status(base::Reason::too_many_requests,
+                  "Cannot evict pod as it would violate the pod's disruption budget.")
+        .with_details(std::move(details));
+}
+
+}  // namespace
+
+Task<Result<Value>> answer_review(const Call& call, Value review, std::string_view time,
+                                  const access::Authorization* authorization, access::Authentication* authentication,
+                                  Arena& arena) {
+    std::string_view kind = call.resource->kind;
+    if (kind == "TokenReview") co_return co_await review_token(call, review, authentication, arena);
+    if (kind == "SelfSubjectReview") {
+        review.child_map(arena, "metadata").set(arena, "creationTimestamp", Value::reference(time));
+        Value status = Value::map(arena);
+        status.set(arena, "userInfo", user_info(call.identity, arena));
+        review.set(arena, "status", status);
+        co_return object::canonical(*call.resource->type, review, arena);
+    }
+    if (kind == "SelfSubjectRulesReview") co_return review_rules(call, review, arena);
+    co_return co_await review_access(call, review, authorization, arena);
+}
+
+Task<Result<void>> spend_disruption_budget(Verbs& verbs, const Call& call, Value pod, bool dry_run) {
+    Arena arena;
+    std::vector<Value> budgets;
+    KEELSON_CO_TRY_VOID(verbs.lookup().each(
+        "policy", "poddisruptionbudgets", call.namespace_name, arena, [&](Value budget) {
+            auto selector = object::LabelSelector::from_object(budget["spec"]["selector"]);
+            if (selector && selector->matches(pod["metadata"]["labels"])) budgets.push_back(budget);
+        }));
+    if (budgets.empty()) co_return base::ok();
+    if (budgets.size() > 1)
+        co_return internal_error("This pod has more than one PodDisruptionBudget, which the eviction subresource does "
+                                 "not support.");
+    Call budget_call;
+    budget_call.identity = call.identity;
+    budget_call.resource = object::find_resource("policy", "v1", "poddisruptionbudgets");
+    budget_call.subresource = budget_call.resource->subresource("status");
+    budget_call.namespace_name = call.namespace_name;
+    budget_call.name = budgets.front()["metadata"]["name"].to_string();
+    WriteOptions options;
+    options.dry_run = dry_run;
+    std::string pod_name = call.name, time = verbs.now();
+    Mutation spend = [&](Value budget, Arena& scratch) -> Result<Change> {
+        Value status = budget.child_map(scratch, "status");
+        std::int64_t allowed = status["disruptionsAllowed"].as_integer();
+        if (status["observedGeneration"].as_integer() < budget["metadata"]["generation"].as_integer() || allowed <= 0)
+            return budget_refusal(budget_call.name);
+        status.set(scratch, "disruptionsAllowed", Value::integer(allowed - 1));
+        status.child_map(scratch, "disruptedPods")
+            .set(scratch, scratch.copy(pod_name), Value::string(scratch, time));
+        return Change{budget, true};
+    };
+    KEELSON_CO_TRY_VOID(co_await verbs.change(budget_call, spend, options));
+    co_return base::ok();
+}
+
+}  // namespace keelson::resource
