@@ -16,6 +16,13 @@ elseif(NOT KEELSON_SANITIZE STREQUAL "")
   message(FATAL_ERROR "KEELSON_SANITIZE must be address, thread or empty, not '${KEELSON_SANITIZE}'")
 endif()
 
+if(KEELSON_BUILD_FUZZ)
+  # Everything is instrumented, and assertions stay on. clang 14 cannot emit coroutines with -fsanitize=function.
+  add_compile_options(-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize=function
+                      -fno-sanitize-recover=undefined -UNDEBUG)
+  add_link_options(-fsanitize=address,undefined)
+endif()
+
 find_program(KEELSON_CCACHE ccache)
 if(KEELSON_CCACHE)
   set(CMAKE_CXX_COMPILER_LAUNCHER ${KEELSON_CCACHE})

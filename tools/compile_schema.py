@@ -126,13 +126,14 @@ class Compiler:
             return base[base.index("}") + 1:]
         return None
 
-    def flatten(self, declaration, numbers=()):
+    def flatten(self, declaration, numbers=(), path=()):
         for name, type_name, number, marks, options in declaration.fields:
             if name == "embed":
                 inner = self.types[type_name]
-                yield from self.flatten(inner, numbers + ((number,) if number else ()))
+                yield from self.flatten(inner, numbers + ((number,) if number else ()),
+                                        path + (type_name.rsplit(".", 1)[-1],))
             else:
-                yield name, type_name, number, marks, options, numbers
+                yield name, type_name, number, marks, options, numbers, path
 
     def shape(self, expression):
         base = self.resolve(expression)
@@ -162,7 +163,7 @@ class Compiler:
         return expression.rsplit("/", 1)[-1]
 
     def field_text(self, field):
-        name, type_name, number, marks, options, inline = field
+        name, type_name, number, marks, options, inline, path = field
         flags = [f"Field::{FLAGS[mark]}" for mark in marks]
         patch = options.get("patch", "").split(",")
         if "merge" in patch:
@@ -175,7 +176,7 @@ class Compiler:
             "{%d, %d}" % tuple(inner), f"ListType::{options.get('list') or 'unspecified'}",
             f"MapType::{options.get('map') or 'unspecified'}", text(options.get("keys", "")),
             text(options.get("patchkey", "")), text(options.get("default", "")), text(options.get("gate", "")),
-            text(options.get("proto", ""))]) + "}")
+            text(options.get("proto", "")), text(".".join(path))]) + "}")
 
     def emit(self, out):
         for name in self.types:

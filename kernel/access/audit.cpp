@@ -18,16 +18,19 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 bool listed(const std::vector<std::string>& list, std::string_view value) {
-    return list.empty() || std::ranges::any_of(list, [value](const auto& item) { return item == value || item == "*"; });
+    return list.empty() ||
+           std::ranges::any_of(list, [value](const auto& item) { return item == value || item == "*"; });
 }
 
 bool resource_matches(const AuditPolicy::Resources& entry, const Attributes& attributes) {
     if (entry.group != attributes.group) return false;
-    if (!entry.resource_names.empty() && std::ranges::find(entry.resource_names, attributes.name) == entry.resource_names.end())
+    if (!entry.resource_names.empty() &&
+        std::ranges::find(entry.resource_names, attributes.name) == entry.resource_names.end())
         return false;
     if (entry.resources.empty()) return true;
-    const std::string combined =
-        attributes.subresource.empty() ? attributes.resource : attributes.resource + "/" + attributes.subresource;
+    const std::string combined = attributes.subresource.empty()
+                                     ? attributes.resource
+                                     : attributes.resource + "/" + attributes.subresource;
     return std::ranges::any_of(entry.resources, [&](const std::string& item) {
         if (item == "*" || item == combined) return true;
         if (attributes.subresource.empty()) return false;
@@ -44,19 +47,22 @@ bool url_matches(const std::vector<std::string>& patterns, std::string_view path
 
 bool rule_matches(const AuditPolicy::Rule& rule, const Attributes& attributes) {
     if (!listed(rule.users, attributes.user.user) || !listed(rule.verbs, attributes.verb)) return false;
-    if (!rule.user_groups.empty() &&
-        std::ranges::none_of(rule.user_groups, [&](const auto& group) { return attributes.user.in_group(group); }))
+    if (!rule.user_groups.empty() && std::ranges::none_of(rule.user_groups, [&](const auto& group) {
+            return attributes.user.in_group(group);
+        }))
         return false;
     if (rule.resources.empty() && rule.non_resource_urls.empty() && rule.namespaces.empty()) return true;
     if (!attributes.is_resource_request) return url_matches(rule.non_resource_urls, attributes.path);
     if (rule.resources.empty() && rule.namespaces.empty()) return false;
     if (!listed(rule.namespaces, attributes.namespace_name)) return false;
-    return rule.resources.empty() ||
-           std::ranges::any_of(rule.resources, [&](const auto& entry) { return resource_matches(entry, attributes); });
+    return rule.resources.empty() || std::ranges::any_of(rule.resources, [&](const auto& entry) {
+               return resource_matches(entry, attributes);
+           });
 }
 
 std::string micro_time(base::WallTime time) {
-    const auto micros = std::chrono::duration_cast<std::chrono::microseconds>(time.time_since_epoch()).count();
+    const auto micros =
+        std::chrono::duration_cast<std::chrono::microseconds>(time.time_since_epoch()).count();
     const std::time_t seconds = static_cast<std::time_t>(micros / 1'000'000);
     std::tm parts{};
     gmtime_r(&seconds, &parts);
@@ -68,20 +74,28 @@ std::string micro_time(base::WallTime time) {
 
 std::string_view level_text(AuditLevel level) {
     switch (level) {
-        case AuditLevel::none: return "None";
-        case AuditLevel::metadata: return "Metadata";
-        case AuditLevel::request: return "Request";
-        case AuditLevel::request_response: return "RequestResponse";
+        case AuditLevel::none:
+            return "None";
+        case AuditLevel::metadata:
+            return "Metadata";
+        case AuditLevel::request:
+            return "Request";
+        case AuditLevel::request_response:
+            return "RequestResponse";
     }
     return "None";
 }
 
 std::string_view stage_text(AuditStage stage) {
     switch (stage) {
-        case AuditStage::request_received: return "RequestReceived";
-        case AuditStage::response_started: return "ResponseStarted";
-        case AuditStage::response_complete: return "ResponseComplete";
-        case AuditStage::panic: return "Panic";
+        case AuditStage::request_received:
+            return "RequestReceived";
+        case AuditStage::response_started:
+            return "ResponseStarted";
+        case AuditStage::response_complete:
+            return "ResponseComplete";
+        case AuditStage::panic:
+            return "Panic";
     }
     return "Panic";
 }
@@ -150,11 +164,14 @@ std::string event_line(AuditStage stage, AuditLevel level, const AuditRecord& re
 
 struct AuditLog::State {
     State(std::string file_path, AuditPolicy audit_policy, base::Executor& background, std::size_t limit)
-        : path(std::move(file_path)), policy(std::move(audit_policy)), executor(background), queue_limit(limit) {}
+        : path(std::move(file_path)),
+          policy(std::move(audit_policy)),
+          executor(background),
+          queue_limit(limit) {}
 
     const AuditPolicy::Rule* rule_for(const Attributes& attributes) const {
-        const auto found =
-            std::ranges::find_if(policy.rules, [&](const auto& rule) { return rule_matches(rule, attributes); });
+        const auto found = std::ranges::find_if(
+            policy.rules, [&](const auto& rule) { return rule_matches(rule, attributes); });
         return found == policy.rules.end() ? nullptr : &*found;
     }
     // Writes everything that waits; runs on the pool for blocking calls, once at a time.
@@ -173,10 +190,12 @@ struct AuditLog::State {
                 lines = std::exchange(waiting_lines, 0);
                 descriptor = file.get();
             }
-            const bool good = ::write(descriptor, batch.data(), batch.size()) == static_cast<ssize_t>(batch.size());
+            const bool good =
+                ::write(descriptor, batch.data(), batch.size()) == static_cast<ssize_t>(batch.size());
             const std::lock_guard lock(mutex);
             (good ? written : dropped) += lines;
-            if (!good && !std::exchange(failure_logged, true)) base::log_error("cannot write the audit log", {{"path", path}});
+            if (!good && !std::exchange(failure_logged, true))
+                base::log_error("cannot write the audit log", {{"path", path}});
         }
     }
 
@@ -209,7 +228,8 @@ base::Result<std::shared_ptr<AuditLog>> AuditLog::open(const std::string& path, 
 }
 
 base::Result<void> AuditLog::reopen() {
-    KEELSON_TRY(base::FileDescriptor file, base::open_file(state_->path, O_WRONLY | O_APPEND | O_CREAT, 0600));
+    KEELSON_TRY(base::FileDescriptor file,
+                base::open_file(state_->path, O_WRONLY | O_APPEND | O_CREAT, 0600));
     const std::lock_guard lock(state_->mutex);
     state_->file = std::move(file);
     return base::ok();

@@ -46,17 +46,17 @@ struct AuditPolicy {
 struct AuditRecord {
     std::string audit_id;
     std::string request_uri;
-    Attributes attributes;                  // the user is the caller's own identity
+    Attributes attributes;  // the user is the caller's own identity
     std::optional<Identity> impersonated;
-    std::string source_address;             // without port
+    std::string source_address;  // without port
     std::string user_agent;
     base::WallTime received{};
     int response_code = 0;
-    std::string response_status;   // JSON of a Status when the answer is a failure; may be empty
-    std::string request_object;    // JSON; logged from level request on
-    std::string response_object;   // JSON; logged at level request_response
+    std::string response_status;  // JSON of a Status when the answer is a failure; may be empty
+    std::string request_object;   // JSON; logged from level request on
+    std::string response_object;  // JSON; logged at level request_response
     std::vector<std::pair<std::string, std::string>> annotations;
-    std::string trace_parent;      // logged as annotation
+    std::string trace_parent;  // logged as annotation
 };
 
 struct AuditStatistics {
@@ -64,13 +64,14 @@ struct AuditStatistics {
     std::uint64_t dropped = 0;  // the queue was full, or the file could not be written
 };
 
-// Thread-safe. Events wait in a bounded queue for the pool of blocking calls; what does not fit is dropped and
-// counted, a request never waits for the log.
+// Thread-safe. Events wait in a bounded queue for the pool of blocking calls; what does not fit is dropped
+// and counted, a request never waits for the log.
 class AuditLog {
   public:
     // Opens the file for appending (mode 0600).
     static base::Result<std::shared_ptr<AuditLog>> open(const std::string& path, AuditPolicy policy,
-                                                        base::Executor& executor, std::size_t queue_limit = 10'000);
+                                                        base::Executor& executor,
+                                                        std::size_t queue_limit = 10'000);
     ~AuditLog();  // writes what waits
 
     [[nodiscard]] AuditLevel level(const Attributes& attributes) const;

@@ -41,11 +41,16 @@ AuditLevel parse_level(const YAML::Node& node) {
 std::vector<AuditStage> parse_stages(const YAML::Node& node) {
     std::vector<AuditStage> stages;
     for (const std::string& text : strings(node)) {
-        if (text == "RequestReceived") stages.push_back(AuditStage::request_received);
-        else if (text == "ResponseStarted") stages.push_back(AuditStage::response_started);
-        else if (text == "ResponseComplete") stages.push_back(AuditStage::response_complete);
-        else if (text == "Panic") stages.push_back(AuditStage::panic);
-        else fail(node, "unknown stage '" + text + "'");
+        if (text == "RequestReceived")
+            stages.push_back(AuditStage::request_received);
+        else if (text == "ResponseStarted")
+            stages.push_back(AuditStage::response_started);
+        else if (text == "ResponseComplete")
+            stages.push_back(AuditStage::response_complete);
+        else if (text == "Panic")
+            stages.push_back(AuditStage::panic);
+        else
+            fail(node, "unknown stage '" + text + "'");
     }
     return stages;
 }
@@ -54,10 +59,14 @@ AuditPolicy::Resources parse_resources(const YAML::Node& node) {
     AuditPolicy::Resources entry;
     for (const auto& member : node) {
         const std::string key = member.first.as<std::string>();
-        if (key == "group") entry.group = member.second.as<std::string>();
-        else if (key == "resources") entry.resources = strings(member.second);
-        else if (key == "resourceNames") entry.resource_names = strings(member.second);
-        else fail(member.first, "unknown key '" + key + "'");
+        if (key == "group")
+            entry.group = member.second.as<std::string>();
+        else if (key == "resources")
+            entry.resources = strings(member.second);
+        else if (key == "resourceNames")
+            entry.resource_names = strings(member.second);
+        else
+            fail(member.first, "unknown key '" + key + "'");
     }
     return entry;
 }
@@ -68,16 +77,26 @@ AuditPolicy::Rule parse_rule(const YAML::Node& node) {
     for (const auto& member : node) {
         const std::string key = member.first.as<std::string>();
         const YAML::Node& value = member.second;
-        if (key == "level") rule.level = parse_level(value);
-        else if (key == "users") rule.users = strings(value);
-        else if (key == "userGroups") rule.user_groups = strings(value);
-        else if (key == "verbs") rule.verbs = strings(value);
-        else if (key == "namespaces") rule.namespaces = strings(value);
-        else if (key == "nonResourceURLs") rule.non_resource_urls = strings(value);
-        else if (key == "omitStages") rule.omit_stages = parse_stages(value);
-        else if (key == "omitManagedFields") continue;
-        else if (key == "resources") for (const auto& item : value) rule.resources.push_back(parse_resources(item));
-        else fail(member.first, "unknown key '" + key + "'");
+        if (key == "level")
+            rule.level = parse_level(value);
+        else if (key == "users")
+            rule.users = strings(value);
+        else if (key == "userGroups")
+            rule.user_groups = strings(value);
+        else if (key == "verbs")
+            rule.verbs = strings(value);
+        else if (key == "namespaces")
+            rule.namespaces = strings(value);
+        else if (key == "nonResourceURLs")
+            rule.non_resource_urls = strings(value);
+        else if (key == "omitStages")
+            rule.omit_stages = parse_stages(value);
+        else if (key == "omitManagedFields")
+            continue;
+        else if (key == "resources")
+            for (const auto& item : value) rule.resources.push_back(parse_resources(item));
+        else
+            fail(member.first, "unknown key '" + key + "'");
     }
     if (!node["level"]) fail(node, "a rule needs a level");
     return rule;
@@ -98,7 +117,8 @@ base::Result<AuditPolicy> parse_audit_policy(const std::string& yaml) {
                 policy.omit_stages = parse_stages(member.second);
             } else if (key == "kind" || key == "apiVersion") {
                 const std::string wanted = key == "kind" ? "Policy" : "audit.k8s.io/v1";
-                if (member.second.as<std::string>() != wanted) fail(member.second, key + " must be " + wanted);
+                if (member.second.as<std::string>() != wanted)
+                    fail(member.second, key + " must be " + wanted);
             } else if (key != "metadata" && key != "omitManagedFields") {
                 fail(member.first, "unknown key '" + key + "'");
             }

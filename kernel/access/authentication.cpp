@@ -30,7 +30,8 @@ std::string hex(const std::array<std::uint8_t, 32>& bytes) {
 
 std::string_view trim(std::string_view text) {
     while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-    while (!text.empty() && (text.back() == ' ' || text.back() == '\t' || text.back() == '\r')) text.remove_suffix(1);
+    while (!text.empty() && (text.back() == ' ' || text.back() == '\t' || text.back() == '\r'))
+        text.remove_suffix(1);
     return text;
 }
 
@@ -91,11 +92,11 @@ base::Task<Authenticator::Answer> CertificateAuthenticator::authenticate(const C
         co_return unauthorized("verifying certificate " + certificate.common_name +
                                " failed: " + certificate.verify_error);
     if (certificate.common_name.empty()) co_return std::optional<Identity>();
-    Identity identity{.user = certificate.common_name,
-                      .uid = certificate.uid,
-                      .groups = certificate.organizations,
-                      .extra = {{"authentication.kubernetes.io/credential-id",
-                                 {"X509SHA256=" + hex(certificate.sha256)}}}};
+    Identity identity{
+        .user = certificate.common_name,
+        .uid = certificate.uid,
+        .groups = certificate.organizations,
+        .extra = {{"authentication.kubernetes.io/credential-id", {"X509SHA256=" + hex(certificate.sha256)}}}};
     co_return std::optional<Identity>(std::move(identity));
 }
 
@@ -124,10 +125,11 @@ base::Result<std::vector<TokenAuthenticator::Entry>> parse_token_file(std::strin
         if (line.empty()) continue;
         const auto fields = split_csv(line);
         if (!fields || fields->size() < 3 || (*fields)[0].empty() || (*fields)[1].empty())
-            return Status(Reason::bad_request,
-                          "line " + std::to_string(line_number) + ": must be token,user,uid[,\"group1,group2\"]");
-        TokenAuthenticator::Entry entry{.token = (*fields)[0],
-                                        .identity = {.user = (*fields)[1], .uid = (*fields)[2], .groups = {}, .extra = {}}};
+            return Status(Reason::bad_request, "line " + std::to_string(line_number) +
+                                                   ": must be token,user,uid[,\"group1,group2\"]");
+        TokenAuthenticator::Entry entry{
+            .token = (*fields)[0],
+            .identity = {.user = (*fields)[1], .uid = (*fields)[2], .groups = {}, .extra = {}}};
         if (fields->size() >= 4) {
             if (auto groups = split_csv((*fields)[3])) {
                 for (std::string& group : *groups) {

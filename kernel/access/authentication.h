@@ -36,8 +36,8 @@ struct Credentials {
 // The token of an Authorization header; empty when it holds none.
 [[nodiscard]] std::string bearer_token(std::string_view authorization_header);
 
-// Thread-safe. An answer is: an identity (it is them), nothing (not my kind of credential, ask the next), or a
-// failure (unauthorized: shown but not valid).
+// Thread-safe. An answer is: an identity (it is them), nothing (not my kind of credential, ask the next), or
+// a failure (unauthorized: shown but not valid).
 class Authenticator {
   public:
     using Answer = base::Result<std::optional<Identity>>;
@@ -68,12 +68,12 @@ class TokenAuthenticator : public Authenticator {
     std::map<Digest, Identity> identities_;
 };
 
-// The tokens of a file in Kubernetes' format: lines of token,user,uid[,"group1,group2"]; '#' starts no comment there,
-// blank lines are skipped. Fails naming the line. No token appears in a message.
+// The tokens of a file in Kubernetes' format: lines of token,user,uid[,"group1,group2"]; '#' starts no
+// comment there, blank lines are skipped. Fails naming the line. No token appears in a message.
 [[nodiscard]] base::Result<std::vector<TokenAuthenticator::Entry>> parse_token_file(std::string_view text);
 
-// Asks the authenticators in order; the first identity wins and joins system:authenticated. Somebody who shows
-// nothing is system:anonymous; somebody whose every credential was refused is unauthorized (401).
+// Asks the authenticators in order; the first identity wins and joins system:authenticated. Somebody who
+// shows nothing is system:anonymous; somebody whose every credential was refused is unauthorized (401).
 class Authentication {
   public:
     void add(std::shared_ptr<Authenticator> authenticator) { chain_.push_back(std::move(authenticator)); }

@@ -36,25 +36,29 @@ bool allows(std::span<const Rule> rules, const Attributes& attributes) {
 const Rule scheduler_rules[] = {
     {{"create", "patch", "update"}, {"", "events.k8s.io"}, {"events"}},
     {{"create", "get", "list", "update", "watch"}, {"coordination.k8s.io"}, {"leases"}},
-    {{"get", "list", "watch"}, {""}, {"nodes", "namespaces", "replicationcontrollers", "services",
-                                      "persistentvolumes", "persistentvolumeclaims"}},
+    {{"get", "list", "watch"},
+     {""},
+     {"nodes", "namespaces", "replicationcontrollers", "services", "persistentvolumes",
+      "persistentvolumeclaims"}},
     {{"delete", "get", "list", "watch"}, {""}, {"pods"}},
     {{"create"}, {""}, {"bindings", "pods/binding"}},
     {{"patch", "update"}, {""}, {"pods/status"}},
     {{"patch", "update"}, {""}, {"persistentvolumes", "persistentvolumeclaims"}},
     {{"get", "list", "watch"}, {"apps"}, {"replicasets", "statefulsets"}},
     {{"get", "list", "watch"}, {"policy"}, {"poddisruptionbudgets"}},
-    {{"get", "list", "watch"}, {"storage.k8s.io"},
+    {{"get", "list", "watch"},
+     {"storage.k8s.io"},
      {"csinodes", "csidrivers", "csistoragecapacities", "storageclasses", "volumeattachments"}},
-    {{"get", "list", "watch", "update", "patch"}, {"resource.k8s.io"},
+    {{"get", "list", "watch", "update", "patch"},
+     {"resource.k8s.io"},
      {"deviceclasses", "resourceclaims", "resourceclaims/status", "resourceslices"}},
     {{"get", "list", "watch"}, {"scheduling.k8s.io"}, {"priorityclasses"}},
     {{"create"}, {"authentication.k8s.io"}, {"tokenreviews"}},
     {{"create"}, {"authorization.k8s.io"}, {"subjectaccessreviews"}},
 };
 
-// All built-in controllers share this identity; Kubernetes' roles of the single controllers together reach every
-// resource. Approving certificates, impersonating and escalating are left out.
+// All built-in controllers share this identity; Kubernetes' roles of the single controllers together reach
+// every resource. Approving certificates, impersonating and escalating are left out.
 const Rule controller_rules[] = {
     {{"get", "list", "watch", "create", "update", "patch", "delete", "deletecollection"}, {"*"}, {"*"}},
 };
@@ -63,8 +67,10 @@ const Rule controller_rules[] = {
 const Rule node_rules[] = {
     {{"create"}, {"authentication.k8s.io"}, {"tokenreviews"}},
     {{"create"}, {"authorization.k8s.io"}, {"subjectaccessreviews", "localsubjectaccessreviews"}},
-    {{"get", "list", "watch"}, {""}, {"services", "pods", "configmaps", "secrets", "persistentvolumeclaims",
-                                      "persistentvolumes", "endpoints", "namespaces"}},
+    {{"get", "list", "watch"},
+     {""},
+     {"services", "pods", "configmaps", "secrets", "persistentvolumeclaims", "persistentvolumes", "endpoints",
+      "namespaces"}},
     {{"create", "get", "list", "watch", "update", "patch"}, {""}, {"nodes", "nodes/status"}},
     {{"create", "delete"}, {""}, {"pods"}},
     {{"update", "patch"}, {""}, {"pods/status"}},
@@ -76,7 +82,9 @@ const Rule node_rules[] = {
     {{"get", "list", "watch"}, {"node.k8s.io"}, {"runtimeclasses"}},
     {{"get", "list", "watch"}, {"discovery.k8s.io"}, {"endpointslices"}},
     {{"create", "get", "list", "watch"}, {"certificates.k8s.io"}, {"certificatesigningrequests"}},
-    {{"get", "list", "watch", "create", "update", "patch", "delete"}, {"resource.k8s.io"}, {"resourceslices"}},
+    {{"get", "list", "watch", "create", "update", "patch", "delete"},
+     {"resource.k8s.io"},
+     {"resourceslices"}},
     {{"get"}, {"resource.k8s.io"}, {"resourceclaims"}},
 };
 
@@ -105,10 +113,14 @@ std::span<const Rule> rules_of(const Identity& user) {
 std::string without_markup(std::string_view text) {
     std::string result;
     for (const char c : text) {
-        if (c == '&') result += "&amp;";
-        else if (c == '<') result += "&lt;";
-        else if (c == '>') result += "&gt;";
-        else result.push_back(c);
+        if (c == '&')
+            result += "&amp;";
+        else if (c == '<')
+            result += "&lt;";
+        else if (c == '>')
+            result += "&gt;";
+        else
+            result.push_back(c);
     }
     return result;
 }
@@ -127,7 +139,8 @@ std::string forbidden_message(const Attributes& attributes) {
     if (!attributes.is_resource_request) return start + " path " + quoted(attributes.path);
     std::string resource = attributes.resource;
     if (!attributes.subresource.empty()) resource += "/" + attributes.subresource;
-    const std::string what = start + " resource " + quoted(resource) + " in API group " + quoted(attributes.group);
+    const std::string what =
+        start + " resource " + quoted(resource) + " in API group " + quoted(attributes.group);
     if (attributes.namespace_name.empty()) return what + " at the cluster scope";
     return what + " in the namespace " + quoted(attributes.namespace_name);
 }

@@ -26,8 +26,8 @@ class Authorizer {
     virtual base::Task<Decision> authorize(const Attributes& attributes) = 0;
 };
 
-// system:masters may do everything; the kernel's own controllers, scheduler and nodes have the fixed rights of their
-// Kubernetes roles; everybody may ask for health and version. No opinion about anything else.
+// system:masters may do everything; the kernel's own controllers, scheduler and nodes have the fixed rights
+// of their Kubernetes roles; everybody may ask for health and version. No opinion about anything else.
 class FixedAuthorizer : public Authorizer {
   public:
     base::Task<Decision> authorize(const Attributes& attributes) override;
@@ -43,7 +43,8 @@ class Authorization {
     std::vector<std::shared_ptr<Authorizer>> chain_;
 };
 
-// The 403 of Kubernetes: `pods is forbidden: User "x" cannot list resource "pods" in API group "" in the namespace "y"`.
+// The 403 of Kubernetes: `pods is forbidden: User "x" cannot list resource "pods" in API group "" in the
+// namespace "y"`.
 [[nodiscard]] base::Status forbidden(const Attributes& attributes, const std::string& reason = {});
 
 }  // namespace keelson::access

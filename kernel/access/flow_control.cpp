@@ -16,7 +16,8 @@ using base::Status;
 constexpr double estimated_cost = 0.01;  // seat-seconds
 
 bool holds(const std::vector<std::string>& list, std::string_view value) {
-    return std::ranges::any_of(list, [value](const std::string& item) { return item == "*" || item == value; });
+    return std::ranges::any_of(list,
+                               [value](const std::string& item) { return item == "*" || item == value; });
 }
 
 bool path_matches(const std::vector<std::string>& patterns, std::string_view path) {
@@ -36,10 +37,12 @@ bool rule_matches(const FlowSchema::Rule& rule, const Attributes& attributes) {
 }
 
 bool schema_matches(const FlowSchema& schema, const Attributes& attributes) {
-    const bool subject =
-        holds(schema.users, attributes.user.user) ||
-        std::ranges::any_of(schema.groups, [&](const std::string& group) { return attributes.user.in_group(group); });
-    return subject && std::ranges::any_of(schema.rules, [&](const auto& rule) { return rule_matches(rule, attributes); });
+    const bool subject = holds(schema.users, attributes.user.user) ||
+                         std::ranges::any_of(schema.groups, [&](const std::string& group) {
+                             return attributes.user.in_group(group);
+                         });
+    return subject && std::ranges::any_of(schema.rules,
+                                          [&](const auto& rule) { return rule_matches(rule, attributes); });
 }
 
 Status rejected() {
@@ -152,17 +155,23 @@ Classification FlowControl::classify(const Attributes& attributes) const {
     const FlowSchema& schema = schema_of(attributes);
     const Level& level = *levels_[level_of_name_.at(schema.level)];
     const std::lock_guard lock(uid_mutex_);
-    return {.schema_uid = schema.uid, .level_uid = level.config.uid, .schema = schema.name, .level = schema.level};
+    return {.schema_uid = schema.uid,
+            .level_uid = level.config.uid,
+            .schema = schema.name,
+            .level = schema.level};
 }
 
-base::Task<base::Result<Seat>> FlowControl::enter(const Attributes& attributes, Classification* classification) {
+base::Task<base::Result<Seat>> FlowControl::enter(const Attributes& attributes,
+                                                  Classification* classification) {
     const FlowSchema& schema = schema_of(attributes);
     const std::size_t level_index = level_of_name_.at(schema.level);
     Level& level = *levels_[level_index];
     if (classification != nullptr) {
         const std::lock_guard lock(uid_mutex_);
-        *classification = {
-            .schema_uid = schema.uid, .level_uid = level.config.uid, .schema = schema.name, .level = schema.level};
+        *classification = {.schema_uid = schema.uid,
+                           .level_uid = level.config.uid,
+                           .schema = schema.name,
+                           .level = schema.level};
     }
     Seat seat;
     if (level.config.exempt) {
@@ -193,7 +202,8 @@ base::Task<base::Result<Seat>> FlowControl::enter(const Attributes& attributes, 
                 ++level.rejected_count;
                 co_return rejected();
             } else {
-                if (queue.waiting.empty() && queue.executing == 0) queue.used = std::max(queue.used, level.used_floor);
+                if (queue.waiting.empty() && queue.executing == 0)
+                    queue.used = std::max(queue.used, level.used_floor);
                 waiter = std::make_shared<Waiter>();
                 queue.waiting.push_back(waiter);
                 ++level.waiting;
@@ -214,7 +224,8 @@ base::Task<base::Result<Seat>> FlowControl::enter(const Attributes& attributes, 
     co_return seat;
 }
 
-void FlowControl::time_out(std::size_t level_index, std::size_t queue_index, const std::shared_ptr<Waiter>& waiter) {
+void FlowControl::time_out(std::size_t level_index, std::size_t queue_index,
+                           const std::shared_ptr<Waiter>& waiter) {
     Level& level = *levels_[level_index];
     {
         const std::lock_guard lock(level.mutex);
@@ -290,7 +301,8 @@ Seat& Seat::operator=(Seat&& other) noexcept {
 }
 
 void Seat::release() {
-    if (FlowControl* control = std::exchange(control_, nullptr)) control->leave(level_, queue_, clock_->now() - since_);
+    if (FlowControl* control = std::exchange(control_, nullptr))
+        control->leave(level_, queue_, clock_->now() - since_);
 }
 
 }  // namespace keelson::access

@@ -1,7 +1,8 @@
-// Fair shares of the server: Kubernetes' API priority and fairness. A request is classified by the flow schemas; its
-// priority level has seats (requests served at once) and, when they are taken, queues. The flows of a level (users or
-// namespaces) are spread over its queues by shuffle sharding, and the queues take turns by what they have used, so
-// that one busy user never starves the others. A full queue, or a wait too long, is 429 with Retry-After.
+// Fair shares of the server: Kubernetes' API priority and fairness. A request is classified by the flow
+// schemas; its priority level has seats (requests served at once) and, when they are taken, queues. The flows
+// of a level (users or namespaces) are spread over its queues by shuffle sharding, and the queues take turns
+// by what they have used, so that one busy user never starves the others. A full queue, or a wait too long,
+// is 429 with Retry-After.
 #pragma once
 
 #include <cstdint>
@@ -106,7 +107,8 @@ class FlowControl {
     // The first schema by precedence that matches; never fails: catch-all matches everybody.
     [[nodiscard]] Classification classify(const Attributes& attributes) const;
     // Waits for a seat. Fails with too_many_requests. `classification`, when given, is filled first.
-    base::Task<base::Result<Seat>> enter(const Attributes& attributes, Classification* classification = nullptr);
+    base::Task<base::Result<Seat>> enter(const Attributes& attributes,
+                                         Classification* classification = nullptr);
     // The uid under which a schema or level is known in the API.
     void set_schema_uid(std::string_view schema, std::string uid);
     void set_level_uid(std::string_view level, std::string uid);

@@ -12,7 +12,8 @@ const Rule leases{.verbs = {"get", "create", "update"},
                   .groups = {"coordination.k8s.io"},
                   .resources = {"leases"},
                   .paths = {}};
-const std::vector<std::string> everybody{std::string(authenticated_group), std::string(unauthenticated_group)};
+const std::vector<std::string> everybody{std::string(authenticated_group),
+                                         std::string(unauthenticated_group)};
 
 std::vector<PriorityLevel> levels() {
     const auto level = [](std::string name, int shares, int queues, int hand_size, int length) {
@@ -59,16 +60,19 @@ std::vector<FlowSchema> schemas() {
         schema("exempt", "exempt", 1, FlowBy::none, {}, {std::string(masters_group)}, everything),
         schema("probes", "exempt", 2, FlowBy::none, {}, everybody,
                {.verbs = {"get"}, .groups = {}, .resources = {}, .paths = {"/healthz", "/readyz", "/livez"}}),
-        schema("system-leader-election", "leader-election", 100, FlowBy::user,
-               {controllers, scheduler}, {"system:serviceaccounts:kube-system"}, leases),
-        schema("endpoint-controller", "workload-high", 150, FlowBy::user,
-               {controllers, endpoints, endpoint_slices, endpoint_slice_mirroring}, {},
-               {.verbs = {"get", "create", "update"}, .groups = {""}, .resources = {"endpoints"}, .paths = {}}),
-        schema("workload-leader-election", "leader-election", 200, FlowBy::user, {}, {service_accounts}, leases),
+        schema("system-leader-election", "leader-election", 100, FlowBy::user, {controllers, scheduler},
+               {"system:serviceaccounts:kube-system"}, leases),
+        schema(
+            "endpoint-controller", "workload-high", 150, FlowBy::user,
+            {controllers, endpoints, endpoint_slices, endpoint_slice_mirroring}, {},
+            {.verbs = {"get", "create", "update"}, .groups = {""}, .resources = {"endpoints"}, .paths = {}}),
+        schema("workload-leader-election", "leader-election", 200, FlowBy::user, {}, {service_accounts},
+               leases),
         schema("system-node-high", "node-high", 400, FlowBy::user, {}, {nodes},
                {.verbs = any, .groups = {""}, .resources = {"nodes", "nodes/status"}, .paths = {}}),
         schema("system-nodes", "system", 500, FlowBy::user, {}, {nodes}, everything),
-        schema("kube-controller-manager", "workload-high", 800, FlowBy::namespace_name, {controllers}, {}, everything),
+        schema("kube-controller-manager", "workload-high", 800, FlowBy::namespace_name, {controllers}, {},
+               everything),
         schema("kube-scheduler", "workload-high", 800, FlowBy::namespace_name, {scheduler}, {}, everything),
         schema("kube-system-service-accounts", "workload-high", 900, FlowBy::namespace_name, {},
                {"system:serviceaccounts:kube-system"}, everything),

@@ -32,9 +32,9 @@ struct Identity {
 };
 
 // The kernel's own callers. They never pass authentication: in-process clients carry one of these.
-[[nodiscard]] Identity api_server_identity();          // system:apiserver, in system:masters
-[[nodiscard]] Identity controller_manager_identity();  // system:kube-controller-manager
-[[nodiscard]] Identity scheduler_identity();           // system:kube-scheduler
+[[nodiscard]] Identity api_server_identity();                      // system:apiserver, in system:masters
+[[nodiscard]] Identity controller_manager_identity();              // system:kube-controller-manager
+[[nodiscard]] Identity scheduler_identity();                       // system:kube-scheduler
 [[nodiscard]] Identity node_identity(std::string_view node_name);  // system:node:NAME in system:nodes
 [[nodiscard]] Identity anonymous_identity();
 

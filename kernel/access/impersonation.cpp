@@ -10,7 +10,8 @@ using base::Status;
 
 constexpr std::string_view service_account_prefix = "system:serviceaccount:";
 
-Attributes impersonation_of(const Identity& caller, std::string group, std::string resource, std::string name) {
+Attributes impersonation_of(const Identity& caller, std::string group, std::string resource,
+                            std::string name) {
     Attributes attributes;
     attributes.user = caller;
     attributes.verb = "impersonate";
@@ -31,12 +32,15 @@ std::pair<std::string, std::string> service_account(std::string_view user) {
     return {std::string(user.substr(0, colon)), std::string(user.substr(colon + 1))};
 }
 
-// Header names are case-insensitive and may not hold every character: keys come in lower case, percent-escaped.
+// Header names are case-insensitive and may not hold every character: keys come in lower case,
+// percent-escaped.
 std::string extra_key(std::string_view sent) {
     std::string key;
     for (std::size_t i = 0; i < sent.size(); ++i) {
         const auto digit = [](char c) {
-            return c >= '0' && c <= '9' ? c - '0' : (c | 0x20) >= 'a' && (c | 0x20) <= 'f' ? (c | 0x20) - 'a' + 10 : -1;
+            return c >= '0' && c <= '9'                     ? c - '0'
+                   : (c | 0x20) >= 'a' && (c | 0x20) <= 'f' ? (c | 0x20) - 'a' + 10
+                                                            : -1;
         };
         if (sent[i] == '%' && i + 2 < sent.size() && digit(sent[i + 1]) >= 0 && digit(sent[i + 2]) >= 0) {
             key.push_back(static_cast<char>(digit(sent[i + 1]) * 16 + digit(sent[i + 2])));
@@ -45,11 +49,13 @@ std::string extra_key(std::string_view sent) {
             key.push_back(sent[i]);
         }
     }
-    std::ranges::transform(key, key.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+    std::ranges::transform(key, key.begin(),
+                           [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
     return key;
 }
 
-std::vector<Attributes> questions(const Identity& caller, const ImpersonationRequest& request, Identity& result) {
+std::vector<Attributes> questions(const Identity& caller, const ImpersonationRequest& request,
+                                  Identity& result) {
     std::vector<Attributes> asked;
     const auto [account_namespace, account_name] = service_account(request.user);
     if (account_name.empty()) {
@@ -88,7 +94,8 @@ std::vector<Attributes> questions(const Identity& caller, const ImpersonationReq
 base::Task<base::Result<Identity>> impersonate(const Authorization& authorization, const Identity& caller,
                                                const ImpersonationRequest& request) {
     if (request.user.empty())
-        co_return Status(Reason::bad_request, "requested to impersonate groups, a uid or extra without a user");
+        co_return Status(Reason::bad_request,
+                         "requested to impersonate groups, a uid or extra without a user");
     Identity result;
     result.user = request.user;
     for (const Attributes& attributes : questions(caller, request, result)) {

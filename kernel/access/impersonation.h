@@ -1,4 +1,5 @@
-// Acting as somebody else: the Impersonate-* headers, as k8s.io/apiserver/pkg/endpoints/filters/impersonation reads them.
+// Acting as somebody else: the Impersonate-* headers, as k8s.io/apiserver/pkg/endpoints/filters/impersonation
+// reads them.
 #pragma once
 
 #include <optional>
@@ -21,7 +22,9 @@ struct ImpersonationRequest {
     std::vector<std::string> groups;                         // Impersonate-Group, repeated
     std::vector<std::pair<std::string, std::string>> extra;  // Impersonate-Extra-KEY, KEY as sent, repeated
 
-    [[nodiscard]] bool empty() const { return user.empty() && uid.empty() && groups.empty() && extra.empty(); }
+    [[nodiscard]] bool empty() const {
+        return user.empty() && uid.empty() && groups.empty() && extra.empty();
+    }
 };
 
 // The identity to act as, once the caller may impersonate each part of it. Fails with forbidden, or with

@@ -43,7 +43,8 @@ std::string_view AcceptClause::parameter(std::string_view name) const {
 }
 
 bool AcceptClause::has_parameter(std::string_view name) const {
-    return std::ranges::find(parameters, name, &std::pair<std::string, std::string>::first) != parameters.end();
+    return std::ranges::find(parameters, name, &std::pair<std::string, std::string>::first) !=
+           parameters.end();
 }
 
 bool AcceptClause::matches(std::string_view media_type) const {
@@ -94,7 +95,8 @@ MediaType parse_content_type(std::string_view header) {
         std::string_view value = trim(next_element(header, ';'));
         const std::string_view name = trim(next_element(value, '='));
         value = trim(value);
-        if (value.size() >= 2 && value.front() == '"' && value.back() == '"') value = value.substr(1, value.size() - 2);
+        if (value.size() >= 2 && value.front() == '"' && value.back() == '"')
+            value = value.substr(1, value.size() - 2);
         if (!name.empty()) result.parameters.emplace_back(name, value);
     }
     return result;

@@ -1,4 +1,5 @@
-// The Accept header as Kubernetes reads it (k8s.io/apiserver/.../negotiation and its goautoneg). Pure, any thread.
+// The Accept header as Kubernetes reads it (k8s.io/apiserver/.../negotiation and its goautoneg). Pure, any
+// thread.
 #pragma once
 
 #include <string>

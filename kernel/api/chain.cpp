@@ -96,7 +96,9 @@ class Chain {
 
         auto identity = co_await parts_.authentication.authenticate(credentials_of(request));
         if (!identity) {
-            parts_.metrics.counter("authentication_attempts_failed_total", "Requests whose credentials were refused.").add();
+            parts_.metrics
+                .counter("authentication_attempts_failed_total", "Requests whose credentials were refused.")
+                .add();
             exchange.respond(status_response(identity.error()));
             co_return;
         }
@@ -156,7 +158,8 @@ class Chain {
 
         const access::Decision decision = co_await parts_.authorization.authorize(attributes);
         if (context.audit != nullptr) {
-            context.audit->annotations.emplace_back("authorization.k8s.io/decision", decision.allowed ? "allow" : "forbid");
+            context.audit->annotations.emplace_back("authorization.k8s.io/decision",
+                                                    decision.allowed ? "allow" : "forbid");
             context.audit->annotations.emplace_back("authorization.k8s.io/reason", decision.reason);
         }
         if (!decision.allowed) {
@@ -168,7 +171,8 @@ class Chain {
 
     void count(const Exchange& exchange, const RequestInfo& info, base::Duration duration) {
         std::string verb = info.is_resource_request ? info.verb : "get";
-        std::ranges::transform(verb, verb.begin(), [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c; });
+        std::ranges::transform(verb, verb.begin(),
+                               [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c; });
         base::MetricLabels labels{{"group", info.group},
                                   {"resource", info.resource},
                                   {"subresource", info.is_resource_request ? info.subresource : info.path},
@@ -183,12 +187,15 @@ class Chain {
         }
         if (!is_long_running(info)) {
             parts_.metrics
-                .histogram("apiserver_request_duration_seconds", "How long requests took, long-running ones apart.",
-                           base::latency_bounds_seconds(), labels)
+                .histogram("apiserver_request_duration_seconds",
+                           "How long requests took, long-running ones apart.", base::latency_bounds_seconds(),
+                           labels)
                 .observe(std::chrono::duration<double>(duration).count());
         }
         labels.emplace_back("code", std::to_string(exchange.status()));
-        parts_.metrics.counter("apiserver_request_total", "Requests by what they asked for and how it went.", labels).add();
+        parts_.metrics
+            .counter("apiserver_request_total", "Requests by what they asked for and how it went.", labels)
+            .add();
     }
 
     ChainParts parts_;

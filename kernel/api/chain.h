@@ -1,5 +1,6 @@
-// What every request goes through before a handler sees it, in Kubernetes' order: request info, authentication,
-// audit, impersonation, fair queues, authorization; then the handler; metrics and audit around it all.
+// What every request goes through before a handler sees it, in Kubernetes' order: request info,
+// authentication, audit, impersonation, fair queues, authorization; then the handler; metrics and audit
+// around it all.
 #pragma once
 
 #include <functional>
@@ -21,18 +22,20 @@ namespace keelson::api {
 // What is known about a request by the time its handler runs. Lives as long as the exchange.
 struct RequestContext {
     RequestInfo info;
-    access::Identity user;                       // whom to act as
+    access::Identity user;                         // whom to act as
     std::optional<access::Identity> impersonator;  // who really asks, when that is somebody else
-    std::string trace_parent;                    // W3C traceparent to pass on; may be empty
-    // Null when the request is not audited. Handlers put request_object, response_object and annotations into it;
-    // looking at audit_level first saves making texts that nobody logs.
+    std::string trace_parent;                      // W3C traceparent to pass on; may be empty
+    // Null when the request is not audited. Handlers put request_object, response_object and annotations into
+    // it; looking at audit_level first saves making texts that nobody logs.
     access::AuditRecord* audit = nullptr;
     access::AuditLevel audit_level = access::AuditLevel::none;
-    // The seat in the fair queues. A handler of a long request that the chain does not know as one may release it.
+    // The seat in the fair queues. A handler of a long request that the chain does not know as one may
+    // release it.
     access::Seat seat;
 };
 
-// What an authorizer is asked about this request; also good for finer questions (change a field and ask again).
+// What an authorizer is asked about this request; also good for finer questions (change a field and ask
+// again).
 [[nodiscard]] access::Attributes make_attributes(const RequestInfo& info, const access::Identity& user);
 
 using ContextHandler = std::function<base::Task<void>(Exchange&, RequestContext&)>;

@@ -32,7 +32,8 @@ Status parse_failure(ParseError error, const ServerLimits& limits) {
                     "Request entity too large: limit is " + std::to_string(limits.body_bytes)};
         case ParseError::unsupported_version:
             return Status(Reason::bad_request, "unsupported HTTP version").with_code(505);
-        default: return {Reason::bad_request, "malformed HTTP request"};
+        default:
+            return {Reason::bad_request, "malformed HTTP request"};
     }
 }
 
@@ -61,9 +62,9 @@ void Connection::start() {
 
 base::Task<void> Connection::run() {
     const auto self = shared_from_this();
-    if (co_await handshake()) {
-        while (co_await serve_one()) {
-        }
+    const bool secured = co_await handshake();
+    if (secured) {
+        for (bool more = true; more;) more = co_await serve_one();
         if (!peer_gone_) {
             ERR_clear_error();
             SSL_shutdown(session_);
@@ -89,13 +90,16 @@ base::Task<bool> Connection::handshake() {
         }
         const int error = SSL_get_error(session_, result);
         if (error == SSL_ERROR_WANT_READ) {
-            if (co_await wait(Descriptor::Readiness::readable)) continue;
+            const bool good = co_await wait(Descriptor::Readiness::readable);
+            if (good) continue;
         } else if (error == SSL_ERROR_WANT_WRITE) {
-            if (co_await wait(Descriptor::Readiness::writable)) continue;
+            const bool good = co_await wait(Descriptor::Readiness::writable);
+            if (good) continue;
         } else if (ERR_GET_REASON(ERR_peek_error()) == SSL_R_HTTP_REQUEST) {
             static constexpr std::string_view answer =
                 "HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n";
-            [[maybe_unused]] const auto sent = ::send(descriptor_.fd(), answer.data(), answer.size(), MSG_NOSIGNAL);
+            [[maybe_unused]] const auto sent =
+                ::send(descriptor_.fd(), answer.data(), answer.size(), MSG_NOSIGNAL);
             enter(Phase::linger, std::chrono::seconds(1));
         }
         break;
@@ -111,8 +115,9 @@ base::Task<bool> Connection::serve_one() {
     Request& request = current_->mutable_request();
     {
         RequestParser parser(request, worker_.shared.limits.header_bytes, worker_.shared.limits.body_bytes);
-        if (!co_await read_headers(parser)) co_return false;
-        if (!co_await read_body(parser)) co_return false;
+        bool good = co_await read_headers(parser);
+        if (good) good = co_await read_body(parser);
+        if (!good) co_return false;
         keep_alive_ = keep_alive_ && parser.keep_alive();
         current_->set_http_1_0(parser.is_http_1_0());
     }
@@ -131,7 +136,7 @@ base::Task<bool> Connection::serve_one() {
     watching_for_close_ = false;
     release_body_account();
     current_.reset();
-    co_return sent && keep_alive();
+    co_return sent&& keep_alive();
 }
 
 base::Task<bool> Connection::read_headers(RequestParser& parser) {
@@ -145,7 +150,8 @@ base::Task<bool> Connection::read_headers(RequestParser& parser) {
             leave_idle();
             if (data.empty()) {
                 if (timed_out_ && phase_ == Phase::headers)
-                    co_await refuse_request(Status(Reason::timeout, "no complete request headers in time").with_code(408));
+                    co_await refuse_request(
+                        Status(Reason::timeout, "no complete request headers in time").with_code(408));
                 co_return false;
             }
         }
@@ -171,7 +177,7 @@ base::Task<bool> Connection::read_headers(RequestParser& parser) {
     }
     if (parser.expects_continue() && request.body.empty() && !parser.done()) {
         worker_.output = "HTTP/1.1 100 Continue\r\n\r\n";
-        if (!co_await write_output()) co_return false;
+        co_return co_await write_output();
     }
     co_return true;
 }
@@ -183,7 +189,8 @@ base::Task<bool> Connection::read_body(RequestParser& parser) {
         const std::string_view data = co_await read_some();
         if (data.empty()) {
             if (timed_out_)
-                co_await refuse_request(Status(Reason::timeout, "no complete request body in time").with_code(408));
+                co_await refuse_request(
+                    Status(Reason::timeout, "no complete request body in time").with_code(408));
             co_return false;
         }
         if (const ParseError error = feed(parser, data); error != ParseError::none) {
@@ -195,7 +202,8 @@ base::Task<bool> Connection::read_body(RequestParser& parser) {
             co_return false;
         }
         if (!account_body()) {
-            co_await refuse_request(too_many_requests("too many request bodies at once, please try again later"));
+            co_await refuse_request(
+                too_many_requests("too many request bodies at once, please try again later"));
             co_return false;
         }
     }
@@ -257,8 +265,9 @@ base::Task<void> Connection::linger() {
         if (count > 0) {
             if (static_cast<std::size_t>(count) > left) co_return;
             left -= static_cast<std::size_t>(count);
-        } else if (errno == EAGAIN && !co_await wait(Descriptor::Readiness::readable)) {
-            co_return;
+        } else if (errno == EAGAIN) {
+            const bool good = co_await wait(Descriptor::Readiness::readable);
+            if (!good) co_return;
         }
     }
 }
@@ -274,9 +283,11 @@ base::Task<std::string_view> Connection::read_some() {
         if (count > 0) co_return std::string_view(worker_.input.data(), static_cast<std::size_t>(count));
         const int error = SSL_get_error(session_, count);
         if (error == SSL_ERROR_WANT_READ) {
-            if (co_await wait(Descriptor::Readiness::readable)) continue;
+            good = co_await wait(Descriptor::Readiness::readable);
+            if (good) continue;
         } else if (error == SSL_ERROR_WANT_WRITE) {
-            if (co_await wait(Descriptor::Readiness::writable)) continue;
+            good = co_await wait(Descriptor::Readiness::writable);
+            if (good) continue;
         } else {
             peer_gone_ = true;
         }
@@ -333,7 +344,8 @@ base::Task<bool> Connection::wait(Descriptor::Readiness readiness) {
 
 void Connection::enter(Phase phase, base::Duration timeout) {
     phase_ = phase;
-    deadline_ = timeout == base::Duration::max() ? base::MonotonicTime::max() : worker_.loop.clock().now() + timeout;
+    deadline_ =
+        timeout == base::Duration::max() ? base::MonotonicTime::max() : worker_.loop.clock().now() + timeout;
 }
 
 void Connection::enter_idle() {
@@ -364,7 +376,7 @@ void Connection::check_deadline(base::MonotonicTime now) {
 void Connection::begin_shutdown() {
     closing_ = true;
     leave_idle();
-    if (phase_ == Phase::idle || phase_ == Phase::handshake) {
+    if (phase_ == Phase::idle || phase_ == Phase::handshake || phase_ == Phase::linger) {
         descriptor_.cancel();
     } else {
         notify_exchange();
@@ -388,7 +400,8 @@ void Connection::watch_for_close() {
     if (close_wait_outstanding_ || peer_gone_) return;
     if (SSL_has_pending(session_) != 0) {
         worker_.loop.post([self = shared_from_this()] {
-            if (self->watching_for_close_ && !self->close_wait_outstanding_) self->on_readable_while_answering();
+            if (self->watching_for_close_ && !self->close_wait_outstanding_)
+                self->on_readable_while_answering();
         });
         return;
     }

@@ -1,4 +1,5 @@
-// One TLS connection and its requests, one after the other. Internal to the room; lives on its worker's thread.
+// One TLS connection and its requests, one after the other. Internal to the room; lives on its worker's
+// thread.
 #pragma once
 
 #include <list>
@@ -32,7 +33,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
     std::ptrdiff_t write_now(std::string_view data);
     // Writes all; false when the client is gone. The data must stay where it is until then.
     base::Task<bool> write_all(std::string_view data);
-    // Writes worker().output, which is free again when this returns without suspending, or has been moved away.
+    // Writes worker().output, which is free again when this returns without suspending, or has been moved
+    // away.
     base::Task<bool> write_output();
     [[nodiscard]] bool peer_gone() const { return peer_gone_; }
     [[nodiscard]] bool closing() const { return closing_ || peer_gone_; }
@@ -53,8 +55,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
     base::Task<bool> read_body(RequestParser& parser);
     base::Task<void> refuse_request(base::Status status);
     base::Task<void> linger();
-    // Bytes that have arrived, waiting for the first; empty when the client is gone or the time is up. The view is
-    // good until the next suspension.
+    // Bytes that have arrived, waiting for the first; empty when the client is gone or the time is up. The
+    // view is good until the next suspension.
     base::Task<std::string_view> read_some();
     base::Task<bool> wait(Descriptor::Readiness readiness);
     // Feeds the parser with the bytes kept from before and the new ones, and keeps what it leaves.
@@ -72,7 +74,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
     std::shared_ptr<const TlsContext> tls_;
     std::shared_ptr<const PeerCertificate> peer_;
     std::string remote_address_;
-    std::string pending_;  // received, not yet parsed
+    std::string pending_;               // received, not yet parsed
     HttpExchange* exchange_ = nullptr;  // while a handler runs
     std::unique_ptr<HttpExchange> current_;
     base::MonotonicTime deadline_ = base::MonotonicTime::max();

@@ -146,7 +146,8 @@ Value response_kind(std::string_view group, std::string_view version, std::strin
 Value aggregated_resource(const Resource& resource, Arena& arena) {
     Value entry = Value::map(arena);
     entry.set(arena, "resource", Value::reference(resource.name));
-    entry.set(arena, "responseKind", response_kind(resource.group, resource.version, resource.kind, arena));
+    // An empty group and version mean those of the document around it.
+    entry.set(arena, "responseKind", response_kind("", "", resource.kind, arena));
     entry.set(arena, "scope", Value::reference(resource.namespaced ? "Namespaced" : "Cluster"));
     entry.set(arena, "singularResource", Value::reference(resource.singular));
     entry.set(arena, "verbs", verb_list(arena, resource.verbs));
@@ -156,7 +157,8 @@ Value aggregated_resource(const Resource& resource, Arena& arena) {
     for (const Subresource& sub : resource.subresources) {
         Value item = Value::map(arena);
         item.set(arena, "subresource", Value::reference(sub.name));
-        item.set(arena, "responseKind", response_kind(sub.group, sub.version, sub.kind, arena));
+        item.set(arena, "responseKind", response_kind(sub.other_group ? sub.group : "",
+                                                      sub.other_group ? sub.version : "", sub.kind, arena));
         item.set(arena, "verbs", verb_list(arena, sub.verbs));
         subresources.push_back(arena, item);
     }
@@ -224,6 +226,16 @@ Discovery::Discovery() {
     documents_["/api"] = object::to_json(with_kind("APIVersions", "", versions, arena)) + "\n";
     aggregated_["/api"] = aggregated_document(all, true, arena);
     aggregated_["/apis"] = aggregated_document(all, false, arena);
+}
+
+bool Discovery::names_unserved_version(std::string_view path) {
+    if (path.starts_with("/api/")) return path.find('/', 5) == std::string_view::npos;
+    if (!path.starts_with("/apis/")) return false;
+    path.remove_prefix(6);
+    std::size_t slash = path.find('/');
+    if (slash == std::string_view::npos || path.find('/', slash + 1) != std::string_view::npos) return false;
+    return std::ranges::any_of(object::builtin_resources(),
+                               [&](const Resource& resource) { return resource.group == path.substr(0, slash); });
 }
 
 bool Discovery::handle(Exchange& exchange) const {

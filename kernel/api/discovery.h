@@ -17,6 +17,9 @@ class Discovery {
     // Answers /api, /apis, /api/v1, /apis/GROUP and /apis/GROUP/VERSION. False when the path is none of these.
     bool handle(Exchange& exchange) const;
 
+    // Whether the path asks for a version that a known group does not have (/apis/apps/v9, /api/v2).
+    [[nodiscard]] static bool names_unserved_version(std::string_view path);
+
   private:
     std::map<std::string, std::string, std::less<>> documents_;   // by path
     std::map<std::string, std::string, std::less<>> aggregated_;  // by path: /api, /apis

@@ -136,8 +136,8 @@ void append_details(std::string& out, const base::StatusDetails& details) {
 }  // namespace
 
 bool same_header_name(std::string_view left, std::string_view right) {
-    return left.size() == right.size() &&
-           std::equal(left.begin(), left.end(), right.begin(), [](char a, char b) { return lower(a) == lower(b); });
+    return left.size() == right.size() && std::equal(left.begin(), left.end(), right.begin(),
+                                                     [](char a, char b) { return lower(a) == lower(b); });
 }
 
 std::string_view Request::query_value(std::string_view name) const {
@@ -167,7 +167,8 @@ std::string_view Request::header(std::string_view name) const {
 }
 
 bool Request::has_header(std::string_view name) const {
-    return std::ranges::any_of(headers, [name](const Header& field) { return same_header_name(field.name, name); });
+    return std::ranges::any_of(headers,
+                               [name](const Header& field) { return same_header_name(field.name, name); });
 }
 
 std::vector<std::string_view> Request::header_values(std::string_view name) const {
@@ -184,7 +185,8 @@ base::Result<void> parse_target(Request& request) {
     if (!target.starts_with('/')) {
         const auto scheme = target.find("://");
         const auto slash = scheme == std::string_view::npos ? scheme : target.find('/', scheme + 3);
-        if (slash == std::string_view::npos) return base::Status(base::Reason::bad_request, "malformed request target");
+        if (slash == std::string_view::npos)
+            return base::Status(base::Reason::bad_request, "malformed request target");
         target.remove_prefix(slash);
     }
     target = target.substr(0, target.find('#'));

@@ -1,9 +1,10 @@
 // One HTTP request and the answer to it, as handlers see them: no transport, no Beast, so that HTTP/2 or an
 // in-process caller can stand behind the same interface.
 //
-// Threads: an Exchange belongs to its Executor. The handler starts there and, because a task resumes on the executor
-// that it was spawned with, stays there; every member is called from there only, callbacks come from there too.
-// Lifetime: the reference is valid until the handler's task ends, and so is everything that request() returns.
+// Threads: an Exchange belongs to its Executor. The handler starts there and, because a task resumes on the
+// executor that it was spawned with, stays there; every member is called from there only, callbacks come from
+// there too. Lifetime: the reference is valid until the handler's task ends, and so is everything that
+// request() returns.
 #pragma once
 
 #include <array>
@@ -32,8 +33,9 @@ struct Header {
 // Header names differ in case only by accident.
 [[nodiscard]] bool same_header_name(std::string_view left, std::string_view right);
 
-// The certificate that the client showed in the TLS handshake. `verified` means: signed by a CA that the server
-// accepts for clients, valid now, and meant for client authentication. One that is not verified is a failed login.
+// The certificate that the client showed in the TLS handshake. `verified` means: signed by a CA that the
+// server accepts for clients, valid now, and meant for client authentication. One that is not verified is a
+// failed login.
 struct PeerCertificate {
     bool verified = false;
     std::string verify_error;  // why not verified, in OpenSSL's words
@@ -51,9 +53,9 @@ struct Request {
     std::vector<std::pair<std::string, std::string>> query;  // decoded, in order of appearance
     std::vector<Header> headers;                             // in order of appearance
     std::string body;                                        // whole; at most the server's limit (3 MiB)
-    std::shared_ptr<const PeerCertificate> peer;  // null when the client showed no certificate
-    std::string remote_address;  // "192.0.2.1:4711" or "[2001:db8::1]:4711"
-    std::string audit_id;        // from the client's Audit-ID header (64 characters at most) or a new UUID
+    std::shared_ptr<const PeerCertificate> peer;             // null when the client showed no certificate
+    std::string remote_address;                              // "192.0.2.1:4711" or "[2001:db8::1]:4711"
+    std::string audit_id;  // from the client's Audit-ID header (64 characters at most) or a new UUID
     base::WallTime received{};
 
     // The first value of that name; empty when there is none.
@@ -65,8 +67,8 @@ struct Request {
     [[nodiscard]] std::vector<std::string_view> header_values(std::string_view name) const;
 };
 
-// Fills path and query from raw_target as Go's net/url does: '+' is a space in the query, a pair with a broken
-// escape or a ';' is left out. Fails when the path itself is malformed.
+// Fills path and query from raw_target as Go's net/url does: '+' is a space in the query, a pair with a
+// broken escape or a ';' is left out. Fails when the path itself is malformed.
 [[nodiscard]] base::Result<void> parse_target(Request& request);
 
 using BodyPiece = std::shared_ptr<const std::string>;
@@ -87,7 +89,8 @@ struct Response {
 };
 
 // live: every write() reaches the client at once and uncompressed (watches, followed logs).
-// bulk: the writes are one document made piece by piece (a long list); it is gzipped by the same rule as a whole
+// bulk: the writes are one document made piece by piece (a long list); it is gzipped by the same rule as a
+// whole
 //       Response, and sent with a Content-Length when it turns out short.
 enum class StreamKind : std::uint8_t { live, bulk };
 
@@ -105,16 +108,17 @@ class Exchange {
 
     // Adds a header to whatever answer follows. No effect once the answer has begun.
     virtual void add_header(std::string name, std::string value) = 0;
-    // Adds `Warning: 299 - "text"` (RFC 7234; text is quoted and cleaned here, as Kubernetes does). Repeated texts
-    // are sent once; beyond 4 KiB of warnings in total each is cut to 256 bytes, then dropped.
+    // Adds `Warning: 299 - "text"` (RFC 7234; text is quoted and cleaned here, as Kubernetes does). Repeated
+    // texts are sent once; beyond 4 KiB of warnings in total each is cut to 256 bytes, then dropped.
     virtual void add_warning(std::string_view text) = 0;
 
-    // Answers with a whole document; sent when the handler's task ends, or earlier. Exactly one of respond() and
-    // begin_stream() is called, once. A handler that ends without either answers 500.
+    // Answers with a whole document; sent when the handler's task ends, or earlier. Exactly one of respond()
+    // and begin_stream() is called, once. A handler that ends without either answers 500.
     virtual void respond(Response response) = 0;
 
-    // Answers piece by piece (chunked). write() waits until the client has taken enough of the earlier pieces: at
-    // most one piece is in flight. A failure means that the client is gone; the handler just ends then.
+    // Answers piece by piece (chunked). write() waits until the client has taken enough of the earlier
+    // pieces: at most one piece is in flight. A failure means that the client is gone; the handler just ends
+    // then.
     virtual base::Task<base::Result<void>> begin_stream(int status, std::string content_type,
                                                         std::vector<Header> headers = {},
                                                         StreamKind kind = StreamKind::live) = 0;
@@ -123,8 +127,8 @@ class Exchange {
 
     // True once the client has gone, or the server is stopping and long answers have to end.
     [[nodiscard]] virtual bool closed() const = 0;
-    // Called at most once, when closed() becomes true; at once (posted) if it already is. Replaces an earlier one;
-    // an empty function forgets it. Never called after the handler's task has ended.
+    // Called at most once, when closed() becomes true; at once (posted) if it already is. Replaces an earlier
+    // one; an empty function forgets it. Never called after the handler's task has ended.
     virtual void on_close(std::function<void()> callback) = 0;
 
     // The status code of the answer; 0 until respond() or begin_stream().
@@ -139,7 +143,8 @@ using Handler = std::function<base::Task<void>(Exchange&)>;
 // `299 - "text"` with quotes and backslashes escaped and control characters replaced; empty text gives "".
 [[nodiscard]] std::string warning_header(std::string_view text);
 
-// The Kubernetes Status document of a failure as compact JSON with a final newline, in Kubernetes' field order.
+// The Kubernetes Status document of a failure as compact JSON with a final newline, in Kubernetes' field
+// order.
 [[nodiscard]] std::string status_json(const base::Status& status);
 // The whole answer to a failure: code, JSON Status, and Retry-After when the details ask for it.
 [[nodiscard]] Response status_response(const base::Status& status);

@@ -13,7 +13,8 @@ struct GzipStream::Impl {
 GzipStream::GzipStream() : impl_(std::make_unique<Impl>()) {
     constexpr int window_bits_gzip = 15 + 16;
     // Only a wrong zlib or no memory at all can fail here.
-    if (deflateInit2(&impl_->stream, 1, Z_DEFLATED, window_bits_gzip, 8, Z_DEFAULT_STRATEGY) != Z_OK) std::abort();
+    if (deflateInit2(&impl_->stream, 1, Z_DEFLATED, window_bits_gzip, 8, Z_DEFAULT_STRATEGY) != Z_OK)
+        std::abort();
 }
 
 GzipStream::~GzipStream() {

@@ -28,7 +28,8 @@ std::vector<HealthChecks::Outcome> HealthChecks::run(bool live_only) const {
     for (const Entry& entry : checks_) {
         if (live_only && entry.scope == Scope::ready_only) continue;
         const auto result = entry.check();
-        outcomes.push_back({entry.name, result.has_value(), result ? std::string() : result.error().message()});
+        outcomes.push_back(
+            {entry.name, result.has_value(), result ? std::string() : result.error().message()});
     }
     return outcomes;
 }
@@ -45,10 +46,16 @@ std::string version_document(const VersionInfo& info) {
            "  \"emulationMinor\": \"36\",\n"
            "  \"minCompatibilityMajor\": \"1\",\n"
            "  \"minCompatibilityMinor\": \"35\",\n"
-           "  \"gitVersion\": \"" + git_version(info) + "\",\n"
-           "  \"gitCommit\": \"" + info.revision + "\",\n"
+           "  \"gitVersion\": \"" +
+           git_version(info) +
+           "\",\n"
+           "  \"gitCommit\": \"" +
+           info.revision +
+           "\",\n"
            "  \"gitTreeState\": \"clean\",\n"
-           "  \"buildDate\": \"" + info.build_date + "\",\n"
+           "  \"buildDate\": \"" +
+           info.build_date +
+           "\",\n"
            "  \"goVersion\": \"none\",\n"
            "  \"compiler\": \"g++\",\n"
            "  \"platform\": \"linux/amd64\"\n"
@@ -73,14 +80,16 @@ bool HealthHandler::handle(Exchange& exchange) const {
         if (!path.substr(1).starts_with(endpoint)) continue;
         const std::string_view rest = path.substr(1 + endpoint.size());
         if (!rest.empty() && !rest.starts_with('/')) continue;
-        exchange.respond(answer_health(request, endpoint, rest.size() > 1 ? rest.substr(1) : std::string_view{}));
+        exchange.respond(
+            answer_health(request, endpoint, rest.size() > 1 ? rest.substr(1) : std::string_view{}));
         return true;
     }
     return false;
 }
 
 // The texts are those of k8s.io/apiserver/pkg/server/healthz: scripts read them.
-Response HealthHandler::answer_health(const Request& request, std::string_view endpoint, std::string_view check) const {
+Response HealthHandler::answer_health(const Request& request, std::string_view endpoint,
+                                      std::string_view check) const {
     const auto outcomes = checks_.run(endpoint == "livez");
     if (!check.empty()) {
         const auto found = std::ranges::find(outcomes, check, &HealthChecks::Outcome::name);

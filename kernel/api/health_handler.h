@@ -13,8 +13,8 @@
 
 namespace keelson::api {
 
-// Named checks; /healthz and /readyz ask all of them, /livez those that a restart may mend. Added before the first
-// request, constant afterwards. A check is called from I/O threads and must not block.
+// Named checks; /healthz and /readyz ask all of them, /livez those that a restart may mend. Added before the
+// first request, constant afterwards. A check is called from I/O threads and must not block.
 class HealthChecks {
   public:
     enum class Scope : std::uint8_t { ready_and_live, ready_only };
@@ -39,7 +39,8 @@ class HealthChecks {
     std::vector<Entry> checks_;
 };
 
-// The version.Info document of /version. `revision` of the source, `build_date` in RFC 3339; either may be empty.
+// The version.Info document of /version. `revision` of the source, `build_date` in RFC 3339; either may be
+// empty.
 struct VersionInfo {
     std::string keelson_version;
     std::string revision;

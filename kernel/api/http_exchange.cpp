@@ -19,34 +19,62 @@ constexpr std::size_t warning_cut_bytes = 256;
 
 std::string_view reason_phrase(int status) {
     switch (status) {
-        case 200: return "OK";
-        case 201: return "Created";
-        case 202: return "Accepted";
-        case 204: return "No Content";
-        case 301: return "Moved Permanently";
-        case 302: return "Found";
-        case 304: return "Not Modified";
-        case 307: return "Temporary Redirect";
-        case 400: return "Bad Request";
-        case 401: return "Unauthorized";
-        case 403: return "Forbidden";
-        case 404: return "Not Found";
-        case 405: return "Method Not Allowed";
-        case 406: return "Not Acceptable";
-        case 408: return "Request Timeout";
-        case 409: return "Conflict";
-        case 410: return "Gone";
-        case 413: return "Request Entity Too Large";
-        case 415: return "Unsupported Media Type";
-        case 422: return "Unprocessable Entity";
-        case 429: return "Too Many Requests";
-        case 431: return "Request Header Fields Too Large";
-        case 500: return "Internal Server Error";
-        case 501: return "Not Implemented";
-        case 503: return "Service Unavailable";
-        case 504: return "Gateway Timeout";
-        case 505: return "HTTP Version Not Supported";
-        default: return "Status";
+        case 200:
+            return "OK";
+        case 201:
+            return "Created";
+        case 202:
+            return "Accepted";
+        case 204:
+            return "No Content";
+        case 301:
+            return "Moved Permanently";
+        case 302:
+            return "Found";
+        case 304:
+            return "Not Modified";
+        case 307:
+            return "Temporary Redirect";
+        case 400:
+            return "Bad Request";
+        case 401:
+            return "Unauthorized";
+        case 403:
+            return "Forbidden";
+        case 404:
+            return "Not Found";
+        case 405:
+            return "Method Not Allowed";
+        case 406:
+            return "Not Acceptable";
+        case 408:
+            return "Request Timeout";
+        case 409:
+            return "Conflict";
+        case 410:
+            return "Gone";
+        case 413:
+            return "Request Entity Too Large";
+        case 415:
+            return "Unsupported Media Type";
+        case 422:
+            return "Unprocessable Entity";
+        case 429:
+            return "Too Many Requests";
+        case 431:
+            return "Request Header Fields Too Large";
+        case 500:
+            return "Internal Server Error";
+        case 501:
+            return "Not Implemented";
+        case 503:
+            return "Service Unavailable";
+        case 504:
+            return "Gateway Timeout";
+        case 505:
+            return "HTTP Version Not Supported";
+        default:
+            return "Status";
     }
 }
 
@@ -132,7 +160,8 @@ void HttpExchange::on_close(std::function<void()> callback) {
     on_close_ = std::move(callback);
     if (!on_close_ || close_notified_) return;
     if (closed()) {
-        connection_.worker().loop.post([connection = connection_.shared_from_this()] { connection->notify_exchange(); });
+        connection_.worker().loop.post(
+            [connection = connection_.shared_from_this()] { connection->notify_exchange(); });
     } else {
         connection_.watch_for_close();
     }
@@ -184,25 +213,33 @@ base::Task<bool> HttpExchange::finish() {
         case State::open:
             respond(status_response({base::Reason::internal_error, "the request was not answered"}));
             co_return co_await send_whole();
-        case State::whole: co_return co_await send_whole();
+        case State::whole:
+            co_return co_await send_whole();
         case State::held:
-        case State::streaming: co_await end_stream(); co_return state_ == State::ended;
-        case State::ended: co_return true;
-        case State::failed: co_return false;
+        case State::streaming:
+            co_await end_stream();
+            co_return state_ == State::ended;
+        case State::ended:
+            co_return true;
+        case State::failed:
+            co_return false;
     }
     co_return false;
 }
 
-// Large answers are compressed on the pool for blocking work: it takes a while, and other connections wait here.
+// Large answers are compressed on the pool for blocking work: it takes a while, and other connections wait
+// here.
 base::Task<bool> HttpExchange::compress_whole() {
     std::vector<BodyPiece> pieces = std::move(response_.body);
-    auto compressed = co_await base::blocking([pieces = std::move(pieces)] {
+    // Named on purpose: g++ 12 destroys a lambda twice that is a temporary in an awaited expression.
+    auto compress = [pieces = std::move(pieces)] {
         std::string out;
         GzipStream stream;
         for (const BodyPiece& piece : pieces) stream.add(*piece, out);
         stream.finish(out);
         return std::make_shared<const std::string>(std::move(out));
-    });
+    };
+    auto compressed = co_await base::blocking(std::move(compress));
     response_.body.clear();
     response_.body.push_back(std::move(compressed));
     co_return !connection_.peer_gone();
@@ -215,26 +252,26 @@ base::Task<bool> HttpExchange::send_whole() {
     bool compressed = false;
     if (size >= connection_.worker().shared.limits.gzip_from_bytes && has_body(response_.status) &&
         accepts_gzip(request_.header("Accept-Encoding"))) {
-        if (!co_await compress_whole()) co_return false;
+        const bool still_there = co_await compress_whole();
+        if (!still_there) co_return false;
         compressed = true;
         size = total_size(response_.body);
     }
     std::string& out = connection_.worker().output;
     out.clear();
     append_head(out, size, compressed);
-    if (request_.method == "HEAD" || !has_body(response_.status)) co_return co_await connection_.write_output();
 
-    std::size_t next = 0;
+    const bool without_body = request_.method == "HEAD" || !has_body(response_.status);
+    std::size_t next = without_body ? response_.body.size() : 0;
     for (; next < response_.body.size(); ++next) {
         const std::string& piece = *response_.body[next];
         if (out.size() + piece.size() > gather_limit_bytes) break;
         out += piece;
     }
-    if (!co_await connection_.write_output()) co_return false;
-    for (; next < response_.body.size(); ++next) {
-        if (!co_await connection_.write_all(*response_.body[next])) co_return false;
-    }
-    co_return true;
+    bool good = co_await connection_.write_output();
+    for (; good && next < response_.body.size(); ++next)
+        good = co_await connection_.write_all(*response_.body[next]);
+    co_return good;
 }
 
 base::Task<base::Result<void>> HttpExchange::begin_stream(int status, std::string content_type,
@@ -267,11 +304,9 @@ base::Task<bool> HttpExchange::begin_chunks() {
     std::string& out = connection_.worker().output;
     out.clear();
     append_head(out, std::nullopt, compress);
-    if (!co_await connection_.write_output()) {
-        state_ = State::failed;
-        co_return false;
-    }
-    co_return true;
+    const bool good = co_await connection_.write_output();
+    if (!good) state_ = State::failed;
+    co_return good;
 }
 
 base::Task<base::Result<void>> HttpExchange::write(BodyPiece piece) {
@@ -329,19 +364,22 @@ base::Task<bool> HttpExchange::send_chunk(std::string_view data) {
 base::Task<void> HttpExchange::end_stream() {
     if (state_ == State::held) {
         response_.body.push_back(std::make_shared<const std::string>(std::exchange(held_, {})));
-        if (!co_await send_whole()) state_ = State::failed;
+        const bool sent = co_await send_whole();
+        if (!sent) state_ = State::failed;
         co_return;
     }
     if (state_ != State::streaming) co_return;
     if (gzip_) {
         gzip_->finish(compressed_);
         const std::string chunk = std::exchange(compressed_, {});
-        if (!co_await send_chunk(chunk)) co_return;
+        const bool sent = co_await send_chunk(chunk);
+        if (!sent) co_return;
     }
     state_ = State::ended;
     if (http_1_0_ || request_.method == "HEAD") co_return;
     connection_.worker().output = "0\r\n\r\n";
-    if (!co_await connection_.write_output()) state_ = State::failed;
+    const bool good = co_await connection_.write_output();
+    if (!good) state_ = State::failed;
 }
 
 }  // namespace keelson::api

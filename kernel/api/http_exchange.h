@@ -33,14 +33,16 @@ class HttpExchange : public Exchange {
     void add_header(std::string name, std::string value) override;
     void add_warning(std::string_view text) override;
     void respond(Response response) override;
-    base::Task<base::Result<void>> begin_stream(int status, std::string content_type, std::vector<Header> headers,
-                                                StreamKind kind) override;
+    base::Task<base::Result<void>> begin_stream(int status, std::string content_type,
+                                                std::vector<Header> headers, StreamKind kind) override;
     base::Task<base::Result<void>> write(BodyPiece piece) override;
     base::Task<void> end_stream() override;
     [[nodiscard]] bool closed() const override;
     void on_close(std::function<void()> callback) override;
     [[nodiscard]] int status() const override { return status_; }
-    void on_response_started(std::function<void(int, bool)> callback) override { on_started_ = std::move(callback); }
+    void on_response_started(std::function<void(int, bool)> callback) override {
+        on_started_ = std::move(callback);
+    }
     [[nodiscard]] std::uint64_t bytes_sent() const override { return bytes_sent_; }
 
   private:
@@ -62,7 +64,7 @@ class HttpExchange : public Exchange {
     std::size_t warning_bytes_ = 0;
     Response response_;  // of a stream: status, type and headers
     std::unique_ptr<GzipStream> gzip_;
-    std::string held_;  // the beginning of a bulk stream that may turn out short
+    std::string held_;        // the beginning of a bulk stream that may turn out short
     std::string compressed_;  // bytes of a compressed stream that wait for more
     std::function<void()> on_close_;
     std::function<void(int, bool)> on_started_;

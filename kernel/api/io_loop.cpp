@@ -99,12 +99,13 @@ int Descriptor::fd() const {
 void Descriptor::wait(Readiness readiness, std::move_only_function<void(bool)> callback) {
     using Stream = asio::posix::stream_descriptor;
     if (!impl_->stream.is_open()) {
-        asio::post(impl_->stream.get_executor(), [callback = std::move(callback)]() mutable { callback(false); });
+        asio::post(impl_->stream.get_executor(),
+                   [callback = std::move(callback)]() mutable { callback(false); });
         return;
     }
-    impl_->stream.async_wait(
-        readiness == Readiness::readable ? Stream::wait_read : Stream::wait_write,
-        [callback = std::move(callback)](const boost::system::error_code& error) mutable { callback(!error); });
+    impl_->stream.async_wait(readiness == Readiness::readable ? Stream::wait_read : Stream::wait_write,
+                             [callback = std::move(callback)](
+                                 const boost::system::error_code& error) mutable { callback(!error); });
 }
 void Descriptor::cancel() {
     boost::system::error_code ignored;

@@ -1,5 +1,5 @@
-// One I/O thread: an Asio reactor that is also the Executor of every connection on it. Internal to the room; Asio
-// stays in io_loop.cpp.
+// One I/O thread: an Asio reactor that is also the Executor of every connection on it. Internal to the room;
+// Asio stays in io_loop.cpp.
 #pragma once
 
 #include <memory>

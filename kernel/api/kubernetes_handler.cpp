@@ -95,7 +95,9 @@ Task<void> KubernetesHandler::handle(Exchange& exchange, RequestContext& context
     const Request& request = exchange.request();
     if (!context.info.is_resource_request) {
         bool reads = request.method == "GET" || request.method == "HEAD";
-        if (!reads || !discovery_.handle(exchange)) exchange.respond(page_not_found());
+        if (reads && discovery_.handle(exchange)) co_return;
+        bool known_group = Discovery::names_unserved_version(request.path);
+        exchange.respond(known_group ? status_response(resource::resource_not_served()) : page_not_found());
         co_return;
     }
     auto call = resolve(request, context.info, context.user);
@@ -108,6 +110,8 @@ Task<void> KubernetesHandler::handle(Exchange& exchange, RequestContext& context
 
 Task<void> KubernetesHandler::serve_resource(Exchange& exchange, Call& call, const RequestInfo& info) {
     std::string_view verb = effective_verb(exchange.request(), info);
+    if (call.resource->kind == "Endpoints")
+        exchange.add_warning("v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice");
     if (verb == "list") {
         co_await serve_list(exchange, verbs_, call);
         co_return;

@@ -86,10 +86,13 @@ Task<void> stream_plain(Exchange& exchange, Listing& listing, const Call& call, 
             co_return;
         }
         if (!begun) {
-            if (!co_await exchange.begin_stream(200, "application/json", {}, StreamKind::bulk)) co_return;
+            auto begin = co_await exchange.begin_stream(200, "application/json", {}, StreamKind::bulk);
+            if (!begin) co_return;
             begun = true;
         }
-        if (!co_await exchange.write(piece(std::exchange(buffer, {})))) co_return;
+        BodyPiece next = piece(std::exchange(buffer, {}));
+        auto written = co_await exchange.write(next);
+        if (!written) co_return;
     }
     co_await exchange.end_stream();
 }

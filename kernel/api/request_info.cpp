@@ -53,7 +53,8 @@ std::optional<std::string> unescape_selector_value(std::string_view text) {
     std::string result;
     for (std::size_t i = 0; i < text.size(); ++i) {
         if (text[i] == '\\') {
-            if (++i == text.size() || (text[i] != '\\' && text[i] != ',' && text[i] != '=')) return std::nullopt;
+            if (++i == text.size() || (text[i] != '\\' && text[i] != ',' && text[i] != '='))
+                return std::nullopt;
         } else if (text[i] == '=') {
             return std::nullopt;
         }
@@ -91,7 +92,8 @@ bool is_valid_path_segment(std::string_view name) {
 
 }  // namespace
 
-base::Result<RequestInfo> parse_request_info(std::string_view method, std::string_view path, const Query& query) {
+base::Result<RequestInfo> parse_request_info(std::string_view method, std::string_view path,
+                                             const Query& query) {
     RequestInfo info;
     info.path = path;
     info.verb = lower(method);
@@ -119,8 +121,10 @@ base::Result<RequestInfo> parse_request_info(std::string_view method, std::strin
 
     if (parts[next] == "namespaces" && parts.size() - next > 1) {
         info.namespace_name = parts[next + 1];
-        // .../namespaces/NAME/status is a subresource of the namespace, .../namespaces/NAME/pods a resource in it.
-        if (parts.size() - next > 2 && parts[next + 2] != "status" && parts[next + 2] != "finalize") next += 2;
+        // .../namespaces/NAME/status is a subresource of the namespace, .../namespaces/NAME/pods a resource
+        // in it.
+        if (parts.size() - next > 2 && parts[next + 2] != "status" && parts[next + 2] != "finalize")
+            next += 2;
     }
     info.parts.assign(std::make_move_iterator(parts.begin() + static_cast<std::ptrdiff_t>(next)),
                       std::make_move_iterator(parts.end()));

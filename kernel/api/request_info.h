@@ -1,6 +1,6 @@
-// What a request asks for, read from its method, path and query alone, exactly as Kubernetes' RequestInfo resolver
-// reads it (staging/src/k8s.io/apiserver/pkg/endpoints/request/requestinfo.go). Authorization, fair queueing, audit
-// and the resource handler all start from it. Pure functions, any thread.
+// What a request asks for, read from its method, path and query alone, exactly as Kubernetes' RequestInfo
+// resolver reads it (staging/src/k8s.io/apiserver/pkg/endpoints/request/requestinfo.go). Authorization, fair
+// queueing, audit and the resource handler all start from it. Pure functions, any thread.
 #pragma once
 
 #include <string>
@@ -14,8 +14,8 @@ namespace keelson::api {
 
 struct RequestInfo {
     bool is_resource_request = false;
-    // Resource requests: get, list, watch, create, update, patch, delete, deletecollection, proxy, or "" for another
-    // method. Others: the method in lower case.
+    // Resource requests: get, list, watch, create, update, patch, delete, deletecollection, proxy, or "" for
+    // another method. Others: the method in lower case.
     std::string verb;
     std::string path;        // as it came, decoded
     std::string api_prefix;  // "api" or "apis"
@@ -37,8 +37,8 @@ using Query = std::vector<std::pair<std::string, std::string>>;
 [[nodiscard]] base::Result<RequestInfo> parse_request_info(std::string_view method, std::string_view path,
                                                            const Query& query);
 
-// Requests that may last for hours: watches, proxies, and the log, exec, attach, portforward and proxy subresources.
-// They hold no seat in the fair queues once they have begun and have no request timeout.
+// Requests that may last for hours: watches, proxies, and the log, exec, attach, portforward and proxy
+// subresources. They hold no seat in the fair queues once they have begun and have no request timeout.
 [[nodiscard]] bool is_long_running(const RequestInfo& info);
 
 }  // namespace keelson::api

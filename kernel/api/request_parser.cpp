@@ -24,8 +24,8 @@ struct RequestParser::Impl : http::basic_parser<true> {
         this->eager(true);
     }
 
-    void on_request_impl(http::verb, boost::beast::string_view method, boost::beast::string_view target, int version,
-                         error_code&) override {
+    void on_request_impl(http::verb, boost::beast::string_view method, boost::beast::string_view target,
+                         int version, error_code&) override {
         request.method = view(method);
         request.raw_target = view(target);
         http_1_0 = version == 10;

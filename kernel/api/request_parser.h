@@ -11,7 +11,13 @@
 
 namespace keelson::api {
 
-enum class ParseError : std::uint8_t { none, malformed, unsupported_version, headers_too_large, body_too_large };
+enum class ParseError : std::uint8_t {
+    none,
+    malformed,
+    unsupported_version,
+    headers_too_large,
+    body_too_large
+};
 
 class RequestParser {
   public:
@@ -19,8 +25,8 @@ class RequestParser {
     RequestParser(Request& request, std::size_t header_limit_bytes, std::size_t body_limit_bytes);
     ~RequestParser();
 
-    // Consumes bytes from the front of data and returns how many; what is left comes again in front of newer bytes.
-    // Once done() nothing more is consumed: the rest belongs to the next request.
+    // Consumes bytes from the front of data and returns how many; what is left comes again in front of newer
+    // bytes. Once done() nothing more is consumed: the rest belongs to the next request.
     std::size_t put(std::string_view data, ParseError& error);
 
     [[nodiscard]] bool header_done() const;

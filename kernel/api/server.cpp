@@ -77,9 +77,9 @@ Result<Listener> Listener::open(const std::string& address_text, std::uint16_t p
     int fd = ::socket(address->storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0 && errno == EAFNOSUPPORT && address_text == "::") return open("0.0.0.0", port);
     const auto fail = [&](const char* what) {
-        Status status(Reason::internal_error,
-                      std::string(what) + " " + address_text + " port " + std::to_string(port) + ": " +
-                          std::generic_category().message(errno));
+        Status status(Reason::internal_error, std::string(what) + " " + address_text + " port " +
+                                                  std::to_string(port) + ": " +
+                                                  std::generic_category().message(errno));
         if (fd >= 0) ::close(fd);
         return status;
     };
@@ -143,10 +143,11 @@ void Worker::schedule_sweep() {
     if (sweep_scheduled_ || connections.empty()) return;
     sweep_scheduled_ = true;
     const ServerLimits& limits = shared.limits;
-    const base::Duration shortest = std::min({limits.handshake_timeout, limits.header_timeout, limits.body_timeout,
-                                              limits.idle_timeout, limits.write_timeout});
-    const base::Duration interval =
-        std::clamp<base::Duration>(shortest / 8, std::chrono::milliseconds(10), std::chrono::seconds(1));
+    const base::Duration shortest =
+        std::min({limits.handshake_timeout, limits.header_timeout, limits.body_timeout, limits.idle_timeout,
+                  limits.write_timeout});
+    const base::Duration interval = std::clamp<base::Duration>(shortest / 8, std::chrono::milliseconds(10),
+                                                               std::chrono::milliseconds(500));
     loop.post_after(interval, [this] {
         sweep_scheduled_ = false;
         sweep();
@@ -199,10 +200,12 @@ base::Task<void> Server::Impl::accept_loop() {
         if (fd >= 0) {
             accept_one(fd, peer);
         } else if (errno == EAGAIN) {
-            if (!co_await ready(*acceptor, Descriptor::Readiness::readable)) break;
+            const bool good = co_await ready(*acceptor, Descriptor::Readiness::readable);
+            if (!good) break;
         } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
             if (!std::exchange(out_of_descriptors_logged, true))
-                base::log_warning("cannot accept connections", {{"error", std::generic_category().message(errno)}});
+                base::log_warning("cannot accept connections",
+                                  {{"error", std::generic_category().message(errno)}});
             make_room();
             co_await base::sleep_for(std::chrono::milliseconds(50));
         }

@@ -1,7 +1,8 @@
-// The HTTPS server: accepts connections, speaks TLS and HTTP/1.1, hands every request to one Handler as an Exchange.
+// The HTTPS server: accepts connections, speaks TLS and HTTP/1.1, hands every request to one Handler as an
+// Exchange.
 //
-// A few I/O threads (two by default) own the connections; all of one connection, its handler's task included, runs on
-// one of them, so nothing about a connection is locked. Everything is bounded, see ServerLimits.
+// A few I/O threads (two by default) own the connections; all of one connection, its handler's task included,
+// runs on one of them, so nothing about a connection is locked. Everything is bounded, see ServerLimits.
 #pragma once
 
 #include <cstdint>
@@ -16,15 +17,17 @@
 namespace keelson::api {
 
 struct ServerLimits {
-    std::size_t body_bytes = 3 * 1024 * 1024;               // 413 above, as kube-apiserver's limit
-    std::size_t header_bytes = 64 * 1024;                   // 431 above
-    std::size_t buffered_bodies_bytes = 192 * 1024 * 1024;  // of all requests being received or served; 429 above
-    std::size_t connections = 5000;      // at the limit the longest idle one makes room; with none idle: 429
+    std::size_t body_bytes = 3 * 1024 * 1024;  // 413 above, as kube-apiserver's limit
+    std::size_t header_bytes = 64 * 1024;      // 431 above
+    std::size_t buffered_bodies_bytes =
+        192 * 1024 * 1024;           // of all requests being received or served; 429 above
+    std::size_t connections = 5000;  // at the limit the longest idle one makes room; with none idle: 429
     std::size_t gzip_from_bytes = 128 * 1024;
     base::Duration handshake_timeout = std::chrono::seconds(10);
-    base::Duration header_timeout = std::chrono::seconds(10);  // from a request's first byte to its last header
+    base::Duration header_timeout =
+        std::chrono::seconds(10);  // from a request's first byte to its last header
     base::Duration body_timeout = std::chrono::seconds(60);
-    base::Duration idle_timeout = std::chrono::seconds(90);  // between requests
+    base::Duration idle_timeout = std::chrono::seconds(90);   // between requests
     base::Duration write_timeout = std::chrono::seconds(60);  // without the client taking a byte
 };
 
@@ -36,8 +39,8 @@ struct ServerOptions {
 // A bound and listening socket; nobody is accepted until a Server starts on it.
 class Listener {
   public:
-    // "::" listens on IPv4 too (and on IPv4 alone where there is no IPv6); port 0 picks a free one. Failures say
-    // which address and why ("address already in use").
+    // "::" listens on IPv4 too (and on IPv4 alone where there is no IPv6); port 0 picks a free one. Failures
+    // say which address and why ("address already in use").
     static base::Result<Listener> open(const std::string& address, std::uint16_t port);
     Listener(Listener&& other) noexcept;
     Listener& operator=(Listener&& other) noexcept;
@@ -63,7 +66,8 @@ struct ServerStatistics {
 
 class Server {
   public:
-    // `background` runs blocking work and must outlive the server; the handler is called from the I/O threads.
+    // `background` runs blocking work and must outlive the server; the handler is called from the I/O
+    // threads.
     Server(Listener listener, std::shared_ptr<const TlsContext> tls, ServerOptions options,
            base::Executor& background, Handler handler);
     ~Server();  // stops without waiting for answers
@@ -72,8 +76,8 @@ class Server {
     [[nodiscard]] std::uint16_t port() const;
     // For connections accepted from now on. Thread-safe.
     void set_tls(std::shared_ptr<const TlsContext> tls);
-    // Accepts no more, lets whole answers finish, tells streams to end (Exchange::on_close), cuts off what is left
-    // after `drain`. Blocks; never call it on an I/O thread. Returns how many connections were cut off.
+    // Accepts no more, lets whole answers finish, tells streams to end (Exchange::on_close), cuts off what is
+    // left after `drain`. Blocks; never call it on an I/O thread. Returns how many connections were cut off.
     std::size_t stop(base::Duration drain);
     [[nodiscard]] ServerStatistics statistics() const;  // thread-safe
 

@@ -47,7 +47,8 @@ base::Result<void> use_certificate_chain(SSL_CTX* context, const std::string& pe
     const Owned<X509> leaf(PEM_read_bio_X509_AUX(bio.get(), nullptr, nullptr, nullptr));
     if (!leaf || SSL_CTX_use_certificate(context, leaf.get()) != 1) return tls_failure("server certificate");
     while (Owned<X509> issuer{PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr)}) {
-        if (SSL_CTX_add1_chain_cert(context, issuer.get()) != 1) return tls_failure("server certificate chain");
+        if (SSL_CTX_add1_chain_cert(context, issuer.get()) != 1)
+            return tls_failure("server certificate chain");
     }
     ERR_clear_error();  // the end of the file is reported as an error
     return base::ok();
@@ -58,12 +59,14 @@ base::Result<void> use_client_ca(SSL_CTX* context, const std::string& pem) {
     X509_STORE* store = SSL_CTX_get_cert_store(context);
     int count = 0;
     while (Owned<X509> authority{PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr)}) {
-        if (X509_STORE_add_cert(store, authority.get()) != 1 || SSL_CTX_add_client_CA(context, authority.get()) != 1)
+        if (X509_STORE_add_cert(store, authority.get()) != 1 ||
+            SSL_CTX_add_client_CA(context, authority.get()) != 1)
             return tls_failure("client CA");
         ++count;
     }
     ERR_clear_error();
-    if (count == 0 && !pem.empty()) return base::Status(base::Reason::internal_error, "client CA: no certificate in it");
+    if (count == 0 && !pem.empty())
+        return base::Status(base::Reason::internal_error, "client CA: no certificate in it");
     return base::ok();
 }
 
@@ -86,7 +89,8 @@ void read_subject(X509_NAME* subject, PeerCertificate& peer) {
             peer.common_name = text_of(value);
         } else if (OBJ_obj2nid(type) == NID_organizationName) {
             peer.organizations.push_back(text_of(value));
-        } else if (OBJ_obj2txt(oid, sizeof oid, type, 1) > 0 && std::strcmp(oid, "1.3.6.1.4.1.57683.2") == 0) {
+        } else if (OBJ_obj2txt(oid, sizeof oid, type, 1) > 0 &&
+                   std::strcmp(oid, "1.3.6.1.4.1.57683.2") == 0) {
             peer.uid = text_of(value);
         }
     }
@@ -112,7 +116,8 @@ base::Result<std::shared_ptr<const TlsContext>> TlsContext::create(const TlsMate
     SSL_CTX_set_options(context.get(), SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
                                            SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_IGNORE_UNEXPECTED_EOF);
     // 128-bit AES first: the fastest here, and no weaker where it matters.
-    SSL_CTX_set_ciphersuites(context.get(), "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256");
+    SSL_CTX_set_ciphersuites(context.get(),
+                             "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256");
     SSL_CTX_set_cipher_list(context.get(), "ECDHE+AESGCM:ECDHE+CHACHA20");
     SSL_CTX_set1_groups_list(context.get(), "X25519:P-256:P-384");
     // Idle connections keep no record buffers; writes may be retried from another address.
@@ -128,7 +133,8 @@ base::Result<std::shared_ptr<const TlsContext>> TlsContext::create(const TlsMate
     SSL_CTX_set_alpn_select_cb(context.get(), select_protocol, nullptr);
 
     KEELSON_TRY_VOID(use_certificate_chain(context.get(), material.certificate_chain));
-    const Owned<EVP_PKEY> key(PEM_read_bio_PrivateKey(reader(material.private_key).get(), nullptr, nullptr, nullptr));
+    const Owned<EVP_PKEY> key(
+        PEM_read_bio_PrivateKey(reader(material.private_key).get(), nullptr, nullptr, nullptr));
     if (!key || SSL_CTX_use_PrivateKey(context.get(), key.get()) != 1) return tls_failure("server key");
     if (SSL_CTX_check_private_key(context.get()) != 1) return tls_failure("server key");
     KEELSON_TRY_VOID(use_client_ca(context.get(), material.client_ca));
@@ -169,7 +175,8 @@ std::shared_ptr<const PeerCertificate> peer_certificate(ssl_st* session) {
                          X509_cmp_current_time(X509_get0_notAfter(certificate)) > 0;
     peer.verified = verdict == X509_V_OK && current;
     if (!peer.verified)
-        peer.verify_error = verdict != X509_V_OK ? X509_verify_cert_error_string(verdict) : "certificate has expired";
+        peer.verify_error =
+            verdict != X509_V_OK ? X509_verify_cert_error_string(verdict) : "certificate has expired";
     read_subject(X509_get_subject_name(certificate), peer);
     unsigned int digest_length = 0;
     X509_digest(certificate, EVP_sha256(), peer.sha256.data(), &digest_length);

@@ -1,4 +1,5 @@
-// TLS settings of the server: certificate, key, client CAs. Internal to the room and its tests; no OpenSSL headers.
+// TLS settings of the server: certificate, key, client CAs. Internal to the room and its tests; no OpenSSL
+// headers.
 #pragma once
 
 #include <memory>
@@ -19,8 +20,8 @@ struct TlsMaterial {
     std::string client_ca;  // certificates that may sign client certificates; empty: none are accepted
 };
 
-// TLS 1.2 and 1.3, ALPN http/1.1, tickets for resumption, client certificates asked for but not required. A bad
-// client certificate does not end the handshake: the request is answered with 401, as Kubernetes does.
+// TLS 1.2 and 1.3, ALPN http/1.1, tickets for resumption, client certificates asked for but not required. A
+// bad client certificate does not end the handshake: the request is answered with 401, as Kubernetes does.
 // Immutable once made; thread-safe.
 class TlsContext {
   public:
@@ -29,7 +30,8 @@ class TlsContext {
     TlsContext(const TlsContext&) = delete;
     TlsContext& operator=(const TlsContext&) = delete;
 
-    // A new server session on a connected, non-blocking socket; null when out of memory. Free with free_session.
+    // A new server session on a connected, non-blocking socket; null when out of memory. Free with
+    // free_session.
     [[nodiscard]] ssl_st* new_session(int fd) const;
     static void free_session(ssl_st* session);
 

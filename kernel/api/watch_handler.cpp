@@ -159,8 +159,12 @@ Task<void> answer_error_event(Exchange& exchange, EventWriter& writer, const Rep
                               const Status& status) {
     std::string text;
     writer.write_error(status, text);
-    if (!co_await exchange.begin_stream(200, std::string(watch_content_type(representation.format)))) co_return;
-    if (!co_await exchange.write(piece(std::move(text)))) co_return;
+    std::string type(watch_content_type(representation.format));
+    auto begun = co_await exchange.begin_stream(200, type);
+    if (!begun) co_return;
+    BodyPiece error = piece(std::move(text));
+    auto written = co_await exchange.write(error);
+    if (!written) co_return;
     co_await exchange.end_stream();
 }
 
@@ -175,7 +179,11 @@ Task<void> pump(Exchange& exchange, resource::Verbs& verbs, WatchStream& stream,
             writer.write(type, record, buffer);
         });
         if (!delivered) writer.write_error(delivered.error(), buffer);
-        if (!buffer.empty() && !co_await exchange.write(piece(std::move(buffer)))) co_return;
+        if (!buffer.empty()) {
+            BodyPiece events = piece(std::move(buffer));
+            auto written = co_await exchange.write(events);
+            if (!written) co_return;
+        }
         if (!delivered) break;
         if (*delivered > 0) continue;
         base::MonotonicTime until = options.allow_watch_bookmarks ? std::min(end, next_bookmark) : end;
@@ -188,7 +196,9 @@ Task<void> pump(Exchange& exchange, resource::Verbs& verbs, WatchStream& stream,
             mark.modified = stream.progress();
             std::string text;
             writer.write(WatchEventType::bookmark, mark, text);
-            if (!co_await exchange.write(piece(std::move(text)))) co_return;
+            BodyPiece bookmark = piece(std::move(text));
+            auto written = co_await exchange.write(bookmark);
+            if (!written) co_return;
             next_bookmark = clock.now() + kBookmarkInterval;
         }
         if (is_over) break;
@@ -215,7 +225,9 @@ Task<void> serve_watch(Exchange& exchange, resource::Verbs& verbs, const Call& c
             exchange.respond(status_response(stream.error()));
         co_return;
     }
-    if (!co_await exchange.begin_stream(200, std::string(watch_content_type(representation->format)))) co_return;
+    std::string type(watch_content_type(representation->format));
+    auto begun = co_await exchange.begin_stream(200, type);
+    if (!begun) co_return;
     co_await pump(exchange, verbs, *stream, writer, *options);
 }
 

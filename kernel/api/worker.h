@@ -50,11 +50,11 @@ struct Worker {
     std::thread thread;
     base::SeededRandom audit_ids;  // unique, not secret: no system call a request
     std::list<std::shared_ptr<Connection>> connections;
-    std::list<Connection*> idle;  // between two requests, the longest idle one first
+    std::list<Connection*> idle;             // between two requests, the longest idle one first
     std::atomic<std::size_t> idle_count{0};  // idle.size(), for other threads to read
 
-    // One read and one answer at a time: connections borrow these between two suspension points, so that an idle
-    // connection owns no buffer at all.
+    // One read and one answer at a time: connections borrow these between two suspension points, so that an
+    // idle connection owns no buffer at all.
     std::array<char, 32 * 1024> input;
     std::string output;
 

@@ -29,7 +29,8 @@ constexpr base::Duration drain_time = std::chrono::milliseconds(4000);
 constexpr base::Duration shortest_renewal_pause = std::chrono::minutes(1);
 constexpr base::Duration longest_renewal_pause = std::chrono::hours(12);
 
-Result<std::vector<TokenAuthenticator::Entry>> read_tokens(const Config& config, const std::string& admin_token) {
+Result<std::vector<TokenAuthenticator::Entry>> read_tokens(const Config& config,
+                                                           const std::string& admin_token) {
     std::vector<TokenAuthenticator::Entry> entries;
     if (!config.token_file.empty()) {
         auto text = base::read_file(config.token_file, 1 << 20);
@@ -38,8 +39,10 @@ Result<std::vector<TokenAuthenticator::Entry>> read_tokens(const Config& config,
         if (!parsed) return std::move(parsed).error().with_context("token file " + config.token_file + ": ");
         entries = std::move(*parsed);
     }
-    entries.push_back({.token = admin_token,
-                       .identity = {.user = "admin", .uid = "1", .groups = {std::string(access::masters_group)}, .extra = {}}});
+    entries.push_back(
+        {.token = admin_token,
+         .identity = {
+             .user = "admin", .uid = "1", .groups = {std::string(access::masters_group)}, .extra = {}}});
     return entries;
 }
 
@@ -48,7 +51,8 @@ Result<access::AuditPolicy> read_audit_policy(const Config& config) {
     auto text = base::read_file(config.audit_policy_file, 1 << 20);
     if (!text) return std::move(text).error().with_context("audit policy: ");
     auto policy = access::parse_audit_policy(*text);
-    if (!policy) return std::move(policy).error().with_context("audit policy " + config.audit_policy_file + ": ");
+    if (!policy)
+        return std::move(policy).error().with_context("audit policy " + config.audit_policy_file + ": ");
     return policy;
 }
 
@@ -113,7 +117,8 @@ struct App::Impl {
 };
 
 Result<void> App::Impl::start(api::Listener listener) {
-    credential_options = {.directory = data.path(), .server_names = config.server_names, .api_port = listener.port()};
+    credential_options = {
+        .directory = data.path(), .server_names = config.server_names, .api_port = listener.port()};
     KEELSON_TRY(credentials, ensure_credentials(credential_options, executor->clock()));
     KEELSON_TRY(const auto entries, read_tokens(config, credentials.admin_token));
     tokens->set_tokens(entries);
@@ -136,7 +141,8 @@ Result<void> App::Impl::start(api::Listener listener) {
                               .flow_control = flow_control,
                               .health = health}));
     health_handler = std::make_unique<api::HealthHandler>(
-        health, metrics, api::VersionInfo{.keelson_version = keelson_version, .revision = {}, .build_date = {}});
+        health, metrics,
+        api::VersionInfo{.keelson_version = keelson_version, .revision = {}, .build_date = {}});
 
     api::ChainParts parts{.authentication = authentication,
                           .authorization = authorization,
@@ -167,13 +173,20 @@ void App::Impl::add_server_metrics() {
     metrics.on_collect([this](base::Metrics& all) {
         const api::ServerStatistics now = server->statistics();
         all.gauge("keelson_api_connections", "Open connections.").set(static_cast<double>(now.connections));
-        all.gauge("keelson_api_connections_refused", "Connections refused for want of room.").set(static_cast<double>(now.refused));
-        all.gauge("keelson_api_connections_evicted", "Idle connections closed to make room.").set(static_cast<double>(now.evicted));
-        all.gauge("keelson_api_handshake_failures", "TLS handshakes that failed.").set(static_cast<double>(now.handshake_failures));
+        all.gauge("keelson_api_connections_refused", "Connections refused for want of room.")
+            .set(static_cast<double>(now.refused));
+        all.gauge("keelson_api_connections_evicted", "Idle connections closed to make room.")
+            .set(static_cast<double>(now.evicted));
+        all.gauge("keelson_api_handshake_failures", "TLS handshakes that failed.")
+            .set(static_cast<double>(now.handshake_failures));
         for (const access::LevelStatistics& level : flow_control.statistics()) {
             const base::MetricLabels labels{{"priority_level", level.level}};
-            all.gauge("apiserver_flowcontrol_current_executing_requests", "Requests that hold a seat.", labels).set(level.executing);
-            all.gauge("apiserver_flowcontrol_current_inqueue_requests", "Requests that wait for a seat.", labels).set(level.waiting);
+            all.gauge("apiserver_flowcontrol_current_executing_requests", "Requests that hold a seat.",
+                      labels)
+                .set(level.executing);
+            all.gauge("apiserver_flowcontrol_current_inqueue_requests", "Requests that wait for a seat.",
+                      labels)
+                .set(level.waiting);
             all.gauge("apiserver_flowcontrol_rejected_requests", "Requests rejected so far.", labels)
                 .set(static_cast<double>(level.rejected));
         }
@@ -272,14 +285,16 @@ void App::stop() {
 void notify_service_manager(const std::string& state) {
     const char* path = std::getenv("NOTIFY_SOCKET");
     sockaddr_un address{};
-    if (path == nullptr || (path[0] != '/' && path[0] != '@') || std::strlen(path) >= sizeof address.sun_path) return;
+    if (path == nullptr || (path[0] != '/' && path[0] != '@') || std::strlen(path) >= sizeof address.sun_path)
+        return;
     address.sun_family = AF_UNIX;
     std::strcpy(address.sun_path, path);
     const socklen_t length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + std::strlen(path));
     if (address.sun_path[0] == '@') address.sun_path[0] = '\0';
     const base::FileDescriptor descriptor(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
     if (descriptor)
-        ::sendto(descriptor.get(), state.data(), state.size(), MSG_NOSIGNAL, reinterpret_cast<sockaddr*>(&address), length);
+        ::sendto(descriptor.get(), state.data(), state.size(), MSG_NOSIGNAL,
+                 reinterpret_cast<sockaddr*>(&address), length);
 }
 
 }  // namespace keelson::daemon

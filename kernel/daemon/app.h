@@ -13,14 +13,15 @@ namespace keelson::daemon {
 // Used by one thread, which is none of the executor's.
 class App {
   public:
-    // Binds the port first, then enters the data directory: a port in use or a directory that is not ours fails with
-    // Reason::bad_request and nothing changed. Any other failure is one of the machine (disk full, broken file).
+    // Binds the port first, then enters the data directory: a port in use or a directory that is not ours
+    // fails with Reason::bad_request and nothing changed. Any other failure is one of the machine (disk full,
+    // broken file).
     static base::Result<std::unique_ptr<App>> start(const Config& config);
     ~App();  // stops
 
     [[nodiscard]] std::uint16_t api_port() const;
-    // Takes over what can change while running: log, tokens, audit, names in the server certificate. What needs a
-    // restart is logged. On failure everything stays as it was.
+    // Takes over what can change while running: log, tokens, audit, names in the server certificate. What
+    // needs a restart is logged. On failure everything stays as it was.
     base::Result<void> reload(const Config& config);
     // Drains and stops within 5 seconds.
     void stop();

@@ -106,7 +106,8 @@ Owned<X509> blank_certificate(const CertificateRequest& request) {
     set_time(X509_getm_notBefore(certificate.get()), request.not_before);
     set_time(X509_getm_notAfter(certificate.get()), request.not_after);
     X509_NAME* subject = X509_get_subject_name(certificate.get());
-    for (const std::string& organization : request.organizations) add_name(subject, NID_organizationName, organization);
+    for (const std::string& organization : request.organizations)
+        add_name(subject, NID_organizationName, organization);
     add_name(subject, NID_commonName, request.common_name);
     return certificate;
 }
@@ -163,7 +164,8 @@ Result<std::string> public_key_of(const std::string& private_key) {
 
 Result<KeyAndCertificate> make_authority(const std::string& common_name, base::WallTime not_before,
                                          base::WallTime not_after, const std::string& existing_key) {
-    Owned<EVP_PKEY> key = existing_key.empty() ? Owned<EVP_PKEY>(EVP_EC_gen("P-256")) : read_key(existing_key);
+    Owned<EVP_PKEY> key =
+        existing_key.empty() ? Owned<EVP_PKEY>(EVP_EC_gen("P-256")) : read_key(existing_key);
     if (!key) return failure("the CA's key");
     auto certificate = blank_certificate({.common_name = common_name,
                                           .organizations = {},
@@ -173,10 +175,11 @@ Result<KeyAndCertificate> make_authority(const std::string& common_name, base::W
     X509* raw = certificate.get();
     X509_set_issuer_name(raw, X509_get_subject_name(raw));
     X509_set_pubkey(raw, key.get());
-    const bool good = add_extension(raw, raw, NID_basic_constraints, "critical,CA:TRUE") &&
-                      add_extension(raw, raw, NID_key_usage, "critical,digitalSignature,keyEncipherment,keyCertSign") &&
-                      add_extension(raw, raw, NID_subject_key_identifier, "hash") &&
-                      X509_sign(raw, key.get(), EVP_sha256()) != 0;
+    const bool good =
+        add_extension(raw, raw, NID_basic_constraints, "critical,CA:TRUE") &&
+        add_extension(raw, raw, NID_key_usage, "critical,digitalSignature,keyEncipherment,keyCertSign") &&
+        add_extension(raw, raw, NID_subject_key_identifier, "hash") &&
+        X509_sign(raw, key.get(), EVP_sha256()) != 0;
     if (!good) return failure("making the CA's certificate");
     return KeyAndCertificate{key_text(key.get()), certificate_text(raw)};
 }
@@ -219,8 +222,8 @@ Result<CertificateFacts> read_certificate(const std::string& pem) {
         if (nid == NID_commonName) facts.common_name = entry_text(entry);
         if (nid == NID_organizationName) facts.organizations.push_back(entry_text(entry));
     }
-    const Owned<GENERAL_NAMES> names(
-        static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(certificate.get(), NID_subject_alt_name, nullptr, nullptr)));
+    const Owned<GENERAL_NAMES> names(static_cast<GENERAL_NAMES*>(
+        X509_get_ext_d2i(certificate.get(), NID_subject_alt_name, nullptr, nullptr)));
     for (int i = 0; names && i < sk_GENERAL_NAME_num(names.get()); ++i)
         facts.names.push_back(general_name_text(sk_GENERAL_NAME_value(names.get(), i)));
     std::ranges::sort(facts.names);

@@ -26,7 +26,8 @@ struct CertificateRequest {
 
 // A self-signed CA; `existing_key`, when not empty, is signed again.
 [[nodiscard]] base::Result<KeyAndCertificate> make_authority(const std::string& common_name,
-                                                             base::WallTime not_before, base::WallTime not_after,
+                                                             base::WallTime not_before,
+                                                             base::WallTime not_after,
                                                              const std::string& existing_key = {});
 // A fresh key with a certificate from the authority. Never valid longer than the authority itself.
 [[nodiscard]] base::Result<KeyAndCertificate> issue(const KeyAndCertificate& authority,

@@ -81,10 +81,13 @@ void read_api(const YAML::Node& node, Config& config) {
                 {{"address", text_into(config.api_address)},
                  {"advertiseAddress", text_into(config.advertise_address)},
                  {"port", [&](const auto& value, const auto& key) { config.api_port = port(value, key); }},
-                 {"serverNames", [&](const auto& value, const auto& key) { config.server_names = texts(value, key); }},
+                 {"serverNames",
+                  [&](const auto& value, const auto& key) { config.server_names = texts(value, key); }},
                  {"tokenFile", text_into(config.token_file)},
                  {"anonymous",
-                  [&](const auto& value, const auto& key) { config.anonymous = scalar<bool>(value, key, "true or false"); }},
+                  [&](const auto& value, const auto& key) {
+                      config.anonymous = scalar<bool>(value, key, "true or false");
+                  }},
                  {"maxConnections", [&](const auto& value, const auto& key) {
                       const int count = scalar<int>(value, key, "a number");
                       if (count < 1) fail(value, "'" + key + "' must be at least 1");
@@ -130,8 +133,8 @@ bool is_ip_address(const std::string& text) {
     return ::inet_pton(AF_INET, text.c_str(), bytes) == 1 || ::inet_pton(AF_INET6, text.c_str(), bytes) == 1;
 }
 
-// The source address of a packet to the default route. Connecting a datagram socket asks the routing table only:
-// nothing is sent.
+// The source address of a packet to the default route. Connecting a datagram socket asks the routing table
+// only: nothing is sent.
 std::string own_address() {
     const base::FileDescriptor descriptor(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
     sockaddr_in address{};
@@ -148,7 +151,8 @@ std::string own_address() {
 }
 
 Result<void> choose_advertise_address(Config& config) {
-    if (!is_ip_address(config.api_address)) return usage("apiServer.address: '" + config.api_address + "' is not an IP address");
+    if (!is_ip_address(config.api_address))
+        return usage("apiServer.address: '" + config.api_address + "' is not an IP address");
     if (config.advertise_address.empty()) {
         const bool any = config.api_address == "::" || config.api_address == "0.0.0.0";
         config.advertise_address = any ? own_address() : config.api_address;
@@ -171,13 +175,13 @@ std::vector<std::string> split(std::string_view text) {
 }  // namespace
 
 bool Config::operator==(const Config& other) const {
-    return data_directory == other.data_directory && roles == other.roles && api_address == other.api_address &&
-           advertise_address == other.advertise_address &&
-           api_port == other.api_port && admin_port == other.admin_port && server_names == other.server_names &&
-           token_file == other.token_file && anonymous == other.anonymous &&
-           max_connections == other.max_connections && audit_policy_file == other.audit_policy_file &&
-           audit_log_path == other.audit_log_path && log.level == other.log.level && log.json == other.log.json &&
-           log.path == other.log.path;
+    return data_directory == other.data_directory && roles == other.roles &&
+           api_address == other.api_address && advertise_address == other.advertise_address &&
+           api_port == other.api_port && admin_port == other.admin_port &&
+           server_names == other.server_names && token_file == other.token_file &&
+           anonymous == other.anonymous && max_connections == other.max_connections &&
+           audit_policy_file == other.audit_policy_file && audit_log_path == other.audit_log_path &&
+           log.level == other.log.level && log.json == other.log.json && log.path == other.log.path;
 }
 
 Result<Config> parse_config(const std::string& yaml, Config defaults) {
@@ -185,29 +189,28 @@ Result<Config> parse_config(const std::string& yaml, Config defaults) {
     try {
         const YAML::Node document = YAML::Load(yaml);
         if (document.IsDefined() && !document.IsNull()) {
-            read_object(
-                document, "the configuration",
-                {{"dataDirectory", text_into(config.data_directory)},
-                 {"roles",
-                  [&](const auto& value, const auto& key) {
-                      auto roles = parse_roles(texts(value, key));
-                      if (!roles) fail(value, roles.error().message());
-                      config.roles = std::move(*roles);
-                  }},
-                 {"apiServer", [&](const auto& value, const auto&) { read_api(value, config); }},
-                 {"admin",
-                  [&](const auto& value, const auto&) {
-                      read_object(value, "'admin'", {{"port", [&](const auto& node, const auto& key) {
-                                                          config.admin_port = port(node, key);
-                                                      }}});
-                  }},
-                 {"audit",
-                  [&](const auto& value, const auto&) {
-                      read_object(value, "'audit'",
-                                  {{"policyFile", text_into(config.audit_policy_file)},
-                                   {"path", text_into(config.audit_log_path)}});
-                  }},
-                 {"log", [&](const auto& value, const auto&) { read_log(value, config); }}});
+            read_object(document, "the configuration",
+                        {{"dataDirectory", text_into(config.data_directory)},
+                         {"roles",
+                          [&](const auto& value, const auto& key) {
+                              auto roles = parse_roles(texts(value, key));
+                              if (!roles) fail(value, roles.error().message());
+                              config.roles = std::move(*roles);
+                          }},
+                         {"apiServer", [&](const auto& value, const auto&) { read_api(value, config); }},
+                         {"admin",
+                          [&](const auto& value, const auto&) {
+                              read_object(value, "'admin'", {{"port", [&](const auto& node, const auto& key) {
+                                                                  config.admin_port = port(node, key);
+                                                              }}});
+                          }},
+                         {"audit",
+                          [&](const auto& value, const auto&) {
+                              read_object(value, "'audit'",
+                                          {{"policyFile", text_into(config.audit_policy_file)},
+                                           {"path", text_into(config.audit_log_path)}});
+                          }},
+                         {"log", [&](const auto& value, const auto&) { read_log(value, config); }}});
         }
     } catch (const ConfigError& error) {
         return usage(error.message);
@@ -234,7 +237,8 @@ Result<Config> load_config(const CommandLine& line) {
         if (!roles) return std::move(roles).error().with_context("--roles: ");
         config.roles = std::move(*roles);
     }
-    if (config.data_directory.empty()) return usage("the data directory must not be empty; give one with --data-dir");
+    if (config.data_directory.empty())
+        return usage("the data directory must not be empty; give one with --data-dir");
     if (auto checked = choose_advertise_address(config); !checked) return std::move(checked).error();
     if (config.audit_log_path.empty()) config.audit_log_path = config.data_directory + "/audit.log";
     return config;

@@ -17,8 +17,8 @@ struct Config {
     std::set<std::string> roles = {"api", "control", "node", "scheduler"};
 
     std::string api_address = "::";
-    // Where the rest of the cluster reaches the API: the endpoint of the Service `kubernetes`. Empty in a file: the
-    // machine's own address towards the default route; load_config() fills it in.
+    // Where the rest of the cluster reaches the API: the endpoint of the Service `kubernetes`. Empty in a
+    // file: the machine's own address towards the default route; load_config() fills it in.
     std::string advertise_address;
     std::uint16_t api_port = 6443;  // 0: any free one; the kubeconfig tells which
     std::uint16_t admin_port = 6444;
@@ -35,8 +35,8 @@ struct Config {
     bool operator==(const Config& other) const;
 };
 
-// Reads a configuration document over the defaults. Unknown keys and values of the wrong kind fail, naming the line:
-// "line 3: unknown key 'apiPort' (known here: address, port, ...)".
+// Reads a configuration document over the defaults. Unknown keys and values of the wrong kind fail, naming
+// the line: "line 3: unknown key 'apiPort' (known here: address, port, ...)".
 [[nodiscard]] base::Result<Config> parse_config(const std::string& yaml, Config defaults = {});
 
 // The command line; flags that were not given are empty.

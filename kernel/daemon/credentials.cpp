@@ -52,8 +52,8 @@ Result<KeyAndCertificate> ensure_authority(const Paths& paths, const CredentialO
                                            WallTime& renew_at) {
     KEELSON_TRY(KeyAndCertificate pair, read_pair(paths, "ca"));
     if (!pair.certificate.empty() && pair.key.empty())
-        return Status(base::Reason::internal_error,
-                      paths.key("ca") + " is missing though " + paths.certificate("ca") + " is there; restore it");
+        return Status(base::Reason::internal_error, paths.key("ca") + " is missing though " +
+                                                        paths.certificate("ca") + " is there; restore it");
     if (!pair.certificate.empty()) {
         auto facts = read_certificate(pair.certificate);
         if (!facts) return std::move(facts).error().with_context(paths.certificate("ca") + ": ");
@@ -63,24 +63,27 @@ Result<KeyAndCertificate> ensure_authority(const Paths& paths, const CredentialO
         }
     }
     // The same key is signed again, so that certificates issued before stay good.
-    KEELSON_TRY(pair, make_authority("keelson-ca", now - clock_skew, now + options.authority_lifetime, pair.key));
+    KEELSON_TRY(pair,
+                make_authority("keelson-ca", now - clock_skew, now + options.authority_lifetime, pair.key));
     KEELSON_TRY_VOID(write_pair(paths, "ca", pair));
     KEELSON_TRY(const CertificateFacts facts, read_certificate(pair.certificate));
     renew_at = std::min(renew_at, renewal_time(facts));
     return pair;
 }
 
-bool is_good(const KeyAndCertificate& pair, const KeyAndCertificate& authority, const CertificateRequest& wanted,
-             WallTime now) {
-    if (pair.key.empty() || pair.certificate.empty() || !belong_together(authority.certificate, pair)) return false;
+bool is_good(const KeyAndCertificate& pair, const KeyAndCertificate& authority,
+             const CertificateRequest& wanted, WallTime now) {
+    if (pair.key.empty() || pair.certificate.empty() || !belong_together(authority.certificate, pair))
+        return false;
     const auto facts = read_certificate(pair.certificate);
     return facts && now < renewal_time(*facts) && now >= facts->not_before && facts->names == wanted.names &&
            facts->common_name == wanted.common_name && facts->organizations == wanted.organizations;
 }
 
-Result<KeyAndCertificate> ensure_leaf(const Paths& paths, const std::string& name, const KeyAndCertificate& authority,
-                                      CertificateRequest wanted, const CredentialOptions& options, WallTime now,
-                                      WallTime& renew_at, bool& changed) {
+Result<KeyAndCertificate> ensure_leaf(const Paths& paths, const std::string& name,
+                                      const KeyAndCertificate& authority, CertificateRequest wanted,
+                                      const CredentialOptions& options, WallTime now, WallTime& renew_at,
+                                      bool& changed) {
     wanted.not_before = now - clock_skew;
     wanted.not_after = now + options.leaf_lifetime;
     KEELSON_TRY(KeyAndCertificate pair, read_pair(paths, name));
@@ -98,13 +101,15 @@ Result<void> ensure_service_account_key(const Paths& paths, Credentials& credent
     KEELSON_TRY(credentials.service_account_key, read_if_there(paths.key("service-account")));
     if (credentials.service_account_key.empty()) {
         KEELSON_TRY(credentials.service_account_key, make_private_key());
-        KEELSON_TRY_VOID(base::write_file_atomic(paths.key("service-account"), credentials.service_account_key, 0600));
+        KEELSON_TRY_VOID(
+            base::write_file_atomic(paths.key("service-account"), credentials.service_account_key, 0600));
     }
     auto public_key = public_key_of(credentials.service_account_key);
     if (!public_key) return std::move(public_key).error().with_context(paths.key("service-account") + ": ");
     credentials.service_account_public_key = std::move(*public_key);
     const std::string path = paths.pki + "/service-account.pub";
-    if (!base::exists(path)) return base::write_file_atomic(path, credentials.service_account_public_key, 0600);
+    if (!base::exists(path))
+        return base::write_file_atomic(path, credentials.service_account_public_key, 0600);
     return base::ok();
 }
 
@@ -126,13 +131,21 @@ std::string kubeconfig(const Credentials& credentials, std::uint16_t port) {
            "clusters:\n"
            "- name: keelson\n"
            "  cluster:\n"
-           "    server: https://127.0.0.1:" + std::to_string(port) + "\n"
-           "    certificate-authority-data: " + base::base64_encode(credentials.authority.certificate) + "\n"
+           "    server: https://127.0.0.1:" +
+           std::to_string(port) +
+           "\n"
+           "    certificate-authority-data: " +
+           base::base64_encode(credentials.authority.certificate) +
+           "\n"
            "users:\n"
            "- name: admin\n"
            "  user:\n"
-           "    client-certificate-data: " + base::base64_encode(credentials.admin.certificate) + "\n"
-           "    client-key-data: " + base::base64_encode(credentials.admin.key) + "\n"
+           "    client-certificate-data: " +
+           base::base64_encode(credentials.admin.certificate) +
+           "\n"
+           "    client-key-data: " +
+           base::base64_encode(credentials.admin.key) +
+           "\n"
            "contexts:\n"
            "- name: admin@keelson\n"
            "  context:\n"

@@ -26,11 +26,13 @@ Status refusal(const std::string& path, const std::string& why) {
 
 Result<bool> is_empty(const std::string& path) {
     const std::unique_ptr<DIR, int (*)(DIR*)> directory(::opendir(path.c_str()), ::closedir);
-    if (!directory) return refusal(path, std::string("cannot be read (") + std::strerror(errno) + "); run as its owner");
+    if (!directory)
+        return refusal(path, std::string("cannot be read (") + std::strerror(errno) + "); run as its owner");
     while (const dirent* entry = ::readdir(directory.get())) {
         const std::string_view name = entry->d_name;
         // A first start that was killed while it wrote the marker leaves its temporary file.
-        const bool unfinished_marker = name != marker_name && name.find(marker_name) != std::string_view::npos;
+        const bool unfinished_marker =
+            name != marker_name && name.find(marker_name) != std::string_view::npos;
         if (name != "." && name != ".." && !unfinished_marker) return false;
     }
     return true;
@@ -40,11 +42,12 @@ Result<void> check_marker(const std::string& path, const std::string& marker) {
     const auto text = base::read_file(marker, 4096);
     if (!text) return refusal(path, "cannot be read (" + text.error().message() + "); run as its owner");
     if (!text->starts_with(marker_prefix))
-        return refusal(path, "has a " + std::string(marker_name) + " that is not Keelson's; choose another directory");
+        return refusal(
+            path, "has a " + std::string(marker_name) + " that is not Keelson's; choose another directory");
     const int found = std::atoi(text->c_str() + marker_prefix.size());
     if (found != format)
-        return refusal(path, "was written by another version (format " + std::to_string(found) + ", this one reads " +
-                                 std::to_string(format) + "); use that version");
+        return refusal(path, "was written by another version (format " + std::to_string(found) +
+                                 ", this one reads " + std::to_string(format) + "); use that version");
     return base::ok();
 }
 
@@ -58,7 +61,8 @@ Result<bool> check_existing(const std::string& path) {
     if (!S_ISDIR(info.st_mode)) return refusal(path, "is not a directory; choose another path");
     KEELSON_TRY(const bool empty, is_empty(path));
     if (info.st_uid != ::geteuid())
-        return refusal(path, "belongs to user " + std::to_string(info.st_uid) + "; run as that user or chown it");
+        return refusal(path,
+                       "belongs to user " + std::to_string(info.st_uid) + "; run as that user or chown it");
     if ((info.st_mode & (S_IWGRP | S_IWOTH)) != 0)
         return refusal(path, "can be written by others; run: chmod go-w " + path);
     if (empty) return true;
@@ -77,7 +81,8 @@ Result<DataDirectory> DataDirectory::enter(const std::string& path) {
         if (auto made = base::make_directory(path, 0700); !made)
             return refusal(path, "cannot be made: " + made.error().message());
     }
-    // The marker comes before the lock: a start that was cut short in between still leaves a directory that is ours.
+    // The marker comes before the lock: a start that was cut short in between still leaves a directory that
+    // is ours.
     const std::string marker = path + "/" + std::string(marker_name);
     if (!base::exists(marker)) {
         const std::string text = std::string(marker_prefix) + std::to_string(format) + "\n";
@@ -87,7 +92,8 @@ Result<DataDirectory> DataDirectory::enter(const std::string& path) {
     auto lock = base::FileLock::acquire(path + "/lock");
     if (!lock) {
         if (lock.error().reason() == Reason::already_exists)
-            return refusal(path, "is in use: " + lock.error().message() + "; stop that one or choose another directory");
+            return refusal(
+                path, "is in use: " + lock.error().message() + "; stop that one or choose another directory");
         return refusal(path, "cannot be locked: " + lock.error().message());
     }
     return DataDirectory(path, std::move(*lock));

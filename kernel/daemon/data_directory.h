@@ -1,5 +1,5 @@
-// The directory that holds everything keelsond knows. It is entered before anything else is done, and nothing in it
-// is touched unless it is ours, well-formed and not in use.
+// The directory that holds everything keelsond knows. It is entered before anything else is done, and nothing
+// in it is touched unless it is ours, well-formed and not in use.
 #pragma once
 
 #include <string>
@@ -11,9 +11,9 @@ namespace keelson::daemon {
 
 class DataDirectory {
   public:
-    // Makes the directory (0700) when it does not exist; marks and locks it. Refuses, saying what to do about it: a
-    // path that is no directory, of another owner, writable by others, with files that are not ours, written by a
-    // newer version, or used by a running process. Nothing is changed then.
+    // Makes the directory (0700) when it does not exist; marks and locks it. Refuses, saying what to do about
+    // it: a path that is no directory, of another owner, writable by others, with files that are not ours,
+    // written by a newer version, or used by a running process. Nothing is changed then.
     static base::Result<DataDirectory> enter(const std::string& path);
 
     [[nodiscard]] const std::string& path() const { return path_; }

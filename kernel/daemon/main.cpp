@@ -58,7 +58,8 @@ int main(int count, char** arguments) {
 
     auto app = daemon::App::start(*config);
     if (!app)
-        return complain(app.error(), app.error().reason() == base::Reason::bad_request ? exit_usage : exit_failure);
+        return complain(app.error(),
+                        app.error().reason() == base::Reason::bad_request ? exit_usage : exit_failure);
     if (auto log = base::configure_log(config->log); !log) return complain(log.error(), exit_usage);
     base::log_info("ready", {{"port", (*app)->api_port()}, {"data", config->data_directory}});
     daemon::notify_service_manager("READY=1");

@@ -110,8 +110,8 @@ std::optional<IpAddress> IpAddress::parse(std::string_view text) {
 }
 
 bool IpAddress::is_ipv4() const {
-    return std::all_of(bytes.begin(), bytes.begin() + 10, [](auto b) { return b == 0; }) && bytes[10] == 0xff &&
-           bytes[11] == 0xff;
+    return std::all_of(bytes.begin(), bytes.begin() + 10, [](auto b) { return b == 0; }) &&
+           bytes[10] == 0xff && bytes[11] == 0xff;
 }
 
 bool IpAddress::is_loopback() const {
@@ -144,7 +144,9 @@ std::string IpAddress::to_string() const {
         std::snprintf(buffer, sizeof buffer, "%d.%d.%d.%d", bytes[12], bytes[13], bytes[14], bytes[15]);
         return buffer;
     }
-    auto group = [&](int i) { return (bytes[static_cast<std::size_t>(2 * i)] << 8) | bytes[static_cast<std::size_t>(2 * i + 1)]; };
+    auto group = [&](int i) {
+        return (bytes[static_cast<std::size_t>(2 * i)] << 8) | bytes[static_cast<std::size_t>(2 * i + 1)];
+    };
     int zeros_at = -1, zeros = 1;
     for (int i = 0; i < 8; ++i) {
         int run = 0;

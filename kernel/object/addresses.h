@@ -14,8 +14,8 @@ namespace keelson::object {
 // An address in its 16 byte form; an IPv4 one is mapped (::ffff:a.b.c.d).
 struct IpAddress {
     std::array<std::uint8_t, 16> bytes{};
-    bool written_as_ipv6 = false;   // as text; "::ffff:1.2.3.4" is IPv4 written as IPv6
-    bool has_leading_zeros = false; // an IPv4 part such as 010
+    bool written_as_ipv6 = false;    // as text; "::ffff:1.2.3.4" is IPv4 written as IPv6
+    bool has_leading_zeros = false;  // an IPv4 part such as 010
 
     [[nodiscard]] bool is_ipv4() const;  // mapped addresses included
     [[nodiscard]] bool is_loopback() const;
@@ -33,7 +33,7 @@ struct IpAddress {
 
 struct IpNetwork {
     IpAddress address;
-    int prefix_length = 0;           // of 32 or 128 bits
+    int prefix_length = 0;  // of 32 or 128 bits
     bool length_has_leading_zeros = false;
 
     [[nodiscard]] int bits() const { return address.is_ipv4() && !address.written_as_ipv6 ? 32 : 128; }

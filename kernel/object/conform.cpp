@@ -55,7 +55,8 @@ std::string base64_error(std::string_view text) {
         ++digits;
     }
     std::size_t missing = (4 - digits % 4) % 4;
-    if (at == text.size()) return missing == 0 ? "" : illegal(at);
+    // Go blames the start of a group of four that is not complete.
+    if (at == text.size()) return missing == 0 ? "" : illegal(at - digits % 4);
     if (missing == 0 || missing == 3) return illegal(at);
     for (std::size_t padding = 0; at < text.size(); ++at) {
         char c = text[at];
@@ -70,7 +71,8 @@ std::string base64_error(std::string_view text) {
 // error of a type with its own decoder (quantity, time, ...) ends it.
 class Conformer {
   public:
-    Conformer(Arena& arena, std::vector<std::string>* unknown) : arena_(arena), unknown_(unknown) {}
+    Conformer(Arena& arena, std::vector<std::string>* unknown, EmptyLists empty_lists)
+        : arena_(arena), unknown_(unknown), empty_lists_(empty_lists) {}
 
     Result<Value> run(const Type& type, Value raw) {
         Value value = convert(type, raw);
@@ -287,6 +289,11 @@ class Conformer {
             if (found && found->is_set() && (field.gate.empty() || gates_on(field.gate))) {
                 structure_ = &type;
                 if (!field_path_.empty()) field_path_ += '.';
+                if (!field.embedded_in.empty()) {
+                    // Go names the embedded structures that a field was found in.
+                    field_path_ += field.embedded_in;
+                    field_path_ += '.';
+                }
                 field_path_ += field.name;
                 if (unknown_) push_unknown(field.name);
                 Value value = convert(*field.type, *found);
@@ -294,7 +301,7 @@ class Conformer {
                 field_path_.resize(field_mark);
                 unknown_path_.resize(unknown_mark);
                 structure_ = outer_structure;
-                if (!omits(field, value)) result.append(arena_, field.name, value);
+                if (!omits(field, value)) result.append(arena_, field.name, stored_form(field, value));
             } else if (!field.has(Field::pointer) && !omits_unset(field)) {
                 result.append(arena_, field.name, zero(*field.type));
             } else if (field.has(Field::pointer) && !field.has(Field::omit_empty)) {
@@ -337,7 +344,18 @@ class Conformer {
         return field.has(Field::omit_empty) && !is_go_struct(field.type->shape);
     }
 
-    static bool omits(const Field& field, Value value) {
+    static bool is_empty_container(Value value) { return (value.is_list() || value.is_map()) && value.empty(); }
+
+    // Storing turns empty lists and maps that are always written into null.
+    Value stored_form(const Field& field, Value value) const {
+        bool container = field.type->shape == Shape::list || field.type->shape == Shape::map;
+        bool nulled = empty_lists_ == EmptyLists::drop && container && is_empty_container(value);
+        return nulled ? Value::null() : value;
+    }
+
+    bool omits(const Field& field, Value value) const {
+        bool container = field.type->shape == Shape::list || field.type->shape == Shape::map;
+        if (container && empty_lists_ == EmptyLists::keep && is_empty_container(value)) return false;
         // A pointer to a raw or time type whose text was null counts as unset.
         if (field.has(Field::pointer)) return value.is_unset() && field.has(Field::omit_empty);
         if (field.has(Field::omit_zero) && is_zero(*field.type, value)) return true;
@@ -346,6 +364,7 @@ class Conformer {
 
     Arena& arena_;
     std::vector<std::string>* unknown_;
+    EmptyLists empty_lists_;
     const Type* structure_ = nullptr;
     std::string field_path_;
     std::string unknown_path_;
@@ -387,12 +406,13 @@ bool is_zero(const Type& type, Value value) {
     }
 }
 
-Result<Value> conform(const Type& type, Value raw, Arena& arena, std::vector<std::string>* unknown_fields) {
-    return Conformer(arena, unknown_fields).run(type, raw);
+Result<Value> conform(const Type& type, Value raw, Arena& arena, std::vector<std::string>* unknown_fields,
+                      EmptyLists empty_lists) {
+    return Conformer(arena, unknown_fields, empty_lists).run(type, raw);
 }
 
-Value canonical(const Type& type, Value value, Arena& arena) {
-    auto result = Conformer(arena, nullptr).run(type, value);
+Value canonical(const Type& type, Value value, Arena& arena, EmptyLists empty_lists) {
+    auto result = Conformer(arena, nullptr, empty_lists).run(type, value);
     assert(result && "typed code broke an object's type");
     return result ? *result : value;
 }

@@ -12,8 +12,28 @@ namespace {
 
 using namespace defaults;
 
+std::string_view base64_encoded(std::string_view text, Arena& arena) {
+    constexpr std::string_view kDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    char* out = arena.allocate_array<char>((text.size() + 2) / 3 * 4);
+    char* next = out;
+    for (std::size_t i = 0; i < text.size(); i += 3) {
+        std::uint32_t bits = 0;
+        for (std::size_t j = 0; j < 3; ++j)
+            bits = bits << 8 | (i + j < text.size() ? static_cast<unsigned char>(text[i + j]) : 0u);
+        for (std::size_t j = 0; j < 4; ++j)
+            *next++ = i + j <= text.size() ? kDigits[bits >> (18 - 6 * j) & 63] : '=';
+    }
+    return {out, static_cast<std::size_t>(next - out)};
+}
+
 void secret(Value object, Arena& arena) {
     set_text(object, arena, "type", "Opaque");
+    Value plain = object["stringData"];
+    if (plain.is_unset()) return;
+    for (const Member& member : plain.members())
+        object.child_map(arena, "data")
+            .set(arena, member.name, Value::reference(base64_encoded(member.value.as_string(), arena)));
+    object.erase("stringData");
 }
 
 void persistent_volume(Value object, Arena& arena) {
@@ -38,6 +58,14 @@ void name_space(Value object, Arena& arena) {
 }
 
 void node(Value object, Arena& arena) {
+    Value spec = object.child_map(arena, "spec");
+    if (Value network = spec["podCIDR"]; !network.empty() && spec["podCIDRs"].empty()) {
+        Value networks = Value::list(arena, 1);
+        networks.push_back(arena, network);
+        spec.set(arena, "podCIDRs", networks);
+    } else if (!spec["podCIDRs"].empty()) {
+        spec.set(arena, "podCIDR", spec["podCIDRs"].at(0));
+    }
     Value status = object["status"];
     resource_list(status["capacity"], arena);
     resource_list(status["allocatable"], arena);
@@ -256,7 +284,8 @@ void device_requests(Value devices, Arena& arena) {
 void resource_claim(Value object, Arena& arena) {
     device_requests(object.path({"spec", "devices"}), arena);
     for (Value result : object.path({"status", "allocation", "devices", "results"}).items())
-        for (Value toleration : result["tolerations"].items()) set_text(toleration, arena, "operator", "Equal");
+        for (Value toleration : result["tolerations"].items())
+            set_text(toleration, arena, "operator", "Equal");
 }
 
 void resource_claim_template(Value object, Arena& arena) {

@@ -10,7 +10,8 @@ namespace keelson::object::defaults {
 namespace {
 
 void field_reference(Value holder, Arena& arena) {
-    if (Value reference = holder["fieldRef"]; reference.is_map()) set_text(reference, arena, "apiVersion", "v1");
+    if (Value reference = holder["fieldRef"]; reference.is_map())
+        set_text(reference, arena, "apiVersion", "v1");
 }
 
 void http_get(Value holder, Arena& arena) {
@@ -86,8 +87,8 @@ Quantity quantity_of(Value text) {
     return parsed ? *parsed : Quantity();
 }
 
-// What all containers together ask for of one resource; `which` is "requests" or "limits". An init container counts by
-// itself on top of the restartable ones before it.
+// What all containers together ask for of one resource; `which` is "requests" or "limits". An init container
+// counts by itself on top of the restartable ones before it.
 bool aggregate(Value spec, std::string_view which, std::string_view resource, Quantity& total) {
     bool found = false;
     Quantity running, restartable, most_at_start;
@@ -230,8 +231,9 @@ void volume(Value volume, Arena& arena) {
         }
     }
     if (Value image = volume["image"]; image.is_map() && image["pullPolicy"].as_string().empty())
-        image.set(arena, "pullPolicy",
-                  Value::reference(image_is_latest(image["reference"].as_string()) ? "Always" : "IfNotPresent"));
+        image.set(
+            arena, "pullPolicy",
+            Value::reference(image_is_latest(image["reference"].as_string()) ? "Always" : "IfNotPresent"));
     claim_spec(volume.path({"ephemeral", "volumeClaimTemplate", "spec"}), arena);
 }
 
@@ -242,6 +244,10 @@ void pod_spec(Value spec, Arena& arena) {
     set_absent(spec, arena, "securityContext", Value::map(arena));
     set_absent(spec, arena, "terminationGracePeriodSeconds", Value::integer(30));
     set_text(spec, arena, "schedulerName", "default-scheduler");
+    // The two names of one field.
+    if (spec["serviceAccountName"].empty() && !spec["serviceAccount"].empty())
+        spec.set(arena, "serviceAccountName", spec["serviceAccount"]);
+    if (!spec["serviceAccountName"].empty()) spec.set(arena, "serviceAccount", spec["serviceAccountName"]);
     for (Value item : spec["volumes"].items()) volume(item, arena);
     for (Value item : spec["initContainers"].items()) container(item, arena);
     for (Value item : spec["containers"].items()) container(item, arena);

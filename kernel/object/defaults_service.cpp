@@ -26,7 +26,8 @@ void service(Value object, Arena& arena) {
     if (type == "LoadBalancer") {
         set_absent(spec, arena, "allocateLoadBalancerNodePorts", Value::boolean(true));
         for (Value ingress : object.path({"status", "loadBalancer", "ingress"}).items())
-            if (!ingress["ip"].as_string().empty()) set_absent(ingress, arena, "ipMode", Value::reference("VIP"));
+            if (!ingress["ip"].as_string().empty())
+                set_absent(ingress, arena, "ipMode", Value::reference("VIP"));
     }
 }
 

@@ -71,7 +71,8 @@ std::string go_name(std::string_view name) {
     if (name == "apiVersion") return "APIVersion";
     if (name == "apiGroup") return "APIGroup";
     std::string result(name);
-    if (!result.empty() && result[0] >= 'a' && result[0] <= 'z') result[0] = static_cast<char>(result[0] - 32);
+    if (!result.empty() && result[0] >= 'a' && result[0] <= 'z')
+        result[0] = static_cast<char>(result[0] - 32);
     return result;
 }
 
@@ -117,7 +118,8 @@ void write_json(std::string& out, Value value, Naming naming, bool sorted) {
             for (const Member& member : members) {
                 if (!first) out += ',';
                 first = false;
-                write_json_string(out, naming == Naming::go ? go_name(member.name) : std::string(member.name));
+                write_json_string(out,
+                                  naming == Naming::go ? go_name(member.name) : std::string(member.name));
                 out += ':';
                 write_json(out, member.value, naming, sorted);
             }
@@ -133,8 +135,8 @@ constexpr std::string_view kTypeTexts[] = {
 };
 
 constexpr std::string_view kReasons[] = {
-    "FieldValueRequired",  "FieldValueInvalid", "FieldValueNotSupported", "FieldValueForbidden",
-    "FieldValueDuplicate", "FieldValueTooLong", "FieldValueTooMany",      "FieldValueNotFound",
+    "FieldValueRequired",  "FieldValueInvalid",     "FieldValueNotSupported", "FieldValueForbidden",
+    "FieldValueDuplicate", "FieldValueTooLong",     "FieldValueTooMany",      "FieldValueNotFound",
     "InternalError",       "FieldValueTypeInvalid",
 };
 
@@ -291,7 +293,8 @@ void FieldErrors::duplicate(const FieldPath& path, const BadValue& value) {
 
 void FieldErrors::too_long(const FieldPath& path, std::int64_t limit) {
     add(ErrorType::too_long, path, {},
-        limit >= 0 ? "may not be more than " + std::to_string(limit) + " bytes" : std::string("value is too long"));
+        limit >= 0 ? "may not be more than " + std::to_string(limit) + " bytes"
+                   : std::string("value is too long"));
 }
 
 void FieldErrors::too_many(const FieldPath& path, std::int64_t actual, std::int64_t limit) {
@@ -334,6 +337,9 @@ std::string FieldErrors::joined() const {
 
 base::Status invalid_status(std::string_view group, std::string_view kind, std::string_view name,
                             const FieldErrors& errors) {
+    // Kubernetes keeps the Events of both groups as core ones and names no kind for access reviews.
+    if (kind == "Event") group = {};
+    if (kind.ends_with("AccessReview")) kind = {};
     std::string message(kind);
     if (!group.empty()) {
         message += '.';

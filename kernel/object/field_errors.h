@@ -14,9 +14,9 @@
 
 namespace keelson::object {
 
-// A path such as spec.containers[0].ports: a chain of nodes on the stack, made into text only when an error needs it.
-// A node refers to its parent, which must outlive it; so steps cannot be chained on temporaries. A step may
-// hold several names: child("spec.template").
+// A path such as spec.containers[0].ports: a chain of nodes on the stack, made into text only when an error
+// needs it. A node refers to its parent, which must outlive it; so steps cannot be chained on temporaries. A
+// step may hold several names: child("spec.template").
 class FieldPath {
   public:
     FieldPath() = default;  // the root, an empty text
@@ -60,13 +60,13 @@ class FieldPath {
 // absent value.
 class BadValue {
   public:
-    BadValue(std::string_view text);     // NOLINT: implicit by design
+    BadValue(std::string_view text);                                         // NOLINT: implicit by design
     BadValue(const std::string& text) : BadValue(std::string_view(text)) {}  // NOLINT
     BadValue(const char* text) : BadValue(std::string_view(text)) {}         // NOLINT
-    BadValue(Value value);               // NOLINT: members of maps in the order they have
+    BadValue(Value value);  // NOLINT: members of maps in the order they have
     template <std::integral Number>
-        requires(!std::same_as<Number, bool>)
-    BadValue(Number number) : text_(std::to_string(number)) {}  // NOLINT
+    requires(!std::same_as<Number, bool>) BadValue(Number number)
+        : text_(std::to_string(number)) {}  // NOLINT
     template <std::same_as<bool> Truth>
     BadValue(Truth truth) : text_(truth ? "true" : "false") {}  // NOLINT
     BadValue(const std::vector<std::string>& texts);            // NOLINT: a list of strings
@@ -121,7 +121,8 @@ class FieldErrors {
     // One error for each message.
     void invalid_each(const FieldPath& path, const BadValue& value, const std::vector<std::string>& messages);
     // The allowed values are listed in the order given; Kubernetes sorts most of them.
-    void not_supported(const FieldPath& path, const BadValue& value, std::span<const std::string_view> allowed);
+    void not_supported(const FieldPath& path, const BadValue& value,
+                       std::span<const std::string_view> allowed);
     void not_supported(const FieldPath& path, const BadValue& value,
                        std::initializer_list<std::string_view> allowed) {
         not_supported(path, value, std::span(allowed.begin(), allowed.size()));
@@ -138,7 +139,9 @@ class FieldErrors {
     [[nodiscard]] std::size_t size() const { return errors_.size(); }
     [[nodiscard]] std::span<const FieldError> all() const { return errors_; }
     void append(const FieldErrors& other);
-    void truncate(std::size_t size) { errors_.erase(errors_.begin() + static_cast<std::ptrdiff_t>(size), errors_.end()); }
+    void truncate(std::size_t size) {
+        errors_.erase(errors_.begin() + static_cast<std::ptrdiff_t>(size), errors_.end());
+    }
     // "a" for one error, "[a, b]" for several; identical ones once.
     [[nodiscard]] std::string joined() const;
 
@@ -148,8 +151,8 @@ class FieldErrors {
 };
 
 // The Status 422 of Kubernetes: `Pod "mini" is invalid: spec.containers: Required value`.
-[[nodiscard]] base::Status invalid_status(std::string_view group, std::string_view kind, std::string_view name,
-                                          const FieldErrors& errors);
+[[nodiscard]] base::Status invalid_status(std::string_view group, std::string_view kind,
+                                          std::string_view name, const FieldErrors& errors);
 
 // Text quoted as Go's %q.
 [[nodiscard]] std::string go_quoted(std::string_view text);

@@ -5,7 +5,8 @@
 
 namespace keelson::object {
 
-// Whether the image has the tag "latest", which it also has without any tag or digest. A malformed name has no tag.
+// Whether the image has the tag "latest", which it also has without any tag or digest. A malformed name has
+// no tag.
 [[nodiscard]] bool image_is_latest(std::string_view image);
 
 }  // namespace keelson::object

@@ -30,7 +30,8 @@ bool all_of(std::string_view text, Predicate predicate) {
 }
 
 constexpr std::string_view kLabelFormat = "[a-z0-9]([-a-z0-9]*[a-z0-9])?";
-constexpr std::string_view kSubdomainFormat = "[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*";
+constexpr std::string_view kSubdomainFormat =
+    "[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*";
 constexpr std::string_view kQualifiedNameFormat = "([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]";
 constexpr std::size_t kLabelMost = 63;
 constexpr std::size_t kSubdomainMost = 253;
@@ -54,9 +55,15 @@ std::string format_message(std::string_view what, std::string_view format,
     return out;
 }
 
+// Kubernetes words the limit in bytes for labels and qualified names only.
+std::string byte_length_message(std::size_t most) {
+    return "must be no more than " + std::to_string(most) + " bytes";
+}
+
 std::string subdomain_message() {
     return format_message(
-        "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must "
+        "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and "
+        "must "
         "start and end with an alphanumeric character",
         kSubdomainFormat, {"example.com"});
 }
@@ -69,7 +76,8 @@ bool has_name_form(std::string_view text) {
 
 std::string name_message() {
     return format_message(
-        "must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric "
+        "must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an "
+        "alphanumeric "
         "character",
         kQualifiedNameFormat, {"MyName", "my.name", "123-abc"});
 }
@@ -120,7 +128,7 @@ bool has_dns1123_subdomain_form(std::string_view text) {
 }
 
 std::string length_message(std::size_t most) {
-    return "must be no more than " + std::to_string(most) + " bytes";
+    return "must be no more than " + std::to_string(most) + " characters";
 }
 
 Messages is_dns1123_label(std::string_view text) {
@@ -130,10 +138,11 @@ Messages is_dns1123_label(std::string_view text) {
         if (has_dns1123_subdomain_form(text))
             messages.emplace_back("must not contain dots");
         else
-            messages.push_back(format_message(
-                "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must "
-                "start and end with an alphanumeric character",
-                kLabelFormat, {"my-name", "123-abc"}));
+            messages.push_back(
+                format_message("a lowercase RFC 1123 label must consist of lower case alphanumeric "
+                               "characters or '-', and must "
+                               "start and end with an alphanumeric character",
+                               kLabelFormat, {"my-name", "123-abc"}));
     }
     return messages;
 }
@@ -157,7 +166,8 @@ Messages is_dns1123_subdomain_with_underscore(std::string_view text) {
     }
     if (!well_formed)
         messages.push_back(format_message(
-            "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-', '_', or '.', and "
+            "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-', '_', or "
+            "'.', and "
             "must start and end with an alphanumeric character or an underscore",
             "_?[a-z0-9]([-_a-z0-9]*[a-z0-9])?(\\._?[a-z0-9]([-_a-z0-9]*[a-z0-9])?)*", {"example.com"}));
     return messages;
@@ -167,10 +177,11 @@ Messages is_dns1035_label(std::string_view text) {
     Messages messages;
     if (text.size() > kLabelMost) messages.push_back(length_message(kLabelMost));
     if (!has_dns1123_label_form(text) || !is_lower(text.front()))
-        messages.push_back(format_message(
-            "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic "
-            "character, and end with an alphanumeric character",
-            "[a-z]([-a-z0-9]*[a-z0-9])?", {"my-name", "abc-123"}));
+        messages.push_back(
+            format_message("a DNS-1035 label must consist of lower case alphanumeric characters or '-', "
+                           "start with an alphabetic "
+                           "character, and end with an alphanumeric character",
+                           "[a-z]([-a-z0-9]*[a-z0-9])?", {"my-name", "abc-123"}));
     return messages;
 }
 
@@ -178,10 +189,12 @@ Messages is_wildcard_dns1123_subdomain(std::string_view text) {
     Messages messages;
     if (text.size() > kSubdomainMost) messages.push_back(length_message(kSubdomainMost));
     if (!text.starts_with("*.") || !has_dns1123_subdomain_form(text.substr(2)))
-        messages.push_back(format_message(
-            "a wildcard DNS-1123 subdomain must start with '*.', followed by a valid DNS subdomain, which must "
-            "consist of lower case alphanumeric characters, '-' or '.' and end with an alphanumeric character",
-            std::string("\\*\\.") + std::string(kSubdomainFormat), {"*.example.com"}));
+        messages.push_back(
+            format_message("a wildcard DNS-1123 subdomain must start with '*.', followed by a valid DNS "
+                           "subdomain, which must "
+                           "consist of lower case alphanumeric characters, '-' or '.' and end with an "
+                           "alphanumeric character",
+                           std::string("\\*\\.") + std::string(kSubdomainFormat), {"*.example.com"}));
     return messages;
 }
 
@@ -200,26 +213,28 @@ Messages is_qualified_name(std::string_view text) {
         if (prefix.empty()) {
             messages.emplace_back("prefix part must be non-empty");
         } else if (prefix.size() > kSubdomainMost || !has_dns1123_subdomain_form(prefix)) {
-            for (const std::string& message : is_dns1123_subdomain(prefix))
-                messages.push_back("prefix part " + message);
+            if (prefix.size() > kSubdomainMost)
+                messages.push_back("prefix part " + byte_length_message(kSubdomainMost));
+            if (!has_dns1123_subdomain_form(prefix)) messages.push_back("prefix part " + subdomain_message());
         }
     }
     if (name.empty())
         messages.emplace_back("name part must be non-empty");
     else if (name.size() > kLabelMost)
-        messages.push_back("name part " + length_message(kLabelMost));
+        messages.push_back("name part " + byte_length_message(kLabelMost));
     if (!has_name_form(name)) messages.push_back("name part " + name_message());
     return messages;
 }
 
 Messages is_label_value(std::string_view text) {
     Messages messages;
-    if (text.size() > kLabelMost) messages.push_back(length_message(kLabelMost));
+    if (text.size() > kLabelMost) messages.push_back(byte_length_message(kLabelMost));
     if (!text.empty() && !has_name_form(text))
-        messages.push_back(format_message(
-            "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must "
-            "start and end with an alphanumeric character",
-            "(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?", {"MyValue", "my_value", "12345"}));
+        messages.push_back(
+            format_message("a valid label must be an empty string or consist of alphanumeric characters, "
+                           "'-', '_' or '.', and must "
+                           "start and end with an alphanumeric character",
+                           "(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?", {"MyValue", "my_value", "12345"}));
     return messages;
 }
 
@@ -239,10 +254,11 @@ Messages is_environment_name(std::string_view text) {
     Messages messages;
     if (text.empty() || is_digit(text.front()) ||
         !all_of(text, [](char c) { return is_alphanumeric(c) || c == '-' || c == '_' || c == '.'; }))
-        messages.push_back(format_message(
-            "a valid environment variable name must consist of alphabetic characters, digits, '_', '-', or '.', and "
-            "must not start with a digit",
-            "[-._a-zA-Z][-._a-zA-Z0-9]*", {"my.env-name", "MY_ENV.NAME", "MyEnvName1"}));
+        messages.push_back(
+            format_message("a valid environment variable name must consist of alphabetic characters, digits, "
+                           "'_', '-', or '.', and "
+                           "must not start with a digit",
+                           "[-._a-zA-Z][-._a-zA-Z0-9]*", {"my.env-name", "MY_ENV.NAME", "MyEnvName1"}));
     forbid_directory_steps(text, messages);
     return messages;
 }
@@ -252,7 +268,8 @@ Messages is_relaxed_environment_name(std::string_view text) {
     if (text.empty()) messages.emplace_back("environment variable name must be non-empty");
     if (!all_of(text, [](char c) { return c >= ' ' && c <= '~' && c != '='; }))
         messages.emplace_back(
-            "a valid environment variable name must consist only of printable ASCII characters other than '='");
+            "a valid environment variable name must consist only of printable ASCII characters other than "
+            "'='");
     return messages;
 }
 
@@ -260,10 +277,11 @@ Messages is_c_identifier(std::string_view text) {
     Messages messages;
     if (text.empty() || is_digit(text.front()) ||
         !all_of(text, [](char c) { return is_alphanumeric(c) || c == '_'; }))
-        messages.push_back(format_message(
-            "a valid C identifier must start with alphabetic character or '_', followed by a string of alphanumeric "
-            "characters or '_'",
-            "[A-Za-z_][A-Za-z0-9_]*", {"my_name", "MY_NAME", "MyName"}));
+        messages.push_back(
+            format_message("a valid C identifier must start with alphabetic character or '_', followed by a "
+                           "string of alphanumeric "
+                           "characters or '_'",
+                           "[A-Za-z_][A-Za-z0-9_]*", {"my_name", "MY_NAME", "MyName"}));
     return messages;
 }
 
@@ -271,8 +289,8 @@ Messages is_percent(std::string_view text) {
     Messages messages;
     if (text.size() < 2 || text.back() != '%' || !all_of(text.substr(0, text.size() - 1), is_digit))
         messages.push_back(
-            format_message("a valid percent string must be a numeric string followed by an ending '%'", "[0-9]+%",
-                           {"1%", "93%"}));
+            format_message("a valid percent string must be a numeric string followed by an ending '%'",
+                           "[0-9]+%", {"1%", "93%"}));
     return messages;
 }
 
@@ -300,7 +318,8 @@ Messages is_port_name(std::string_view text) {
         messages.emplace_back("must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)");
     if (all_of(text, [](char c) { return !is_lower(c); }))
         messages.emplace_back("must contain at least one letter (a-z)");
-    if (text.find("--") != std::string_view::npos) messages.emplace_back("must not contain consecutive hyphens");
+    if (text.find("--") != std::string_view::npos)
+        messages.emplace_back("must not contain consecutive hyphens");
     if (!text.empty() && (text.front() == '-' || text.back() == '-'))
         messages.emplace_back("must not begin or end with a hyphen");
     return messages;
@@ -309,8 +328,9 @@ Messages is_port_name(std::string_view text) {
 Messages is_http_header_name(std::string_view text) {
     Messages messages;
     if (text.empty() || !all_of(text, [](char c) { return is_alphanumeric(c) || c == '-'; }))
-        messages.push_back(format_message("a valid HTTP header must consist of alphanumeric characters or '-'",
-                                          "[-A-Za-z0-9]+", {"X-Header-Name"}));
+        messages.push_back(
+            format_message("a valid HTTP header must consist of alphanumeric characters or '-'",
+                           "[-A-Za-z0-9]+", {"X-Header-Name"}));
     return messages;
 }
 

@@ -1,5 +1,6 @@
 // The formats of names, labels, ports, paths and the like, and why a text does not have one, in the words of
-// Kubernetes (k8s.io/apimachinery/pkg/util/validation). Each check returns one text per error, none when all is well.
+// Kubernetes (k8s.io/apimachinery/pkg/util/validation). Each check returns one text per error, none when all
+// is well.
 #pragma once
 
 #include <cstdint>
@@ -43,7 +44,7 @@ using Messages = std::vector<std::string>;
 [[nodiscard]] Messages name_is_dns1035_label(std::string_view name, bool prefix);
 [[nodiscard]] Messages name_is_path_segment(std::string_view name, bool prefix);
 
-// "must be no more than 63 bytes"
+// "must be no more than 63 characters"
 [[nodiscard]] std::string length_message(std::size_t most);
 // Messages joined with ",".
 [[nodiscard]] std::string join_messages(const Messages& messages, std::string_view separator = ",");

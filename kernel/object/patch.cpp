@@ -249,7 +249,7 @@ class StrategicMerge {
             const Field* field;
             member_type(type, name, field);
             std::string_view key = field ? field->patch_key : std::string_view();
-            result.set(arena_, name, ordered(result[name], member.value, key));
+            result.set(arena_, name, ordered(result[name], member.value, result[name], key));
         }
         return base::ok();
     }
@@ -258,32 +258,38 @@ class StrategicMerge {
         return key.empty() ? a.equals(b) : a[key].is_set() && a[key].equals(b[key]);
     }
 
-    // Items named in `order` come in that order; the others keep their place relative to their neighbours.
-    Value ordered(Value list, Value order, std::string_view key) {
+    static long position(Value item, Value list, std::string_view key) {
+        auto items = list.items();
+        for (std::size_t i = 0; i < items.size(); ++i)
+            if (same_item(item, items[i], key)) return static_cast<long>(i);
+        return -1;
+    }
+
+    // Items named in `order` come in that order. The others keep theirs among themselves and go before a named item
+    // only when they stood before it in `before`.
+    Value ordered(Value list, Value order, Value before, std::string_view key) {
         if (!order.is_list() || order.empty()) return list;
-        auto position = [&](Value item) {
-            auto wanted = order.items();
-            for (std::size_t i = 0; i < wanted.size(); ++i)
-                if (same_item(item, wanted[i], key)) return static_cast<long>(i);
-            return -1L;
-        };
-        std::vector<Value> named(order.size());
-        for (Value item : list.items())
-            if (long at = position(item); at >= 0) named[static_cast<std::size_t>(at)] = item;
-        Value result = Value::list(arena_, list.size());
-        std::size_t next = 0;
-        auto emit_up_to = [&](std::size_t end) {
-            for (; next < end; ++next)
-                if (!named[next].is_absent()) result.push_back(arena_, named[next]);
-        };
+        std::vector<Value> named(order.size()), others;
         for (Value item : list.items()) {
-            long at = position(item);
-            if (at < 0)
-                result.push_back(arena_, item);
+            long at = position(item, order, key);
+            if (at >= 0)
+                named[static_cast<std::size_t>(at)] = item;
             else
-                emit_up_to(static_cast<std::size_t>(at) + 1);
+                others.push_back(item);
         }
-        emit_up_to(named.size());
+        std::erase_if(named, [](Value item) { return item.is_absent(); });
+        Value result = Value::list(arena_, list.size());
+        std::size_t other = 0;
+        for (Value item : named) {
+            long mine = position(item, before, key);
+            while (other < others.size()) {
+                long theirs = position(others[other], before, key);
+                if (mine < 0 || theirs < 0 || theirs > mine) break;
+                result.push_back(arena_, others[other++]);
+            }
+            result.push_back(arena_, item);
+        }
+        for (; other < others.size(); ++other) result.push_back(arena_, others[other]);
         return result;
     }
 
@@ -311,10 +317,11 @@ class StrategicMerge {
             return result;
         }
         if (!current.is_list()) current = Value::list(arena_);
-        if (!of_maps) return ordered(merge_primitives(current, patch), order, {});
+        if (order.empty()) order = patch;
+        if (!of_maps) return ordered(merge_primitives(current, patch), order, current, {});
         if (key.empty()) return patch;
         KEELSON_TRY(Value merged, merge_keyed(*field, current, patch, key));
-        return ordered(merged, order, key);
+        return ordered(merged, order, current, key);
     }
 
     Value merge_primitives(Value current, Value patch) {

@@ -28,8 +28,9 @@ Wide power_of_ten(int exponent) {
 // number * 10^exponent, limited to the range of Wide.
 Wide scale_up(Wide number, std::int64_t exponent) {
     if (number == 0) return 0;
+    const Wide limit = number < 0 ? -kWideMax : kWideMax;
     for (; exponent > 0; --exponent)
-        if (__builtin_mul_overflow(number, Wide{10}, &number)) return number < 0 ? -kWideMax : kWideMax;
+        if (__builtin_mul_overflow(number, Wide{10}, &number)) return limit;
     return number;
 }
 
@@ -236,7 +237,9 @@ std::string Quantity::to_string() const {
         ++exponent;
     }
     while (exponent % 3 != 0 || (format_ != Format::decimal_exponent && exponent > 18)) {
-        if (__builtin_mul_overflow(number, Wide{10}, &number)) break;
+        Wide larger = 0;
+        if (__builtin_mul_overflow(number, Wide{10}, &larger)) break;
+        number = larger;
         --exponent;
     }
     std::string text = digits(number);

@@ -58,6 +58,7 @@ struct Field {
     std::string_view open_api_default; // JSON text, empty for none
     std::string_view gate;             // comma separated feature gates
     std::string_view proto_name;       // when it differs from name
+    std::string_view embedded_in;      // "ProbeHandler", "A.B": the embedded structures that the field comes from
 
     [[nodiscard]] bool has(Flag flag) const { return (flags & flag) != 0; }
 };

@@ -127,10 +127,10 @@ class SelectorParser {
             case Token::not_equals:
             case Token::greater:
             case Token::less:
-                requirement.op = op.token == Token::not_equals ? Operator::not_in
+                requirement.op = op.token == Token::not_equals ? Operator::not_equals
                                  : op.token == Token::greater  ? Operator::greater_than
                                  : op.token == Token::less     ? Operator::less_than
-                                                               : Operator::in;
+                                                               : Operator::equals;
                 KEELSON_TRY_VOID(parse_exact_value(requirement.values));
                 break;
             default:
@@ -205,8 +205,10 @@ bool satisfies(const LabelRequirement& requirement, Value labels) {
         return std::binary_search(requirement.values.begin(), requirement.values.end(), label.as_string());
     };
     switch (requirement.op) {
+        case Operator::equals:
         case Operator::in:
             return !label.is_absent() && listed();
+        case Operator::not_equals:
         case Operator::not_in:
             return label.is_absent() || !listed();
         case Operator::exists:
@@ -242,7 +244,7 @@ Result<LabelSelector> LabelSelector::parse(std::string_view text) {
 LabelSelector LabelSelector::from_labels(Value labels) {
     LabelSelector selector;
     for (const Member& label : labels.members())
-        selector.requirements_.push_back({std::string(label.name), Operator::in, {label.value.to_string()}});
+        selector.requirements_.push_back({std::string(label.name), Operator::equals, {label.value.to_string()}});
     std::sort(selector.requirements_.begin(), selector.requirements_.end(),
               [](const LabelRequirement& a, const LabelRequirement& b) { return a.key < b.key; });
     return selector;
@@ -284,18 +286,23 @@ std::string LabelSelector::to_string() const {
     std::string out;
     for (const LabelRequirement& requirement : requirements_) {
         if (!out.empty()) out += ',';
-        bool single = requirement.values.size() == 1;
         auto list = [&] {
             std::string text = "(";
             for (const std::string& value : requirement.values) text += (text.size() > 1 ? "," : "") + value;
             return text + ")";
         };
         switch (requirement.op) {
+            case Operator::equals:
+                out += requirement.key + "=" + requirement.values[0];
+                break;
+            case Operator::not_equals:
+                out += requirement.key + "!=" + requirement.values[0];
+                break;
             case Operator::in:
-                out += requirement.key + (single ? "=" + requirement.values[0] : " in " + list());
+                out += requirement.key + " in " + list();
                 break;
             case Operator::not_in:
-                out += requirement.key + (single ? "!=" + requirement.values[0] : " notin " + list());
+                out += requirement.key + " notin " + list();
                 break;
             case Operator::exists:
                 out += requirement.key;

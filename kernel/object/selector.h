@@ -13,7 +13,8 @@
 namespace keelson::object {
 
 struct LabelRequirement {
-    enum class Operator : std::uint8_t { in, not_in, exists, does_not_exist, greater_than, less_than };
+    // `equals` and `not_equals` mean what `in` and `not_in` with one value mean; they differ as text.
+    enum class Operator : std::uint8_t { equals, not_equals, in, not_in, exists, does_not_exist, greater_than, less_than };
     std::string key;
     Operator op = Operator::exists;
     std::vector<std::string> values;  // sorted

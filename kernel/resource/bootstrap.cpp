@@ -74,7 +74,8 @@ std::string quoted_list(const std::vector<std::string>& items) {
 Task<Result<void>> ensure_service_cidr(Verbs& verbs) {
     std::string json =
         R"({"metadata":{"name":"kubernetes"},"spec":{"cidrs":)" + quoted_list(verbs.network().service_cidrs) + "}}";
-    KEELSON_CO_TRY_VOID(co_await ensure(verbs, {"networking.k8s.io", "v1", "servicecidrs", "", json}));
+    Wanted space{"networking.k8s.io", "v1", "servicecidrs", "", json};
+    KEELSON_CO_TRY_VOID(co_await ensure(verbs, space));
     Call call;
     call.identity = access::api_server_identity();
     call.resource = object::find_resource("networking.k8s.io", "v1", "servicecidrs");
@@ -117,22 +118,28 @@ std::string endpoints_json(const BootstrapSettings& settings) {
 Task<Result<void>> bootstrap(Verbs& verbs, const BootstrapSettings& settings) {
     for (std::string_view name : kNamespaces) {
         std::string json = R"({"metadata":{"name":")" + std::string(name) + R"("}})";
-        KEELSON_CO_TRY_VOID(co_await ensure(verbs, {"", "v1", "namespaces", "", json}));
+        Wanted cidr{"", "v1", "namespaces", "", json};
+        KEELSON_CO_TRY_VOID(co_await ensure(verbs, cidr));
     }
     KEELSON_CO_TRY_VOID(co_await ensure_service_cidr(verbs));
-    for (std::string_view json : {kNodeCritical, kClusterCritical})
-        KEELSON_CO_TRY_VOID(co_await ensure(verbs, {"scheduling.k8s.io", "v1", "priorityclasses", "", json}));
+    for (std::string_view json : {kNodeCritical, kClusterCritical}) {
+        Wanted critical{"scheduling.k8s.io", "v1", "priorityclasses", "", json};
+        KEELSON_CO_TRY_VOID(co_await ensure(verbs, critical));
+    }
     std::string address = first_address(verbs.network().service_cidrs.front());
     std::string service =
         R"({"metadata":{"name":"kubernetes","labels":{"component":"apiserver","provider":"kubernetes"}},)"
-        R"("spec":{"type":"ClusterIP","sessionAffinity":"None","clusterIP":")" +
+        R"("spec":{"type":"ClusterIP","ipFamilyPolicy":"SingleStack","sessionAffinity":"None","clusterIP":")" +
         address + R"(","ports":[{"name":"https","protocol":"TCP","port":443,"targetPort":)" +
         std::to_string(settings.api_port) + "}]}}";
-    KEELSON_CO_TRY_VOID(co_await ensure(verbs, {"", "v1", "services", "default", service}));
+    Wanted own_service{"", "v1", "services", "default", service};
+    KEELSON_CO_TRY_VOID(co_await ensure(verbs, own_service));
     if (settings.advertise_address.empty()) co_return base::ok();
     std::string endpoints = endpoints_json(settings), slice = endpoint_slice_json(settings);
-    KEELSON_CO_TRY_VOID(co_await ensure(verbs, {"", "v1", "endpoints", "default", endpoints}));
-    KEELSON_CO_TRY_VOID(co_await ensure(verbs, {"discovery.k8s.io", "v1", "endpointslices", "default", slice}));
+    Wanted own_endpoints{"", "v1", "endpoints", "default", endpoints};
+    KEELSON_CO_TRY_VOID(co_await ensure(verbs, own_endpoints));
+    Wanted own_slice{"discovery.k8s.io", "v1", "endpointslices", "default", slice};
+    KEELSON_CO_TRY_VOID(co_await ensure(verbs, own_slice));
     co_return base::ok();
 }
 

@@ -70,7 +70,7 @@ Value with_defaults(const object::Resource* resource, const ExpectedKind& expect
     if (resource) apply_storage_defaults(*resource, object, arena);
     object.set(arena, "kind", Value::reference(expected.kind));
     object.set(arena, "apiVersion", Value::string(arena, group_version(expected.group, expected.version)));
-    return object::canonical(*expected.type, object, arena);
+    return object::canonical(*expected.type, object, arena, object::EmptyLists::keep);
 }
 
 Result<Value> decode_body(const ExpectedKind& expected, const Body& body, FieldValidation validation, Call& call,
@@ -81,7 +81,8 @@ Result<Value> decode_body(const ExpectedKind& expected, const Body& body, FieldV
                          "\" cannot be handled as a " + std::string(expected.kind) + ": ";
     std::vector<std::string> unknown;
     auto typed = object::conform(*expected.type, raw, arena,
-                                 validation == FieldValidation::ignore ? nullptr : &unknown);
+                                 validation == FieldValidation::ignore ? nullptr : &unknown,
+                                 object::EmptyLists::keep);
     if (!typed) return std::move(typed).error().with_context(prefix);
     std::vector<std::string> problems;
     for (const std::string& path : body.duplicate_fields)

@@ -105,6 +105,21 @@ void mark_deleted_now(Value metadata, base::WallTime now, Arena& arena) {
     metadata.set(arena, "deletionGracePeriodSeconds", Value::integer(0));
 }
 
+// Namespaces word it in a way of their own.
+Result<void> check_namespace_preconditions(Value object, const Preconditions& preconditions) {
+    Value metadata = object["metadata"];
+    auto refuse = [&](std::string_view what, const std::string& wanted, Value have) {
+        return conflict("", "namespaces", metadata["name"].as_string(),
+                        "Precondition failed: " + std::string(what) + " in precondition: " + wanted + ", " +
+                            std::string(what) + " in object meta: " + have.to_string());
+    };
+    if (preconditions.uid && *preconditions.uid != metadata["uid"].as_string())
+        return refuse("UID", *preconditions.uid, metadata["uid"]);
+    if (preconditions.resource_version && *preconditions.resource_version != metadata["resourceVersion"].as_string())
+        return refuse("ResourceVersion", *preconditions.resource_version, metadata["resourceVersion"]);
+    return base::ok();
+}
+
 RemovalPlan plan_namespace(Value object, base::WallTime now, Arena& arena) {
     Value metadata = object["metadata"];
     bool kept = !object["spec"]["finalizers"].empty() || !metadata["finalizers"].empty();
@@ -134,8 +149,11 @@ Result<void> check_preconditions(const Resource& resource, Value object, const P
 
 Result<RemovalPlan> plan_removal(const Resource& resource, Value object, const DeleteOptions& options,
                                  base::WallTime now, Arena& arena) {
+    if (resource.kind == "Namespace" && resource.group.empty()) {
+        KEELSON_TRY_VOID(check_namespace_preconditions(object, options.preconditions));
+        return plan_namespace(object, now, arena);
+    }
     KEELSON_TRY_VOID(check_preconditions(resource, object, options.preconditions));
-    if (resource.kind == "Namespace" && resource.group.empty()) return plan_namespace(object, now, arena);
     Value metadata = object["metadata"];
     Graceful graceful = Graceful::no;
     if (resource.kind == "Pod") graceful = mark_graceful(object, options, now, arena);

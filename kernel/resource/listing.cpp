@@ -184,12 +184,11 @@ Result<bool> Listing::step(const std::function<void(const store::Record&)>& visi
     request.start = next_key_;
     request.revision = revision_;
     auto result = store_->scan(request, [&](const store::Record& record) {
-        if (limit_ > 0 && visited_ == limit_) return false;
         if (filter_.matches(record)) {
             visit(record);
             ++visited_;
         }
-        return true;
+        return limit_ == 0 || visited_ < limit_;
     });
     if (!result) {
         if (result.error().reason() == Reason::expired && !next_key_.empty()) return too_old_to_continue();
@@ -199,17 +198,12 @@ Result<bool> Listing::step(const std::function<void(const store::Record&)>& visi
     next_key_ = result->next_key;
     if (!result->more) return false;
     if (limit_ > 0 && visited_ == limit_) {
-        more_ = true;
-        if (filter_.matches_everything()) KEELSON_TRY_VOID(count_remaining());
+        KEELSON_TRY(std::uint64_t left, store_->count(prefix_, next_key_, revision_));
+        more_ = left > 0;
+        if (more_ && filter_.matches_everything()) remaining_ = static_cast<std::int64_t>(left);
         return false;
     }
     return true;
-}
-
-Result<void> Listing::count_remaining() {
-    KEELSON_TRY(std::uint64_t count, store_->count(prefix_, next_key_, revision_));
-    remaining_ = static_cast<std::int64_t>(count);
-    return base::ok();
 }
 
 std::string Listing::continue_token() const {

@@ -58,7 +58,6 @@ class Listing {
   private:
     Listing(store::Store& store, Filter filter) : store_(&store), filter_(std::move(filter)) {}
     base::Result<void> read_continue_token(const std::string& token);
-    base::Result<void> count_remaining();
 
     store::Store* store_;
     Filter filter_;

@@ -77,7 +77,8 @@ Task<Result<Value>> review_token(const Call& call, Value review, access::Authent
     if (!authentication) {
         status.set(arena, "error", Value::reference("no authenticator is configured"));
     } else {
-        auto identity = co_await authentication->authenticate_token(review["spec"]["token"].to_string());
+        std::string token = review["spec"]["token"].to_string();
+        auto identity = co_await authentication->authenticate_token(token);
         if (identity) {
             status.set(arena, "authenticated", Value::boolean(true));
             status.set(arena, "user", user_info(*identity, arena));
@@ -103,9 +104,11 @@ Task<Result<Value>> review_access(const Call& call, Value review, const access::
     if (!errors.empty()) co_return object::invalid_status(call.resource->group, "", "", errors);
     bool self = call.resource->kind == "SelfSubjectAccessReview";
     access::Decision decision;
-    if (authorization)
-        decision = co_await authorization->authorize(
-            attributes_of(review["spec"], self ? call.identity : identity_of(review["spec"])));
+    if (authorization) {
+        access::Identity identity = self ? call.identity : identity_of(review["spec"]);
+        access::Attributes attributes = attributes_of(review["spec"], std::move(identity));
+        decision = co_await authorization->authorize(attributes);
+    }
     Value status = Value::map(arena);
     status.set(arena, "allowed", Value::boolean(decision.allowed));
     if (decision.denied) status.set(arena, "denied", Value::boolean(true));

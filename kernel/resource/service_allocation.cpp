@@ -85,7 +85,7 @@ std::set<std::int64_t> held_ports(Value service) {
 class Planner {
   public:
     Planner(const Lookup& lookup, base::RandomSource& random, const NetworkSettings& settings, Value service,
-            Value old, std::string_view now, Arena& arena)
+            Value old, std::string_view now, bool dry_run, Arena& arena)
         : lookup_(lookup),
           random_(random),
           settings_(settings),
@@ -93,6 +93,7 @@ class Planner {
           spec_(service["spec"]),
           old_(old),
           now_(now),
+          dry_run_(dry_run),
           arena_(arena) {}
 
     Result<std::vector<store::Operation>> run() {
@@ -121,8 +122,11 @@ class Planner {
         std::string policy = spec_["ipFamilyPolicy"].to_string();
         std::vector<std::string> addresses = texts(spec_["clusterIPs"]);
         FieldPath root("spec");
-        if (policy.empty()) policy = families.size() > 1 || addresses.size() > 1 ? "RequireDualStack" : "SingleStack";
         bool free_choice = is_headless_without_selector();
+        if (policy.empty()) {
+            bool dual = families.size() > 1 || addresses.size() > 1 || (free_choice && families.empty());
+            policy = dual ? "RequireDualStack" : "SingleStack";
+        }
         if (policy == "RequireDualStack" && available.size() < 2 && !free_choice)
             errors_.invalid(root.child("ipFamilyPolicy"), "RequireDualStack",
                             "this cluster is not configured for dual-stack services");
@@ -344,6 +348,12 @@ class Planner {
     }
 
     Result<std::int64_t> random_port(std::set<std::int64_t>& now) {
+        if (dry_run_) {
+            std::int64_t port = settings_.last_node_port + 2;
+            if (!now.empty()) port = std::max(port, *now.rbegin() + 1);
+            now.insert(port);
+            return port;
+        }
         auto size = static_cast<std::uint64_t>(settings_.last_node_port - settings_.first_node_port + 1);
         std::uint64_t start = random_.below(size);
         for (std::uint64_t i = 0; i < size; ++i) {
@@ -391,6 +401,7 @@ class Planner {
     Value spec_;
     Value old_;
     std::string_view now_;
+    bool dry_run_;
     Arena& arena_;
     FieldErrors errors_;
     std::vector<store::Operation> operations_;
@@ -449,8 +460,8 @@ void carry_over_allocations(Value service, Value old, Arena& arena) {
 }
 
 Result<std::vector<store::Operation>> ServiceAllocation::plan(Value service, Value old, std::string_view now,
-                                                              Arena& arena) const {
-    return Planner(lookup_, random_, settings_, service, old, now, arena).run();
+                                                              bool dry_run, Arena& arena) const {
+    return Planner(lookup_, random_, settings_, service, old, now, dry_run, arena).run();
 }
 
 Result<std::vector<store::Operation>> ServiceAllocation::release(Value service, Arena&) const {

@@ -26,10 +26,12 @@ class ServiceAllocation {
 
     // Fills spec.ipFamilies, ipFamilyPolicy, clusterIP(s), nodePorts and healthCheckNodePort of a new or changed
     // Service and gives the store operations that take and release them. `old` is unset for a new one.
+    // A dry run shows node ports just above the range, as Kubernetes does, rather than ones that it does not take.
     // Fails with Kubernetes' Invalid Status when a wanted address or port cannot be had. `now`: RFC 3339, for the
     // IPAddress objects.
     [[nodiscard]] base::Result<std::vector<store::Operation>> plan(object::Value service, object::Value old,
-                                                                   std::string_view now, object::Arena& arena) const;
+                                                                   std::string_view now, bool dry_run,
+                                                                   object::Arena& arena) const;
     // What a deleted Service gives back.
     [[nodiscard]] base::Result<std::vector<store::Operation>> release(object::Value service,
                                                                       object::Arena& arena) const;

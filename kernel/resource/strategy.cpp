@@ -88,6 +88,8 @@ void prepare_job(Value object, std::string_view uid, Arena& arena) {
     match.set(arena, kUidLabels[0], text(arena, uid));
     selector.set(arena, "matchLabels", match);
     spec.set(arena, "selector", selector);
+    Value metadata = object.child_map(arena, "metadata");
+    if (metadata["labels"].empty()) metadata.set(arena, "labels", labels);
 }
 
 void prepare_certificate_request(Value object, const StrategyContext& context) {
@@ -158,11 +160,24 @@ void bump_template_generation(Value object, Value old, Arena& arena) {
     metadata.set(arena, "annotations", annotations);
 }
 
+// Whether anything but the metadata differs.
+bool content_differs(Value object, Value old) {
+    Arena scratch;
+    Value left = shallow_copy(object, scratch), right = shallow_copy(old, scratch);
+    left.erase("metadata");
+    right.erase("metadata");
+    return !left.equals(right);
+}
+
 void bump_generation(const Resource& resource, Value object, Value old, Arena& arena) {
     Value metadata = object.child_map(arena, "metadata");
     std::int64_t generation = old["metadata"]["generation"].as_integer();
     bool changed = false;
     for (std::string_view path : resource.generation_fields) {
+        if (path == "*") {
+            changed = changed || content_differs(object, old);
+            continue;
+        }
         Value now = object, before = old;
         std::string_view rest = path;
         while (!rest.empty()) {
@@ -190,6 +205,14 @@ void prepare_kind_create(const Resource& resource, Value object, std::string_vie
         Value status = Value::map(arena);
         status.set(arena, "phase", Value::reference("Pending"));
         status.set(arena, "qosClass", Value::reference(pod_qos_class(object["spec"])));
+        if (!object["spec"]["schedulingGates"].empty()) {
+            set_condition(status,
+                          {{"type", "PodScheduled"},
+                           {"status", "False"},
+                           {"reason", "SchedulingGated"},
+                           {"message", "Scheduling is blocked due to non-empty scheduling gates"}},
+                          context.now, arena);
+        }
         object.set(arena, "status", status);
     } else if (kind == "Namespace") {
         Value spec = object.child_map(arena, "spec");
@@ -214,6 +237,9 @@ void prepare_kind_create(const Resource& resource, Value object, std::string_vie
         prepare_api_service(object, context.now, arena);
     } else if (kind == "CustomResourceDefinition") {
         record_stored_version(object, arena);
+    } else if (kind == "LimitRange" && object["metadata"]["name"].as_string().empty()) {
+        // The one kind that does not need a name.
+        object["metadata"].set(arena, "name", text(arena, uid));
     }
 }
 
@@ -277,6 +303,12 @@ void apply_storage_defaults(const Resource& resource, Value object, Arena& arena
         labels.set(arena, "kubernetes.io/metadata.name", text(arena, name));
         labels.sort_members();
         metadata.set(arena, "labels", labels);
+    } else if (resource.kind == "DaemonSet") {
+        constexpr std::string_view kAnnotation = "deprecated.daemonset.template.generation";
+        Value metadata = object.child_map(arena, "metadata");
+        Value annotations = shallow_copy(metadata["annotations"], arena);
+        if (!annotations.has(kAnnotation)) annotations.set(arena, kAnnotation, Value::reference("0"));
+        metadata.set(arena, "annotations", annotations);
     } else if (resource.kind == "Secret") {
         Value plain = object["stringData"];
         if (!plain.is_map()) return;
@@ -296,7 +328,7 @@ void prepare_create(const Resource& resource, Value object, std::string_view uid
     metadata.erase("deletionTimestamp");
     metadata.erase("deletionGracePeriodSeconds");
     metadata.erase("selfLink");
-    if (resource.tracks_generation)
+    if (resource.tracks_generation && resource.kind != "CSIDriver")
         metadata.set(arena, "generation", Value::integer(1));
     if (resource.create_clears_status) clear_status(resource, object, arena);
     prepare_kind_create(resource, object, uid, context);

@@ -296,8 +296,9 @@ Task<Result<ObjectAnswer>> Subresources::review(Call& call, const Body& body, co
         constexpr std::string_view kStatus[] = {"status"};
         object::track_update(*call.resource->type, Value(), object, manager, kStatus, arena);
     }
-    KEELSON_CO_TRY(Value answered, co_await answer_review(call, object, arena.copy(verbs_.now()), authorization_,
-                                                          authentication_, arena));
+    std::string_view time = arena.copy(verbs_.now());
+    KEELSON_CO_TRY(Value answered,
+                   co_await answer_review(call, object, time, authorization_, authentication_, arena));
     co_return ObjectAnswer{201, call.resource->type, object::to_json(answered)};
 }
 

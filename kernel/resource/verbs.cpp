@@ -63,6 +63,27 @@ object::FieldManager manager_of(const Call& call, const WriteOptions& options, s
             object::api_version_of(*call.resource), call.subresource_name(), time};
 }
 
+// Records the managers of an object whose empty lists and maps are still there for validation to see.
+void track(const object::Type& type, Value live, Value object, const object::FieldManager& manager,
+           std::span<const std::string_view> reset, Arena& arena) {
+    Value stored_form = object::canonical(type, object, arena);
+    object::track_update(type, live, stored_form, manager, reset, arena);
+    Value managed = stored_form["metadata"]["managedFields"];
+    Value metadata = object.child_map(arena, "metadata");
+    if (managed.is_set())
+        metadata.set(arena, "managedFields", managed);
+    else
+        metadata.erase("managedFields");
+}
+
+// Kinds are validated in the version that is stored, but for events, whose versions have rules of their own.
+Result<object::FieldErrors> validate_new(const Resource& requested, Value object, Arena& arena) {
+    const Resource& stored = storage_of(requested);
+    if (&stored == &requested || stored.kind != "Event") return object::validate_create(stored, object, arena);
+    KEELSON_TRY(Value converted, convert(stored, requested, object, arena));
+    return object::validate_create(requested, converted, arena);
+}
+
 // Renewing a lease and recording events need not reach the disk at once.
 store::Durability durability_of(const Resource& resource, Value object, Value old) {
     if (resource.name == "events") return store::Durability::deferred;
@@ -158,7 +179,7 @@ Task<Result<ObjectAnswer>> Verbs::get(const Call& call, std::string_view resourc
     co_return answer_with(*call.resource, view(*record));
 }
 
-Result<Verbs::Pending> Verbs::prepare_new(Call& call, Value object, Arena& arena) {
+Result<Verbs::Pending> Verbs::prepare_new(Call& call, Value object, bool dry_run, Arena& arena) {
     const Resource& stored = storage_of(*call.resource);
     AdmissionRequest admission{Operation::create, call, object, Value(), lookup_, arena, random_};
     KEELSON_TRY_VOID(admit_mutating(admission));
@@ -169,14 +190,15 @@ Result<Verbs::Pending> Verbs::prepare_new(Call& call, Value object, Arena& arena
     Pending pending;
     // As in Kubernetes, addresses are chosen before the object is validated with them.
     if (stored.kind == "Service") {
-        KEELSON_TRY(pending.operations, services_.plan(object, Value(), time, arena));
+        KEELSON_TRY(pending.operations, services_.plan(object, Value(), time, dry_run, arena));
     }
-    object = object::canonical(*stored.type, object, arena);
-    object::FieldErrors errors = object::validate_create(stored, object, arena);
+    object = object::canonical(*stored.type, object, arena, object::EmptyLists::keep);
+    KEELSON_TRY(object::FieldErrors errors, validate_new(*call.resource, object, arena));
     std::string_view name = object["metadata"]["name"].as_string();
     if (!errors.empty()) return object::invalid_status(stored.group, stored.kind, name, errors);
     admission.object = object;
     KEELSON_TRY_VOID(admit_validating(admission));
+    object = object::canonical(*stored.type, object, arena);
     for (std::string& warning : object::warnings(stored, object, Value()))
         call.warnings.push_back(std::move(warning));
     if (!wanted_version.empty())
@@ -205,7 +227,7 @@ Task<Result<ObjectAnswer>> Verbs::create_object(Call& call, Value object, const 
                 arena, "name",
                 Value::string(arena, prefix.substr(0, kGeneratedPrefixLimit) + base::make_random_suffix(5, random_)));
         std::size_t warnings = call.warnings.size();
-        KEELSON_CO_TRY(Pending pending, prepare_new(call, candidate, arena));
+        KEELSON_CO_TRY(Pending pending, prepare_new(call, candidate, options.dry_run, arena));
         if (options.dry_run) {
             KEELSON_CO_TRY(auto taken, store_.get(pending.operations.front().key));
             if (taken) co_return already_exists(*call.resource, parts_of(*call.resource, taken->key).name);
@@ -232,14 +254,13 @@ Task<Result<ObjectAnswer>> Verbs::create(Call& call, const Body& body, const Wri
     KEELSON_CO_TRY(Value object, decode_body(expected, body, options.field_validation, call, arena));
     KEELSON_CO_TRY_VOID(check_namespace(call, object, arena));
     if (call.name.empty()) call.name = object["metadata"]["name"].to_string();
-    object::track_update(*expected.type, Value(), object, manager_of(call, options, arena.copy(now())),
-                         reset_fields(call), arena);
+    track(*expected.type, Value(), object, manager_of(call, options, arena.copy(now())), reset_fields(call), arena);
     KEELSON_CO_TRY(object, convert(*call.resource, storage_of(*call.resource), object, arena));
     co_return co_await create_object(call, object, options, arena);
 }
 
 Result<Verbs::Pending> Verbs::prepare_changed(Call& call, Value object, Value old, const store::OwnedRecord& current,
-                                              Arena& arena) {
+                                              bool dry_run, Arena& arena) {
     const Resource& stored = storage_of(*call.resource);
     std::string_view subresource = call.subresource_name();
     // Binding and eviction change what clients may not; their own code has checked what they do.
@@ -251,9 +272,9 @@ Result<Verbs::Pending> Verbs::prepare_changed(Call& call, Value object, Value ol
     if (!by_the_server) prepare_update(stored, subresource, object, old, {arena, time, call.identity});
     Pending pending;
     if (stored.kind == "Service") {
-        KEELSON_TRY(pending.operations, services_.plan(object, old, time, arena));
+        KEELSON_TRY(pending.operations, services_.plan(object, old, time, dry_run, arena));
     }
-    object = object::canonical(*stored.type, object, arena);
+    object = object::canonical(*stored.type, object, arena, object::EmptyLists::keep);
     if (!by_the_server) {
         object::FieldErrors errors = object::validate_update(stored, object, old, subresource, arena);
         if (!errors.empty())
@@ -261,6 +282,7 @@ Result<Verbs::Pending> Verbs::prepare_changed(Call& call, Value object, Value ol
     }
     admission.object = object;
     KEELSON_TRY_VOID(admit_validating(admission));
+    object = object::canonical(*stored.type, object, arena);
     if (!by_the_server)
         for (std::string& warning : object::warnings(stored, object, old)) call.warnings.push_back(std::move(warning));
     pending.encoded = encode(stored, object);
@@ -302,8 +324,8 @@ Task<Result<ObjectAnswer>> Verbs::change(Call& call, const Mutation& mutation, c
         KEELSON_CO_TRY_VOID(check_namespace(call, object, arena));
         KEELSON_CO_TRY_VOID(check_name(call, object));
         if (!changed.tracks_managed_fields)
-            object::track_update(*call.resource->type, current_object, object,
-                                 manager_of(call, options, arena.copy(now())), reset_fields(call), arena);
+            track(*call.resource->type, current_object, object, manager_of(call, options, arena.copy(now())),
+                  reset_fields(call), arena);
         std::string_view version = object["metadata"]["resourceVersion"].as_string();
         if (!current) {
             if (!version.empty() && version != "0") co_return modified_conflict(*call.resource, call.name);
@@ -322,12 +344,13 @@ Task<Result<ObjectAnswer>> Verbs::change(Call& call, const Mutation& mutation, c
             object::FieldPath metadata("metadata");
             errors.invalid(metadata.child("resourceVersion"), object::BadValue::raw("0"),
                            "must be specified for an update");
-            co_return object::invalid_status(stored.group, stored.kind, call.name, errors);
+            // Kubernetes names the resource here, not the kind.
+            co_return object::invalid_status(stored.group, stored.name, call.name, errors);
         }
         if (conditional && version != std::to_string(current->modified))
             co_return modified_conflict(*call.resource, call.name);
         KEELSON_CO_TRY(object, convert(*call.resource, stored, object, arena));
-        KEELSON_CO_TRY(Pending pending, prepare_changed(call, object, old, *current, arena));
+        KEELSON_CO_TRY(Pending pending, prepare_changed(call, object, old, *current, options.dry_run, arena));
         if (options.dry_run || pending.unchanged)
             co_return dry_answer(call, pending.encoded, current->modified, 200);
         store::Transaction transaction{std::move(pending.operations), pending.durability};

@@ -60,9 +60,9 @@ class Verbs {
 
     base::Task<base::Result<ObjectAnswer>> create_object(Call& call, object::Value object,
                                                          const WriteOptions& options, object::Arena& arena);
-    base::Result<Pending> prepare_new(Call& call, object::Value object, object::Arena& arena);
+    base::Result<Pending> prepare_new(Call& call, object::Value object, bool dry_run, object::Arena& arena);
     base::Result<Pending> prepare_changed(Call& call, object::Value object, object::Value old,
-                                          const store::OwnedRecord& current, object::Arena& arena);
+                                          const store::OwnedRecord& current, bool dry_run, object::Arena& arena);
 
     store::Store& store_;
     base::Clock& clock_;

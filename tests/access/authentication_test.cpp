@@ -40,14 +40,16 @@ TEST_F(AuthenticationTest, NobodyIsAnonymousUnlessForbidden) {
 }
 
 TEST_F(AuthenticationTest, ACertificateNamesUserAndGroups) {
-    ClientCertificate certificate{.verified = true, .verify_error = {}, .common_name = "bob", .organizations = {"a", "b"}, .uid = {}};
+    ClientCertificate certificate{
+        .verified = true, .verify_error = {}, .common_name = "bob", .organizations = {"a", "b"}, .uid = {}};
     const auto bob = ask({.bearer_token = {}, .certificate = certificate});
     ASSERT_TRUE(bob);
     EXPECT_EQ(bob->user, "bob");
     EXPECT_EQ(bob->extra[0].second[0], "X509SHA256=" + std::string(64, '0'));
     certificate.verified = false;
     EXPECT_FALSE(ask({.bearer_token = {}, .certificate = certificate}));
-    EXPECT_TRUE(ask({.bearer_token = "t1", .certificate = certificate})) << "another credential may still be good";
+    EXPECT_TRUE(ask({.bearer_token = "t1", .certificate = certificate}))
+        << "another credential may still be good";
     certificate.verified = true;
     certificate.common_name.clear();
     EXPECT_EQ(ask({.bearer_token = {}, .certificate = certificate})->user, anonymous_user);

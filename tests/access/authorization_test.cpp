@@ -7,7 +7,8 @@
 namespace keelson::access {
 namespace {
 
-Attributes resource(Identity user, std::string verb, std::string group, std::string name, std::string namespace_name = {}) {
+Attributes resource(Identity user, std::string verb, std::string group, std::string name,
+                    std::string namespace_name = {}) {
     Attributes attributes;
     attributes.user = std::move(user);
     attributes.verb = std::move(verb);
@@ -49,7 +50,8 @@ TEST(FixedAuthorizer, LetsMastersDoEverything) {
 
 TEST(FixedAuthorizer, LetsEverybodySeeHealthAndVersionOnly) {
     for (const Identity& who : {anonymous_identity(), user("jane", {"system:authenticated"})}) {
-        for (const char* text : {"/healthz", "/livez", "/readyz", "/version"}) EXPECT_TRUE(allowed(path(who, "get", text)));
+        for (const char* text : {"/healthz", "/livez", "/readyz", "/version"})
+            EXPECT_TRUE(allowed(path(who, "get", text)));
         EXPECT_FALSE(allowed(path(who, "post", "/healthz")));
         EXPECT_FALSE(allowed(path(who, "get", "/metrics")));
         EXPECT_FALSE(allowed(path(who, "get", "/api")));
@@ -61,12 +63,14 @@ TEST(FixedAuthorizer, GivesTheKernelsPartsTheirRoles) {
     EXPECT_TRUE(allowed(resource(scheduler_identity(), "create", "", "pods/binding", "n")));
     EXPECT_TRUE(allowed(resource(scheduler_identity(), "list", "", "nodes")));
     EXPECT_FALSE(allowed(resource(scheduler_identity(), "get", "", "secrets", "n")));
-    EXPECT_TRUE(allowed(resource(controller_manager_identity(), "update", "apps", "deployments/status", "n")));
+    EXPECT_TRUE(
+        allowed(resource(controller_manager_identity(), "update", "apps", "deployments/status", "n")));
     EXPECT_FALSE(allowed(resource(controller_manager_identity(), "impersonate", "", "users")));
     EXPECT_TRUE(allowed(resource(node_identity("n1"), "patch", "", "nodes/status")));
     EXPECT_FALSE(allowed(resource(node_identity("n1"), "delete", "", "nodes")));
     EXPECT_TRUE(allowed(path(node_identity("n1"), "get", "/apis/apps/v1")));
-    EXPECT_FALSE(allowed(resource(user("system:node:n1"), "list", "", "pods"))) << "the name alone gives nothing";
+    EXPECT_FALSE(allowed(resource(user("system:node:n1"), "list", "", "pods")))
+        << "the name alone gives nothing";
 }
 
 TEST(Authorization, TheFirstOpinionDecides) {
@@ -89,15 +93,18 @@ TEST(Authorization, TheFirstOpinionDecides) {
 TEST(Forbidden, SpeaksKubernetesWords) {
     const Identity x = user("x");
     EXPECT_EQ(forbidden(resource(x, "list", "", "pods", "y")).message(),
-              "pods is forbidden: User \"x\" cannot list resource \"pods\" in API group \"\" in the namespace \"y\"");
+              "pods is forbidden: User \"x\" cannot list resource \"pods\" in API group \"\" in the "
+              "namespace \"y\"");
     EXPECT_EQ(forbidden(resource(x, "list", "apps", "deployments")).message(),
-              "deployments.apps is forbidden: User \"x\" cannot list resource \"deployments\" in API group \"apps\" at the "
+              "deployments.apps is forbidden: User \"x\" cannot list resource \"deployments\" in API group "
+              "\"apps\" at the "
               "cluster scope");
     Attributes named = resource(x, "create", "", "pods/eviction", "y");
     named.name = "p";
     const base::Status status = forbidden(named, "because");
     EXPECT_EQ(status.message(),
-              "pods \"p\" is forbidden: User \"x\" cannot create resource \"pods/eviction\" in API group \"\" in the "
+              "pods \"p\" is forbidden: User \"x\" cannot create resource \"pods/eviction\" in API group "
+              "\"\" in the "
               "namespace \"y\": because");
     EXPECT_EQ(status.code(), 403);
     EXPECT_EQ(status.details()->name, "p");

@@ -34,18 +34,23 @@ std::string schema_of(const Attributes& attributes) {
 
 TEST(FlowSchemas, ClassifyAsKubernetesDoes) {
     EXPECT_EQ(schema_of(request("a", {"system:masters", "system:authenticated"})), "exempt/exempt");
-    EXPECT_EQ(schema_of(request("system:node:n", {"system:nodes", "system:authenticated"})), "system-nodes/system");
-    EXPECT_EQ(schema_of(request("system:node:n", {"system:nodes"}, "nodes", "update")), "system-node-high/node-high");
+    EXPECT_EQ(schema_of(request("system:node:n", {"system:nodes", "system:authenticated"})),
+              "system-nodes/system");
+    EXPECT_EQ(schema_of(request("system:node:n", {"system:nodes"}, "nodes", "update")),
+              "system-node-high/node-high");
     EXPECT_EQ(schema_of(request("system:node:n", {"system:nodes"}, "coordination.leases", "update")),
               "system-node-high/node-high");
     EXPECT_EQ(schema_of(request("system:kube-scheduler", known)), "kube-scheduler/workload-high");
     EXPECT_EQ(schema_of(request("system:kube-scheduler", known, "coordination.leases", "update")),
               "system-leader-election/leader-election");
-    EXPECT_EQ(schema_of(request("system:serviceaccount:kube-system:x", {"system:serviceaccounts:kube-system"})),
-              "kube-system-service-accounts/workload-high");
-    EXPECT_EQ(schema_of(request("system:serviceaccount:n:x", {"system:serviceaccounts"})), "service-accounts/workload-low");
+    EXPECT_EQ(
+        schema_of(request("system:serviceaccount:kube-system:x", {"system:serviceaccounts:kube-system"})),
+        "kube-system-service-accounts/workload-high");
+    EXPECT_EQ(schema_of(request("system:serviceaccount:n:x", {"system:serviceaccounts"})),
+              "service-accounts/workload-low");
     EXPECT_EQ(schema_of(request("jane", known)), "global-default/global-default");
-    EXPECT_EQ(schema_of(request("system:anonymous", {"system:unauthenticated"})), "global-default/global-default");
+    EXPECT_EQ(schema_of(request("system:anonymous", {"system:unauthenticated"})),
+              "global-default/global-default");
     EXPECT_EQ(schema_of(request("odd", {})), "catch-all/catch-all");
     Attributes probe;
     probe.user = anonymous_identity();
@@ -60,16 +65,25 @@ class QueueTest : public ::testing::Test {
     void make(int seats, int queues, int queue_length) {
         FlowControlOptions options;
         options.seats = seats;
-        options.levels = {{.name = "work", .uid = "l", .shares = 1, .queues = queues, .hand_size = 4, .queue_length = queue_length}};
-        options.schemas = {{.name = "all", .uid = "s", .level = "work", .precedence = 1, .flow_by = FlowBy::user,
-                            .users = {"*"}, .groups = {},
-                            .rules = {{.verbs = {"*"}, .groups = {"*"}, .resources = {"*"}, .paths = {"*"}}}}};
+        options.levels = {{.name = "work",
+                           .uid = "l",
+                           .shares = 1,
+                           .queues = queues,
+                           .hand_size = 4,
+                           .queue_length = queue_length}};
+        options.schemas = {
+            {.name = "all",
+             .uid = "s",
+             .level = "work",
+             .precedence = 1,
+             .flow_by = FlowBy::user,
+             .users = {"*"},
+             .groups = {},
+             .rules = {{.verbs = {"*"}, .groups = {"*"}, .resources = {"*"}, .paths = {"*"}}}}};
         control = std::make_unique<FlowControl>(std::move(options));
     }
     // Serves one request of the user that takes that long.
-    void send(const std::string& user, base::Duration length) {
-        base::spawn(executor, serve(user, length));
-    }
+    void send(const std::string& user, base::Duration length) { base::spawn(executor, serve(user, length)); }
     base::Task<void> serve(std::string user, base::Duration length) {
         const Attributes attributes = request(user, known);
         auto seat = co_await control->enter(attributes);

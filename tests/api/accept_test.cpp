@@ -22,7 +22,8 @@ TEST(Accept, OrdersByQualityThenByPrecision) {
 
 TEST(Accept, ReadsTheParametersOfKubectl) {
     const auto clauses = parse_accept(
-        "application/json;as=Table;v=v1;g=meta.k8s.io,application/json;as=Table;v=v1beta1;g=meta.k8s.io,application/json");
+        "application/json;as=Table;v=v1;g=meta.k8s.io,application/"
+        "json;as=Table;v=v1beta1;g=meta.k8s.io,application/json");
     ASSERT_EQ(clauses.size(), 3u);
     EXPECT_EQ(clauses[0].parameter("as"), "Table");
     EXPECT_EQ(clauses[0].parameter("v"), "v1");

@@ -1,4 +1,5 @@
-// The way of a request through authentication, impersonation, fair queues, authorization and audit, over real TLS.
+// The way of a request through authentication, impersonation, fair queues, authorization and audit, over real
+// TLS.
 #include "kernel/api/chain.h"
 
 #include <cstdlib>
@@ -17,8 +18,9 @@ using testing::Answer;
 class ChainTest : public ServerTest {
   protected:
     void SetUp() override {
-        tokens->set_tokens({{"admin-token", {.user = "admin", .uid = "1", .groups = {"system:masters"}, .extra = {}}},
-                            {"jane-token", {.user = "jane", .uid = "", .groups = {"dev"}, .extra = {}}}});
+        tokens->set_tokens(
+            {{"admin-token", {.user = "admin", .uid = "1", .groups = {"system:masters"}, .extra = {}}},
+             {"jane-token", {.user = "jane", .uid = "", .groups = {"dev"}, .extra = {}}}});
         authentication.add(std::make_shared<access::CertificateAuthenticator>());
         authentication.add(tokens);
         authorization.add(std::make_shared<access::FixedAuthorizer>());
@@ -27,19 +29,23 @@ class ChainTest : public ServerTest {
                          .flow_control = flow_control,
                          .metrics = metrics,
                          .audit_log = [this] { return audit; }};
-        start(make_chain(std::move(parts), [this](Exchange& exchange, RequestContext& context) -> base::Task<void> {
-            if (health_handler.handle(exchange)) co_return;
-            if (!context.info.is_resource_request) {
-                exchange.respond(page_not_found());
-                co_return;
-            }
-            json groups = context.user.groups;
-            exchange.respond({200, "application/json",
-                              json{{"user", context.user.user}, {"groups", groups}, {"uid", context.user.uid},
-                                   {"impersonator", context.impersonator ? context.impersonator->user : ""},
-                                   {"extra", context.user.extra}}
-                                  .dump()});
-        }));
+        start(make_chain(
+            std::move(parts), [this](Exchange& exchange, RequestContext& context) -> base::Task<void> {
+                if (health_handler.handle(exchange)) co_return;
+                if (!context.info.is_resource_request) {
+                    exchange.respond(page_not_found());
+                    co_return;
+                }
+                json groups = context.user.groups;
+                exchange.respond(
+                    {200, "application/json",
+                     json{{"user", context.user.user},
+                          {"groups", groups},
+                          {"uid", context.user.uid},
+                          {"impersonator", context.impersonator ? context.impersonator->user : ""},
+                          {"extra", context.user.extra}}
+                         .dump()});
+            }));
     }
     Answer get(const std::string& path, const std::string& headers = {}, bool with_certificate = false) {
         return connect(with_certificate).request("GET", path, headers);
@@ -51,7 +57,8 @@ class ChainTest : public ServerTest {
     access::FlowControl flow_control{access::default_flow_control()};
     base::Metrics metrics;
     HealthChecks health;
-    HealthHandler health_handler{health, metrics, {.keelson_version = "0.1", .revision = "", .build_date = ""}};
+    HealthHandler health_handler{
+        health, metrics, {.keelson_version = "0.1", .revision = "", .build_date = ""}};
     std::shared_ptr<access::AuditLog> audit;
 };
 
@@ -92,9 +99,10 @@ TEST_F(ChainTest, LetsStrangersSeeHealthAndVersionOnly) {
     EXPECT_EQ(get("/metrics").status, 403);
     const Answer pods = get("/api/v1/namespaces/n/pods");
     EXPECT_EQ(pods.status, 403);
-    EXPECT_EQ(json::parse(pods.body)["message"],
-              "pods is forbidden: User \"system:anonymous\" cannot list resource \"pods\" in API group \"\" in the "
-              "namespace \"n\"");
+    EXPECT_EQ(
+        json::parse(pods.body)["message"],
+        "pods is forbidden: User \"system:anonymous\" cannot list resource \"pods\" in API group \"\" in the "
+        "namespace \"n\"");
     EXPECT_EQ(get("/nothing").status, 403);
     EXPECT_EQ(get("/nothing", admin).body, "404 page not found\n");
     EXPECT_EQ(get("/api/v1/pods", jane).status, 403);
@@ -109,8 +117,11 @@ TEST_F(ChainTest, SendsKubernetesHeaders) {
 }
 
 TEST_F(ChainTest, Impersonates) {
-    const json user = json::parse(get("/api/v1/pods", admin + "Impersonate-User: jane\r\nImpersonate-Group: system:masters\r\n"
-                                                              "Impersonate-Uid: 7\r\nImpersonate-Extra-Sc%6fpe: a\r\nImpersonate-Extra-Scope: b\r\n").body);
+    const json user = json::parse(
+        get("/api/v1/pods",
+            admin + "Impersonate-User: jane\r\nImpersonate-Group: system:masters\r\n"
+                    "Impersonate-Uid: 7\r\nImpersonate-Extra-Sc%6fpe: a\r\nImpersonate-Extra-Scope: b\r\n")
+            .body);
     EXPECT_EQ(user["user"], "jane");
     EXPECT_EQ(user["uid"], "7");
     EXPECT_EQ(user["groups"], (json{"system:masters", "system:authenticated"}));
@@ -119,12 +130,14 @@ TEST_F(ChainTest, Impersonates) {
 
     const Answer acting = get("/api/v1/pods", admin + "Impersonate-User: system:serviceaccount:ns:sa\r\n");
     EXPECT_EQ(json::parse(acting.body)["message"],
-              "pods is forbidden: User \"system:serviceaccount:ns:sa\" cannot list resource \"pods\" in API group \"\" at "
+              "pods is forbidden: User \"system:serviceaccount:ns:sa\" cannot list resource \"pods\" in API "
+              "group \"\" at "
               "the cluster scope");
     const Answer refused = get("/api/v1/pods", jane + "Impersonate-User: admin\r\n");
     EXPECT_EQ(refused.status, 403);
     EXPECT_EQ(json::parse(refused.body)["message"],
-              "users \"admin\" is forbidden: User \"jane\" cannot impersonate resource \"users\" in API group \"\" at the "
+              "users \"admin\" is forbidden: User \"jane\" cannot impersonate resource \"users\" in API "
+              "group \"\" at the "
               "cluster scope");
     EXPECT_EQ(get("/api/v1/pods", admin + "Impersonate-Group: g\r\n").status, 400);
 }
@@ -132,7 +145,8 @@ TEST_F(ChainTest, Impersonates) {
 TEST_F(ChainTest, CountsRequests) {
     get("/api/v1/pods", admin);
     const std::string text = get("/metrics", admin).body;
-    EXPECT_NE(text.find("apiserver_request_total{group=\"\",resource=\"pods\",subresource=\"\",verb=\"LIST\",version=\"v1\",code=\"200\"} 1"),
+    EXPECT_NE(text.find("apiserver_request_total{group=\"\",resource=\"pods\",subresource=\"\",verb=\"LIST\","
+                        "version=\"v1\",code=\"200\"} 1"),
               std::string::npos)
         << text;
     EXPECT_NE(text.find("# TYPE apiserver_request_duration_seconds histogram"), std::string::npos);
@@ -149,7 +163,8 @@ TEST_F(ChainTest, WritesAnAuditTrail) {
     ASSERT_TRUE(log);
     audit = *log;
     get("/healthz");
-    get("/api/v1/namespaces/n/pods/p", admin + "Impersonate-User: jane\r\nAudit-ID: id-1\r\ntraceparent: 00-ab\r\n");
+    get("/api/v1/namespaces/n/pods/p",
+        admin + "Impersonate-User: jane\r\nAudit-ID: id-1\r\ntraceparent: 00-ab\r\n");
     server->stop(std::chrono::seconds(2));
     audit.reset();
     log->reset();
@@ -167,7 +182,8 @@ TEST_F(ChainTest, WritesAnAuditTrail) {
     EXPECT_EQ(events[1]["user"]["username"], "admin");
     EXPECT_EQ(events[1]["impersonatedUser"]["username"], "jane");
     EXPECT_EQ(events[1]["verb"], "get");
-    EXPECT_EQ(events[1]["objectRef"], (json{{"resource", "pods"}, {"namespace", "n"}, {"name", "p"}, {"apiVersion", "v1"}}));
+    EXPECT_EQ(events[1]["objectRef"],
+              (json{{"resource", "pods"}, {"namespace", "n"}, {"name", "p"}, {"apiVersion", "v1"}}));
     EXPECT_EQ(events[1]["responseStatus"]["code"], 403);
     EXPECT_EQ(events[1]["annotations"]["authorization.k8s.io/decision"], "forbid");
     EXPECT_EQ(events[1]["annotations"]["keelson.dev/traceparent"], "00-ab");
@@ -176,8 +192,9 @@ TEST_F(ChainTest, WritesAnAuditTrail) {
 
 TEST_F(ChainTest, TellsWhichCheckFails) {
     HealthChecks checks;
-    checks.add("store", [] { return base::Result<void>(base::Status(base::Reason::internal_error, "secret")); },
-               HealthChecks::Scope::ready_only);
+    checks.add(
+        "store", [] { return base::Result<void>(base::Status(base::Reason::internal_error, "secret")); },
+        HealthChecks::Scope::ready_only);
     EXPECT_TRUE(checks.run(true).size() == 1 && checks.run(true)[0].passed);
     const auto outcomes = checks.run(false);
     ASSERT_EQ(outcomes.size(), 2u);

@@ -62,8 +62,10 @@ TEST(StatusJson, HasKubernetesFieldsInOrder) {
 }
 
 TEST(StatusJson, StaysJsonWhateverTheMessage) {
-    const std::string text = status_json({base::Reason::bad_request, "\xff\xc3\xa9<\x01\xed\xa0\x80\xe2\x80\xa8"});
-    EXPECT_NE(text.find("\\ufffd\xc3\xa9\\u003c\\u0001\\ufffd\\ufffd\\ufffd\\u2028"), std::string::npos) << text;
+    const std::string text =
+        status_json({base::Reason::bad_request, "\xff\xc3\xa9<\x01\xed\xa0\x80\xe2\x80\xa8"});
+    EXPECT_NE(text.find("\\ufffd\xc3\xa9\\u003c\\u0001\\ufffd\\ufffd\\ufffd\\u2028"), std::string::npos)
+        << text;
 }
 
 TEST(StatusResponse, AsksToRetryLater) {

@@ -47,8 +47,8 @@ inline const TestKeys& test_keys() {
                                                .for_client = true,
                                                .not_before = begin,
                                                .not_after = end};
-        return TestKeys{*authority, make_server_certificate(*authority, "first"), *daemon::issue(*authority, admin),
-                        *daemon::issue(*other, admin)};
+        return TestKeys{*authority, make_server_certificate(*authority, "first"),
+                        *daemon::issue(*authority, admin), *daemon::issue(*other, admin)};
     }();
     return keys;
 }
@@ -66,8 +66,8 @@ class ServerTest : public ::testing::Test {
     void start(Handler handler, ServerOptions options = {}) {
         auto listener = Listener::open("127.0.0.1", 0);
         ASSERT_TRUE(listener);
-        server = std::make_unique<Server>(std::move(*listener), make_tls(test_keys().server), options, *executor,
-                                          std::move(handler));
+        server = std::make_unique<Server>(std::move(*listener), make_tls(test_keys().server), options,
+                                          *executor, std::move(handler));
         server->start();
     }
     testing::HttpsClient connect(bool with_certificate = false) {

@@ -52,7 +52,8 @@ TEST_F(ServerTest, RefusesLargeBodies) {
 TEST_F(ServerTest, DoesNotAskForABodyThatItWillRefuse) {
     start(echo);
     auto client = connect();
-    ASSERT_TRUE(client.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 999999999\r\nExpect: 100-continue\r\n\r\n"));
+    ASSERT_TRUE(client.send(
+        "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 999999999\r\nExpect: 100-continue\r\n\r\n"));
     EXPECT_EQ(client.read_answer().status, 413);
 }
 
@@ -88,7 +89,8 @@ TEST_F(ServerTest, EndsSlowRequests) {
     EXPECT_TRUE(idle.at_end());
 }
 
-// Writes megabytes until that fails; tells whether it did, and whether the exchange knew that the client was gone.
+// Writes megabytes until that fails; tells whether it did, and whether the exchange knew that the client was
+// gone.
 base::Task<void> flood(Exchange& exchange, std::promise<bool>& cut_off) {
     const auto begun = co_await exchange.begin_stream(200, "text/plain", {}, StreamKind::live);
     EXPECT_TRUE(begun);
@@ -129,12 +131,12 @@ TEST_F(ServerTest, MakesRoomByClosingIdleConnections) {
 TEST_F(ServerTest, RefusesConnectionsWhenAllAreBusy) {
     ServerOptions options;
     options.limits.connections = 3;
-    base::Completion<bool> release;
     start(
-        [release](Exchange& exchange) -> base::Task<void> {
+        [](Exchange& exchange) -> base::Task<void> {
+            base::Completion<bool> closed;
+            exchange.on_close([closed] { closed.complete(true); });
             (void)co_await exchange.begin_stream(200, "text/plain", {}, StreamKind::live);
-            co_await release;
-            co_await exchange.end_stream();
+            co_await closed;
         },
         options);
     std::vector<HttpsClient> busy;
@@ -149,7 +151,6 @@ TEST_F(ServerTest, RefusesConnectionsWhenAllAreBusy) {
     EXPECT_EQ(answer.header("retry-after"), "1");
     EXPECT_NE(answer.body.find("too many connections"), std::string::npos);
     EXPECT_TRUE(refused.at_end());
-    release.complete(true);
 }
 
 TEST_F(ServerTest, BoundsTheBodiesOfAllRequestsTogether) {
@@ -165,7 +166,8 @@ TEST_F(ServerTest, BoundsTheBodiesOfAllRequestsTogether) {
         },
         options);
     auto first = connect();
-    ASSERT_TRUE(first.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 2000000\r\n\r\n" + std::string(2'000'000, 'a')));
+    ASSERT_TRUE(first.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 2000000\r\n\r\n" +
+                           std::string(2'000'000, 'a')));
     entered.get_future().wait();
     auto second = connect();
     EXPECT_EQ(second.request("POST", "/", "", std::string(2'000'000, 'b')).status, 429);
@@ -187,7 +189,8 @@ TEST_F(ServerTest, TellsPlainHttpClientsWhatIsWrong) {
     const std::string text = "GET / HTTP/1.1\r\nHost: h\r\n\r\n";
     ASSERT_EQ(::send(fd, text.data(), text.size(), 0), static_cast<ssize_t>(text.size()));
     std::string answer(4096, '\0');
-    answer.resize(static_cast<std::size_t>(std::max<ssize_t>(0, ::recv(fd, answer.data(), answer.size(), MSG_WAITALL))));
+    answer.resize(static_cast<std::size_t>(
+        std::max<ssize_t>(0, ::recv(fd, answer.data(), answer.size(), MSG_WAITALL))));
     EXPECT_NE(answer.find("Client sent an HTTP request to an HTTPS server."), std::string::npos);
     ::close(fd);
 }

@@ -54,7 +54,8 @@ TEST_F(ServerTest, AnswersPipelinedRequestsInOrder) {
 TEST_F(ServerTest, ReadsChunkedBodiesAndContinues) {
     start(echo);
     auto client = connect();
-    ASSERT_TRUE(client.send("POST /x HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\nExpect: 100-continue\r\n\r\n"));
+    ASSERT_TRUE(client.send(
+        "POST /x HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\nExpect: 100-continue\r\n\r\n"));
     EXPECT_EQ(client.read_answer().status, 100);
     ASSERT_TRUE(client.send("5\r\nhello\r\n"));
     ASSERT_TRUE(client.send("6;ext=1\r\n world\r\n0\r\nTrailer: t\r\n\r\n"));
@@ -151,7 +152,8 @@ TEST_F(ServerTest, BulkStreamsAreCompressedOrGivenALength) {
         const int pieces = exchange.request().path == "/long" ? 100 : 3;
         (void)co_await exchange.begin_stream(200, "application/json", {}, StreamKind::bulk);
         for (int i = 0; i < pieces; ++i)
-            (void)co_await exchange.write(std::make_shared<const std::string>(std::string(10'000, static_cast<char>('a' + i % 26))));
+            (void)co_await exchange.write(
+                std::make_shared<const std::string>(std::string(10'000, static_cast<char>('a' + i % 26))));
         co_await exchange.end_stream();
     });
     auto client = connect();

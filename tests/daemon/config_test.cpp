@@ -51,7 +51,8 @@ TEST(Config, AnEmptyFileIsTheDefaults) {
 
 TEST(Config, NamesTheLineOfWhatIsWrong) {
     EXPECT_TRUE(failure("roles: [api]\napiPort: 1\n").starts_with("line 2: unknown key 'apiPort'"));
-    EXPECT_TRUE(failure("apiServer:\n  port: 1\n  prot: 2\n").starts_with("line 3: unknown key 'prot' (known here: address"));
+    EXPECT_TRUE(failure("apiServer:\n  port: 1\n  prot: 2\n")
+                    .starts_with("line 3: unknown key 'prot' (known here: address"));
     EXPECT_TRUE(failure("apiServer:\n  port: many\n").starts_with("line 2: 'port' must be a port number"));
     EXPECT_TRUE(failure("apiServer: {port: 65536}\n").starts_with("line 1: 'port' must be between"));
     EXPECT_TRUE(failure("apiServer: []\n").starts_with("line 1: 'apiServer' must be an object"));
@@ -61,7 +62,8 @@ TEST(Config, NamesTheLineOfWhatIsWrong) {
     EXPECT_TRUE(failure("roles: [node]\n").starts_with("line 1: the role api"));
     EXPECT_TRUE(failure("log: {level: loud}\n").starts_with("line 1: "));
     EXPECT_TRUE(failure("log: {format: xml}\n").starts_with("line 1: 'format' must be text or json"));
-    EXPECT_TRUE(failure("admin: {port: 1}\nadmin: {port: 2}\n").starts_with("line 2: key 'admin' is given twice"));
+    EXPECT_TRUE(
+        failure("admin: {port: 1}\nadmin: {port: 2}\n").starts_with("line 2: key 'admin' is given twice"));
     EXPECT_TRUE(failure("a: [\n").starts_with("line "));
 }
 

@@ -22,7 +22,8 @@ class CredentialsTest : public ::testing::Test {
     CredentialsTest() {
         std::string text = ::testing::TempDir() + "keelson-credentials-XXXXXX";
         directory = ::mkdtemp(text.data());
-        options = {.directory = directory, .server_names = {"example.org", "2001:db8:0::1"}, .api_port = 6443};
+        options = {
+            .directory = directory, .server_names = {"example.org", "2001:db8:0::1"}, .api_port = 6443};
     }
     ~CredentialsTest() override { fs::remove_all(directory); }
     Credentials ensure() {
@@ -54,8 +55,9 @@ TEST_F(CredentialsTest, MakesEverythingOnceAndKeepsIt) {
 TEST_F(CredentialsTest, TheServerCertificateHasTheNames) {
     const auto facts = read_certificate(ensure().server.certificate);
     ASSERT_TRUE(facts);
-    for (const char* name : {"localhost", "127.0.0.1", "::1", "10.96.0.1", "kubernetes", "kubernetes.default",
-                             "kubernetes.default.svc", "kubernetes.default.svc.cluster.local", "example.org", "2001:db8::1"})
+    for (const char* name :
+         {"localhost", "127.0.0.1", "::1", "10.96.0.1", "kubernetes", "kubernetes.default",
+          "kubernetes.default.svc", "kubernetes.default.svc.cluster.local", "example.org", "2001:db8::1"})
         EXPECT_TRUE(std::ranges::binary_search(facts->names, std::string(name))) << name;
     const Credentials before = ensure();
     options.server_names.push_back("more.example.org");
@@ -89,7 +91,8 @@ TEST_F(CredentialsTest, TheAuthorityIsSignedAgainWithItsKey) {
     const Credentials later = ensure();
     EXPECT_NE(later.authority.certificate, first.authority.certificate);
     EXPECT_EQ(later.authority.key, first.authority.key);
-    EXPECT_TRUE(belong_together(later.authority.certificate, first.server)) << "what was issued before stays good";
+    EXPECT_TRUE(belong_together(later.authority.certificate, first.server))
+        << "what was issued before stays good";
 }
 
 TEST_F(CredentialsTest, MendsWhatIsMissingButNeverOverwritesBrokenKeys) {

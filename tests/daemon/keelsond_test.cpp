@@ -8,11 +8,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <algorithm>
 #include <regex>
 
 #include "kernel/api/server.h"
@@ -134,17 +134,21 @@ TEST_F(KeelsondTest, RefusesBadFlagsAndConfigurations) {
     expect_refusal({"--data-dir", data, "--api-port", "ninety"}, "--api-port");
     expect_refusal({"--data-dir", data, "--roles", "cook"}, "unknown role 'cook'");
     expect_refusal({"--data-dir", data, "--config", root + "/none.yaml"}, "none.yaml");
-    expect_refusal({"--data-dir", data, "--config", write("a.yaml", "apiServer:\n  prot: 1\n")}, "line 2: unknown key 'prot'");
-    expect_refusal({"--data-dir", data, "--config", write("b.yaml", "apiServer: {tokenFile: " + write("t", "x\n") + "}\n")},
+    expect_refusal({"--data-dir", data, "--config", write("a.yaml", "apiServer:\n  prot: 1\n")},
+                   "line 2: unknown key 'prot'");
+    expect_refusal({"--data-dir", data, "--config",
+                    write("b.yaml", "apiServer: {tokenFile: " + write("t", "x\n") + "}\n")},
                    "line 1: must be token,user,uid");
-    expect_refusal({"--data-dir", data, "--config", write("c.yaml", "audit: {policyFile: " + write("p", "rule: []\n") + "}\n")},
+    expect_refusal({"--data-dir", data, "--config",
+                    write("c.yaml", "audit: {policyFile: " + write("p", "rule: []\n") + "}\n")},
                    "unknown key 'rule'");
 }
 
 TEST_F(KeelsondTest, RefusesAPortThatIsTaken) {
     const auto taken = api::Listener::open("::", 0);
     ASSERT_TRUE(taken);
-    expect_refusal({"--data-dir", data, "--api-port", std::to_string(taken->port())}, "choose another port with --api-port");
+    expect_refusal({"--data-dir", data, "--api-port", std::to_string(taken->port())},
+                   "choose another port with --api-port");
 }
 
 TEST_F(KeelsondTest, RefusesAForeignDirectory) {
@@ -159,7 +163,8 @@ TEST_F(KeelsondTest, ServesUntilItIsTold) {
     const auto start = std::chrono::steady_clock::now();
     Process process({"--data-dir", data, "--api-port", "0"});
     ASSERT_TRUE(process.wait_for("ready")) << process.printed;
-    RecordProperty("start_ms", static_cast<int>((std::chrono::steady_clock::now() - start) / std::chrono::milliseconds(1)));
+    RecordProperty("start_ms", static_cast<int>((std::chrono::steady_clock::now() - start) /
+                                                std::chrono::milliseconds(1)));
     EXPECT_EQ(connect().request("GET", "/readyz").body, "ok");
     EXPECT_EQ(connect().request("GET", "/metrics", token()).status, 200);
     EXPECT_EQ(connect().request("GET", "/metrics").status, 403);

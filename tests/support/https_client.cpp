@@ -89,7 +89,8 @@ HttpsClient::HttpsClient(Options options) : impl_(std::make_unique<Impl>()) {
     if (!options.ca.empty()) X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(impl_->session), "127.0.0.1");
     static constexpr unsigned char protocols[] = {2, 'h', '2', 8, 'h', 't', 't', 'p', '/', '1', '.', '1'};
     SSL_set_alpn_protos(impl_->session, protocols, sizeof protocols);
-    if (options.session != nullptr) SSL_set_session(impl_->session, static_cast<SSL_SESSION*>(options.session));
+    if (options.session != nullptr)
+        SSL_set_session(impl_->session, static_cast<SSL_SESSION*>(options.session));
     SSL_set_fd(impl_->session, impl_->socket);
     impl_->connected = SSL_connect(impl_->session) == 1;
 }

@@ -10,7 +10,8 @@ void validate_rule(FieldErrors& errors, const FieldPath& path, Value rule, bool 
     if (rule["verbs"].empty()) errors.required(path.child("verbs"), "verbs must contain at least one value");
     if (Value urls = rule["nonResourceURLs"]; !urls.empty()) {
         if (namespaced)
-            errors.invalid(path.child("nonResourceURLs"), urls, "namespaced rules cannot apply to non-resource URLs");
+            errors.invalid(path.child("nonResourceURLs"), urls,
+                           "namespaced rules cannot apply to non-resource URLs");
         if (!rule["apiGroups"].empty() || !rule["resources"].empty() || !rule["resourceNames"].empty())
             errors.invalid(path.child("nonResourceURLs"), urls,
                            "rules cannot apply to both regular resources and non-resource URLs");

@@ -6,7 +6,8 @@ namespace {
 
 void path_segment(FieldErrors& errors, const FieldPath& path, std::string_view text) {
     if (text.empty()) return errors.required(path);
-    if (Messages messages = is_path_segment(text); !messages.empty()) errors.invalid_each(path, text, messages);
+    if (Messages messages = is_path_segment(text); !messages.empty())
+        errors.invalid_each(path, text, messages);
 }
 
 void validate_target(FieldErrors& errors, const FieldPath& path, Value reference) {
@@ -94,7 +95,8 @@ void validate_metric(FieldErrors& errors, const FieldPath& path, Value metric) {
     if (expected.empty()) errors.not_supported(path.child("type"), type, kTypes);
     int present = 0;
     for (std::string_view name : {"object", "external", "pods", "resource", "containerResource"})
-        if (metric[name].is_map() && ++present == 1) validate_source(errors, path.child(name), name, metric[name]);
+        if (metric[name].is_map() && ++present == 1)
+            validate_source(errors, path.child(name), name, metric[name]);
     if (expected.empty())
         errors.not_supported(path.child("type"), type, kTypes);
     else if (!metric[expected].is_map())
@@ -111,20 +113,23 @@ void validate_scaling_rules(FieldErrors& errors, const FieldPath& path, Value ru
         const FieldPath at = path.child("stabilizationWindowSeconds");
         if (window.as_integer() < 0)
             errors.invalid(at, window.as_integer(), "must be greater than or equal to zero");
-        if (window.as_integer() > 3600) errors.invalid(at, window.as_integer(), "must be less than or equal to 3600");
+        if (window.as_integer() > 3600)
+            errors.invalid(at, window.as_integer(), "must be less than or equal to 3600");
     }
     if (Value select = rules["selectPolicy"]; select.is_set())
         one_of(errors, path.child("selectPolicy"), select.as_string(), {"Disabled", "Max", "Min"});
-    if (rules["policies"].empty()) errors.required(path.child("policies"), "must specify at least one Policy");
+    if (rules["policies"].empty())
+        errors.required(path.child("policies"), "must specify at least one Policy");
     each(rules, "policies", path, [&](Value policy, const FieldPath& at) {
         one_of(errors, at.child("type"), policy["type"].as_string(), {"Percent", "Pods"});
         if (policy["value"].as_integer() <= 0)
             errors.invalid(at.child("value"), policy["value"].as_integer(), "must be greater than zero");
         std::int64_t period = policy["periodSeconds"].as_integer();
         if (period <= 0) errors.invalid(at.child("periodSeconds"), period, "must be greater than zero");
-        if (period > 1800) errors.invalid(at.child("periodSeconds"), period, "must be less than or equal to 1800");
+        if (period > 1800)
+            errors.invalid(at.child("periodSeconds"), period, "must be less than or equal to 1800");
     });
-    if (Value tolerance = rules["tolerance"]; tolerance.is_set()) 
+    if (Value tolerance = rules["tolerance"]; tolerance.is_set())
         validate_not_negative_quantity(errors, path.child("tolerance"), tolerance);
 }
 
@@ -155,12 +160,14 @@ void check_autoscaler(FieldErrors& errors, const Request& request, bool version_
     Value spec = request.spec();
     validate_replicas(errors, path, spec);
     if (!version_two) {
-        if (Value percent = spec["targetCPUUtilizationPercentage"]; percent.is_set() && percent.as_integer() < 1)
+        if (Value percent = spec["targetCPUUtilizationPercentage"];
+            percent.is_set() && percent.as_integer() < 1)
             errors.invalid(path.child("metrics[0].resource.target.averageUtilization"), percent.as_integer(),
                            "must be greater than 0");
         return;
     }
-    each(spec, "metrics", path, [&](Value metric, const FieldPath& at) { validate_metric(errors, at, metric); });
+    each(spec, "metrics", path,
+         [&](Value metric, const FieldPath& at) { validate_metric(errors, at, metric); });
     Value behavior = spec["behavior"];
     validate_scaling_rules(errors, path.child("behavior.scaleUp"), behavior["scaleUp"]);
     validate_scaling_rules(errors, path.child("behavior.scaleDown"), behavior["scaleDown"]);

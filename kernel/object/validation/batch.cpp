@@ -1,5 +1,6 @@
 #include <set>
 
+#include "kernel/object/validation/internal_form.h"
 #include "kernel/object/validation/kinds.h"
 
 namespace keelson::object::validation {
@@ -30,7 +31,8 @@ void validate_exit_codes(FieldErrors& errors, const FieldPath& path, Value codes
     bool ordered = true;
     for (std::size_t i = 0; i < values.size(); ++i) {
         std::int64_t value = values.at(i).as_integer();
-        if (operation == "In" && value == 0) errors.invalid(at.index(i), value, "must not be 0 for the In operator");
+        if (operation == "In" && value == 0)
+            errors.invalid(at.index(i), value, "must not be 0 for the In operator");
         if (!seen.insert(value).second) errors.duplicate(at.index(i), value);
         if (i > 0 && values.at(i - 1).as_integer() > value) ordered = false;
     }
@@ -49,7 +51,8 @@ void validate_failure_policy(FieldErrors& errors, const FieldPath& path, Value s
         Value rule = rules.at(i);
         std::string_view action = rule["action"].as_string();
         if (action.empty())
-            errors.required(at.child("action"), "valid values: [\"Count\" \"FailIndex\" \"FailJob\" \"Ignore\"]");
+            errors.required(at.child("action"),
+                            "valid values: [\"Count\" \"FailIndex\" \"FailJob\" \"Ignore\"]");
         else if (action == "FailIndex" && spec["backoffLimitPerIndex"].is_unset())
             errors.invalid(at.child("action"), action, "requires the backoffLimitPerIndex to be set");
         else
@@ -62,14 +65,17 @@ void validate_failure_policy(FieldErrors& errors, const FieldPath& path, Value s
             qualified_name(errors, condition_path.child("type"), condition["type"].as_string());
             std::string_view status = condition["status"].as_string();
             if (status.empty())
-                errors.required(condition_path.child("status"), "valid values: [\"False\" \"True\" \"Unknown\"]");
+                errors.required(condition_path.child("status"),
+                                "valid values: [\"False\" \"True\" \"Unknown\"]");
             else
                 one_of(errors, condition_path.child("status"), status, {"False", "True", "Unknown"});
         });
         if (codes.is_map() && !conditions.empty())
-            errors.invalid(at, BadValue::omitted(), "specifying both OnExitCodes and OnPodConditions is not supported");
+            errors.invalid(at, BadValue::omitted(),
+                           "specifying both OnExitCodes and OnPodConditions is not supported");
         if (!codes.is_map() && conditions.empty())
-            errors.invalid(at, BadValue::omitted(), "specifying one of OnExitCodes and OnPodConditions is required");
+            errors.invalid(at, BadValue::omitted(),
+                           "specifying one of OnExitCodes and OnPodConditions is required");
     }
 }
 
@@ -84,9 +90,10 @@ std::int64_t count_indexes(FieldErrors& errors, const FieldPath& path, std::stri
     for (std::string_view interval : split(text, ',')) {
         auto parts = split(interval, '-');
         if (parts.size() > 2)
-            return fail("error parsing succeededIndexes: the fragment " + go_quoted(interval) +
-                        " violates the requirement that an index interval can have at most two parts separated by "
-                        "'-'");
+            return fail(
+                "error parsing succeededIndexes: the fragment " + go_quoted(interval) +
+                " violates the requirement that an index interval can have at most two parts separated by "
+                "'-'");
         std::int64_t bounds[2] = {0, 0};
         for (std::size_t i = 0; i < parts.size(); ++i) {
             bool number = !parts[i].empty() && parts[i].size() <= 9;
@@ -113,7 +120,9 @@ std::int64_t count_indexes(FieldErrors& errors, const FieldPath& path, std::stri
 
 void validate_success_policy(FieldErrors& errors, const FieldPath& path, Value spec) {
     Value rules = spec.path({"successPolicy", "rules"});
-    if (rules.empty()) errors.required(path.child("rules"), "at least one rules must be specified when the successPolicy is specified");
+    if (rules.empty())
+        errors.required(path.child("rules"),
+                        "at least one rules must be specified when the successPolicy is specified");
     if (rules.size() > 20) errors.too_many(path.child("rules"), static_cast<std::int64_t>(rules.size()), 20);
     std::int64_t completions = spec["completions"].as_integer();
     for (std::size_t i = 0; i < rules.size(); ++i) {
@@ -143,10 +152,12 @@ void validate_success_policy(FieldErrors& errors, const FieldPath& path, Value s
 
 void validate_completion_mode(FieldErrors& errors, const FieldPath& path, Value spec) {
     Value mode = spec["completionMode"];
-    if (mode.is_set()) one_of(errors, path.child("completionMode"), mode.as_string(), {"NonIndexed", "Indexed"});
+    if (mode.is_set())
+        one_of(errors, path.child("completionMode"), mode.as_string(), {"NonIndexed", "Indexed"});
     Value completions = spec["completions"], failed = spec["maxFailedIndexes"];
     if (mode.as_string() == "Indexed") {
-        if (completions.is_unset()) errors.required(path.child("completions"), "when completion mode is Indexed");
+        if (completions.is_unset())
+            errors.required(path.child("completions"), "when completion mode is Indexed");
         if (spec["parallelism"].as_integer() > kParallelismMost)
             errors.invalid(path.child("parallelism"), spec["parallelism"].as_integer(),
                            "must be less than or equal to 100000 when completion mode is Indexed");
@@ -154,10 +165,12 @@ void validate_completion_mode(FieldErrors& errors, const FieldPath& path, Value 
             errors.invalid(path.child("maxFailedIndexes"), failed.as_integer(),
                            "must be less than or equal to completions");
         if (failed.as_integer() > kFailedIndexesMost)
-            errors.invalid(path.child("maxFailedIndexes"), failed.as_integer(), "must be less than or equal to 100000");
+            errors.invalid(path.child("maxFailedIndexes"), failed.as_integer(),
+                           "must be less than or equal to 100000");
         if (completions.as_integer() > 100000 && spec["backoffLimitPerIndex"].is_set()) {
             constexpr std::string_view kLimit =
-                "must be less than or equal to 10000 when completions are above 100000 and used with backoff limit "
+                "must be less than or equal to 10000 when completions are above 100000 and used with backoff "
+                "limit "
                 "per index";
             if (failed.is_unset())
                 errors.required(path.child("maxFailedIndexes"),
@@ -185,10 +198,12 @@ void validate_job_spec(FieldErrors& errors, const FieldPath& path, Value spec) {
         if (manager.size() > 63) errors.too_long(path.child("managedBy"), 63);
     }
     validate_completion_mode(errors, path, spec);
-    if (spec["podFailurePolicy"].is_map()) validate_failure_policy(errors, path.child("podFailurePolicy"), spec);
+    if (spec["podFailurePolicy"].is_map())
+        validate_failure_policy(errors, path.child("podFailurePolicy"), spec);
     if (spec["successPolicy"].is_map()) {
         if (spec["completionMode"].as_string() != "Indexed")
-            errors.invalid(path.child("successPolicy"), BadValue::go_structure(spec["successPolicy"]), kNeedsIndexed);
+            errors.invalid(path.child("successPolicy"), BadValue::go_structure(spec["successPolicy"]),
+                           kNeedsIndexed);
         else
             validate_success_policy(errors, path.child("successPolicy"), spec);
     }
@@ -218,7 +233,8 @@ void validate_whole_job_spec(FieldErrors& errors, const FieldPath& path, Value s
     else
         validate_label_selector(errors, path.child("selector"), selector);
     Value labels = spec.path({"template", "metadata", "labels"});
-    if (selector.is_map() && selector_is_valid(selector) && !selector_matches(selector, labels))
+    bool matches = selector.is_map() && selector_matches(selector, labels);
+    if (!matches && (selector.is_unset() || selector_is_valid(selector)))
         errors.invalid(path.child("template.metadata.labels"), BadValue::map(labels),
                        "`selector` does not match template `labels`");
 }
@@ -236,7 +252,8 @@ void validate_job_update(FieldErrors& errors, const FieldPath& path, const Reque
         if (same(spec["parallelism"], old["parallelism"]))
             errors.invalid(at, completions, "can only be modified in tandem with parallelism");
         else if (!same(completions, spec["parallelism"]))
-            errors.invalid(at, completions, "must be equal to parallelism when modified in tandem with parallelism");
+            errors.invalid(at, completions,
+                           "must be equal to parallelism when modified in tandem with parallelism");
     }
     immutable(errors, path.child("selector"), spec["selector"], old["selector"]);
     Value pod_template = spec["template"], old_template = old["template"];
@@ -257,11 +274,13 @@ void validate_job_update(FieldErrors& errors, const FieldPath& path, const Reque
             for (std::size_t i = 0; i < pod[list].size() && i < before[list].size(); ++i)
                 restore(pod[list].at(i), before[list].at(i), "resources");
         Value metadata = copy.child_map(arena, "metadata");
-        for (std::string_view name : {"labels", "annotations"}) restore(metadata, old_template["metadata"], name);
+        for (std::string_view name : {"labels", "annotations"})
+            restore(metadata, old_template["metadata"], name);
         if (!copy.equals(old_template))
-            errors.invalid(path.child("template"), BadValue::go_structure(pod_template), kImmutable);
+            errors.invalid(path.child("template"), BadValue::raw(internal_template(pod_template)),
+                           kImmutable);
     } else if (!same(pod_template, old_template)) {
-        errors.invalid(path.child("template"), BadValue::go_structure(pod_template), kImmutable);
+        errors.invalid(path.child("template"), BadValue::raw(internal_template(pod_template)), kImmutable);
     }
     for (std::string_view name :
          {"completionMode", "podFailurePolicy", "backoffLimitPerIndex", "managedBy", "successPolicy"})
@@ -275,7 +294,8 @@ void validate_job_status(FieldErrors& errors, const Request& request) {
         not_negative(errors, path.child(name), status[name]);
     auto is_true = [&](std::string_view type) {
         for (Value condition : status["conditions"].items())
-            if (condition["type"].as_string() == type && condition["status"].as_string() == "True") return true;
+            if (condition["type"].as_string() == type && condition["status"].as_string() == "True")
+                return true;
         return false;
     };
     bool complete = is_true("Complete"), failed = is_true("Failed");
@@ -290,9 +310,11 @@ void validate_job_status(FieldErrors& errors, const Request& request) {
     if ((complete || failed) && status["startTime"].is_unset())
         errors.required(path.child("startTime"), "startTime is required for finished job");
     if ((complete || failed) && status["active"].as_integer() > 0)
-        errors.invalid(path.child("active"), status["active"].as_integer(), "active>0 is invalid for finished job");
+        errors.invalid(path.child("active"), status["active"].as_integer(),
+                       "active>0 is invalid for finished job");
     if (status["ready"].as_integer() > status["active"].as_integer())
-        errors.invalid(path.child("ready"), status["ready"].as_integer(), "cannot set more ready pods than active");
+        errors.invalid(path.child("ready"), status["ready"].as_integer(),
+                       "cannot set more ready pods than active");
 }
 
 }  // namespace
@@ -312,7 +334,8 @@ void check_job(FieldErrors& errors, const Request& request) {
     std::string_view name = request.object.path({"metadata", "name"}).as_string();
     std::string host = std::string(name) + "-" + std::to_string(spec["completions"].as_integer() - 1);
     if (!is_dns1123_label(host).empty())
-        errors.invalid(metadata.child("name"), name, "will not able to create pod with invalid DNS label: " + host);
+        errors.invalid(metadata.child("name"), name,
+                       "will not able to create pod with invalid DNS label: " + host);
 }
 
 void check_cron_job(FieldErrors& errors, const Request& request) {
@@ -333,7 +356,8 @@ void check_cron_job(FieldErrors& errors, const Request& request) {
                            "cannot use both timeZone field and TZ or CRON_TZ in schedule");
         else if (schedule.find("TZ") != std::string_view::npos &&
                  request.old_spec()["schedule"].as_string() != schedule)
-            errors.invalid(path.child("schedule"), schedule, "cannot use TZ or CRON_TZ in schedule, use timeZone field instead");
+            errors.invalid(path.child("schedule"), schedule,
+                           "cannot use TZ or CRON_TZ in schedule, use timeZone field instead");
     }
     not_negative(errors, path.child("startingDeadlineSeconds"), spec["startingDeadlineSeconds"]);
     if (Value zone = spec["timeZone"]; zone.is_set()) {
@@ -341,7 +365,9 @@ void check_cron_job(FieldErrors& errors, const Request& request) {
         if (name.empty())
             errors.invalid(path.child("timeZone"), name, "timeZone must be nil or non-empty string");
         else if (lower_case(name) == "local")
-            errors.invalid(path.child("timeZone"), name, "timeZone must be an explicit time zone as defined in https://www.iana.org/time-zones");
+            errors.invalid(
+                path.child("timeZone"), name,
+                "timeZone must be an explicit time zone as defined in https://www.iana.org/time-zones");
     }
     std::string_view concurrency = spec["concurrencyPolicy"].as_string();
     if (concurrency.empty())

@@ -7,19 +7,36 @@ namespace keelson::object::validation {
 
 namespace {
 
-constexpr std::string_view kUsages[] = {
-    "any",           "cert sign",        "client auth",   "code signing",       "content commitment",
-    "crl sign",      "data encipherment", "decipher only", "digital signature", "email protection",
-    "encipher only", "ipsec end system", "ipsec tunnel",  "ipsec user",         "key agreement",
-    "key encipherment", "microsoft sgc", "netscape sgc",  "ocsp signing",       "s/mime",
-    "server auth",   "signing",          "timestamping"};
+constexpr std::string_view kUsages[] = {"any",
+                                        "cert sign",
+                                        "client auth",
+                                        "code signing",
+                                        "content commitment",
+                                        "crl sign",
+                                        "data encipherment",
+                                        "decipher only",
+                                        "digital signature",
+                                        "email protection",
+                                        "encipher only",
+                                        "ipsec end system",
+                                        "ipsec tunnel",
+                                        "ipsec user",
+                                        "key agreement",
+                                        "key encipherment",
+                                        "microsoft sgc",
+                                        "netscape sgc",
+                                        "ocsp signing",
+                                        "s/mime",
+                                        "server auth",
+                                        "signing",
+                                        "timestamping"};
 
 void validate_signer_name(FieldErrors& errors, const FieldPath& path, std::string_view name) {
     if (name.empty()) return errors.required(path);
     auto parts = split(name, '/');
     if (parts.size() != 2)
-        return errors.invalid(path, name,
-                              "must be a fully qualified domain and path of the form 'example.com/signer-name'");
+        return errors.invalid(
+            path, name, "must be a fully qualified domain and path of the form 'example.com/signer-name'");
     for (std::string_view label : split(parts[0], '.'))
         for (const std::string& message : is_dns1123_label(label))
             errors.invalid(path, parts[0], "validating label " + go_quoted(label) + ": " + message);
@@ -41,7 +58,8 @@ void validate_conditions(FieldErrors& errors, const FieldPath& path, Value condi
     bool approved = false, denied = false;
     for (std::size_t i = 0; i < conditions.size(); ++i) {
         const FieldPath at = path.index(i);
-        std::string_view type = conditions.at(i)["type"].as_string(), status = conditions.at(i)["status"].as_string();
+        std::string_view type = conditions.at(i)["type"].as_string(),
+                         status = conditions.at(i)["status"].as_string();
         if (type.empty()) errors.required(at.child("type"));
         bool decided = type == "Approved" || type == "Denied" || type == "Failed";
         if (decided && status != "True") {
@@ -82,7 +100,8 @@ void check_certificate_request(FieldErrors& errors, const Request& request) {
     Value spec = request.spec(), state = request.object["status"], old = request.old["status"];
     if (request.is_update()) validate_object_meta_update(errors, request);
     if (!request.is_update()) {
-        validate_object_meta(errors, request, [](std::string_view name, bool) { return is_path_segment(name); });
+        validate_object_meta(errors, request,
+                             [](std::string_view name, bool) { return is_path_segment(name); });
         Value body = spec["request"];
         if (!is_request_block(body.as_string()))
             errors.invalid(path.child("request"), body, "PEM block type must be CERTIFICATE REQUEST");
@@ -112,7 +131,8 @@ void check_certificate_request(FieldErrors& errors, const Request& request) {
         errors.forbidden(status.child("certificate"), "updates may not change existing certificate content");
     if (request.subresource != "approval")
         for (std::string_view type : {"Approved", "Denied"}) {
-            Value now = condition_of(state["conditions"], type), before = condition_of(old["conditions"], type);
+            Value now = condition_of(state["conditions"], type),
+                  before = condition_of(old["conditions"], type);
             if (now.is_set() && before.is_unset())
                 errors.forbidden(status.child("conditions"),
                                  "updates may not add a condition of type " + go_quoted(type));

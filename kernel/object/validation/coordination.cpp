@@ -13,8 +13,10 @@ void check_lease(FieldErrors& errors, const Request& request) {
         errors.invalid(path.child("leaseDurationSeconds"), seconds.as_integer(), "must be greater than 0");
     if (Value transitions = spec["leaseTransitions"]; transitions.is_set() && transitions.as_integer() < 0)
         errors.invalid(path.child("leaseTransitions"), transitions.as_integer(), kNotNegative);
-    if (Value strategy = spec["strategy"]; strategy.is_set() && strategy.as_string() != "OldestEmulationVersion")
-        errors.invalid_each(path.child("strategy"), strategy.as_string(), is_qualified_name(strategy.as_string()));
+    if (Value strategy = spec["strategy"];
+        strategy.is_set() && strategy.as_string() != "OldestEmulationVersion")
+        errors.invalid_each(path.child("strategy"), strategy.as_string(),
+                            is_qualified_name(strategy.as_string()));
     if (!spec["preferredHolder"].empty() && spec["strategy"].empty())
         errors.forbidden(path.child("preferredHolder"), "may only be specified if `strategy` is defined");
 }

@@ -38,7 +38,8 @@ std::string base64_decoded(std::string_view text) {
 }
 
 // A frozen object keeps its data.
-void validate_frozen(FieldErrors& errors, const Request& request, std::initializer_list<std::string_view> members) {
+void validate_frozen(FieldErrors& errors, const Request& request,
+                     std::initializer_list<std::string_view> members) {
     if (!request.old["immutable"].as_boolean()) return;
     if (!request.object["immutable"].as_boolean()) errors.forbidden(FieldPath("immutable"), kFrozen);
     for (std::string_view name : members)
@@ -47,12 +48,12 @@ void validate_frozen(FieldErrors& errors, const Request& request, std::initializ
 
 void require_data(FieldErrors& errors, Value data, std::string_view key) {
     const FieldPath path("data");
-    if (data[key].is_unset()) errors.required(path.key(key));
+    if (!data.has(key)) errors.required(path.key(key));
 }
 
 void validate_json_data(FieldErrors& errors, Value data, std::string_view key) {
     const FieldPath path("data");
-    if (data[key].is_unset()) return errors.required(path.key(key));
+    if (!data.has(key)) return errors.required(path.key(key));
     Arena arena;
     std::string text = base64_decoded(data[key].as_string());
     auto parsed = parse_json(text, arena);
@@ -63,8 +64,9 @@ void validate_json_data(FieldErrors& errors, Value data, std::string_view key) {
                             : parsed->is_string()  ? "string"
                             : parsed->is_boolean() ? "bool"
                                                    : "number";
-    errors.invalid(path.key(key), kRedacted,
-                   "json: cannot unmarshal " + std::string(what) + " into Go value of type map[string]interface {}");
+    errors.invalid(
+        path.key(key), kRedacted,
+        "json: cannot unmarshal " + std::string(what) + " into Go value of type map[string]interface {}");
 }
 
 void validate_finalizers(FieldErrors& errors, const FieldPath& path, Value finalizers, bool indexed) {
@@ -94,19 +96,20 @@ void check_config_map(FieldErrors& errors, const Request& request) {
     validate_object_meta(errors, request, name_is_dns_subdomain);
     Value data = request.object["data"], binary = request.object["binaryData"];
     std::size_t total = 0;
-    auto check_keys = [&](std::string_view name, Value own, Value other, std::string_view other_name) {
-        const FieldPath path(name);
-        for (const Member& member : own.members()) {
-            if (Messages messages = is_config_map_key(member.name); !messages.empty())
-                errors.invalid_each(path.key(member.name), member.name, messages);
-            if (other.has(member.name))
-                errors.invalid(path.key(member.name), member.name,
-                               "duplicate of key present in " + std::string(other_name));
-            total += name == "data" ? member.value.size() : base64_size(member.value.as_string());
-        }
-    };
-    check_keys("data", data, binary, "binaryData");
-    check_keys("binaryData", binary, data, "data");
+    const FieldPath data_path("data");
+    const FieldPath binary_path("binaryData");
+    for (const Member& member : data.members()) {
+        if (Messages messages = is_config_map_key(member.name); !messages.empty())
+            errors.invalid_each(data_path.key(member.name), member.name, messages);
+        if (binary.has(member.name))
+            errors.invalid(data_path.key(member.name), member.name, "duplicate of key present in binaryData");
+        total += member.value.size();
+    }
+    for (const Member& member : binary.members()) {
+        if (Messages messages = is_config_map_key(member.name); !messages.empty())
+            errors.invalid_each(binary_path.key(member.name), member.name, messages);
+        total += base64_size(member.value.as_string());
+    }
     if (total > static_cast<std::size_t>(kDataMost)) errors.too_long(FieldPath(), kDataMost);
 }
 
@@ -137,7 +140,7 @@ void check_secret(FieldErrors& errors, const Request& request) {
     } else if (type == "kubernetes.io/dockerconfigjson") {
         validate_json_data(errors, data, ".dockerconfigjson");
     } else if (type == "kubernetes.io/basic-auth") {
-        if (data["username"].is_unset() && data["password"].is_unset()) {
+        if (!data.has("username") && !data.has("password")) {
             require_data(errors, data, "username");
             require_data(errors, data, "password");
         }
@@ -168,7 +171,8 @@ void check_name_space(FieldErrors& errors, const Request& request) {
         std::string_view phase = request.object.path({"status", "phase"}).as_string();
         if (request.object.path({"metadata", "deletionTimestamp"}).is_unset()) {
             if (phase != "Active")
-                errors.invalid(status.child("Phase"), phase, "may only be 'Active' if `deletionTimestamp` is empty");
+                errors.invalid(status.child("Phase"), phase,
+                               "may only be 'Active' if `deletionTimestamp` is empty");
         } else if (phase != "Terminating") {
             errors.invalid(status.child("Phase"), phase,
                            "may only be 'Terminating' if `deletionTimestamp` is not empty");

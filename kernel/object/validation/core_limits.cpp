@@ -7,7 +7,7 @@ namespace keelson::object::validation {
 
 namespace {
 
-constexpr std::string_view kComputeResources[] = {"cpu",        "memory",        "limits.cpu",
+constexpr std::string_view kComputeResources[] = {"cpu",           "memory",       "limits.cpu",
                                                   "limits.memory", "requests.cpu", "requests.memory"};
 
 bool is_compute_resource(std::string_view name) {
@@ -15,18 +15,27 @@ bool is_compute_resource(std::string_view name) {
 }
 
 bool is_quota_resource(std::string_view name) {
-    constexpr std::string_view kOthers[] = {"ephemeral-storage", "requests.ephemeral-storage",
-                                            "limits.ephemeral-storage", "pods", "resourcequotas", "services",
-                                            "replicationcontrollers", "secrets", "configmaps",
-                                            "persistentvolumeclaims", "requests.storage", "services.nodeports",
+    constexpr std::string_view kOthers[] = {"ephemeral-storage",
+                                            "requests.ephemeral-storage",
+                                            "limits.ephemeral-storage",
+                                            "pods",
+                                            "resourcequotas",
+                                            "services",
+                                            "replicationcontrollers",
+                                            "secrets",
+                                            "configmaps",
+                                            "persistentvolumeclaims",
+                                            "requests.storage",
+                                            "services.nodeports",
                                             "services.loadbalancers"};
     return is_compute_resource(name) || std::ranges::find(kOthers, name) != std::end(kOthers) ||
            is_hugepages(name) || name.starts_with("requests.hugepages-");
 }
 
 bool is_scope(std::string_view scope) {
-    constexpr std::string_view kScopes[] = {"Terminating",   "NotTerminating",            "BestEffort",
-                                            "NotBestEffort", "PriorityClass", "CrossNamespacePodAffinity",
+    constexpr std::string_view kScopes[] = {"Terminating",          "NotTerminating",
+                                            "BestEffort",           "NotBestEffort",
+                                            "PriorityClass",        "CrossNamespacePodAffinity",
                                             "VolumeAttributesClass"};
     return std::ranges::find(kScopes, scope) != std::end(kScopes);
 }
@@ -67,7 +76,8 @@ void validate_scope_selector(FieldErrors& errors, const FieldPath& path, Value s
     Value expressions = selector["matchExpressions"];
     for (std::size_t i = 0; i < expressions.size(); ++i) {
         Value expression = expressions.at(i);
-        std::string_view name = expression["scopeName"].as_string(), operation = expression["operator"].as_string();
+        std::string_view name = expression["scopeName"].as_string(),
+                         operation = expression["operator"].as_string();
         if (!is_scope(name)) errors.invalid(at.child("scopeName"), name, "unsupported scope");
         for (const Member& member : spec["hard"].members())
             if (is_quota_resource(member.name) && !scope_applies(name, member.name))
@@ -81,12 +91,14 @@ void validate_scope_selector(FieldErrors& errors, const FieldPath& path, Value s
                            "ResourceQuotaScopeNotBestEffort or ResourceQuotaScopeCrossNamespacePodAffinity");
         if (operation == "In" || operation == "NotIn") {
             if (expression["values"].empty())
-                errors.required(at.child("values"),
-                                "must be at least one value when `operator` is 'In' or 'NotIn' for scope selector");
+                errors.required(
+                    at.child("values"),
+                    "must be at least one value when `operator` is 'In' or 'NotIn' for scope selector");
         } else if (operation == "Exists" || operation == "DoesNotExist") {
             if (!expression["values"].empty())
-                errors.invalid(at.child("values"), expression["values"],
-                               "must be no value when `operator` is 'Exist' or 'DoesNotExist' for scope selector");
+                errors.invalid(
+                    at.child("values"), expression["values"],
+                    "must be no value when `operator` is 'Exist' or 'DoesNotExist' for scope selector");
         } else {
             errors.invalid(at.child("operator"), operation, "not a valid selector operator");
         }
@@ -113,8 +125,9 @@ void validate_bounds(FieldErrors& errors, const FieldPath& path, Value limit, st
         errors.invalid(path.entry("min", name), text(least),
                        "min value " + text(least) + " is greater than max value " + text(most));
     if (above(least, request))
-        errors.invalid(path.entry("defaultRequest", name), text(request),
-                       "min value " + text(least) + " is greater than default request value " + text(request));
+        errors.invalid(
+            path.entry("defaultRequest", name), text(request),
+            "min value " + text(least) + " is greater than default request value " + text(request));
     if (above(request, most))
         errors.invalid(path.entry("defaultRequest", name), text(request),
                        "default request value " + text(request) + " is greater than max value " + text(most));
@@ -135,15 +148,17 @@ void validate_bounds(FieldErrors& errors, const FieldPath& path, Value limit, st
         if (least.is_set() && most.is_set()) {
             double bound = quantity_of(most).approximate() / quantity_of(least).approximate();
             if (quantity_of(ratio).approximate() > bound)
-                errors.invalid(path.entry("maxLimitRequestRatio", name), text(ratio),
-                               "ratio " + text(ratio) + " is greater than max/min = " + std::to_string(bound));
+                errors.invalid(
+                    path.entry("maxLimitRequestRatio", name), text(ratio),
+                    "ratio " + text(ratio) + " is greater than max/min = " + std::to_string(bound));
         }
     }
     bool overcommit = is_native_resource(name) && !is_hugepages(name);
-    if (!overcommit && request.is_set() && standard.is_set() && !(quantity_of(request) == quantity_of(standard)))
+    if (!overcommit && request.is_set() && standard.is_set() &&
+        !(quantity_of(request) == quantity_of(standard)))
         errors.invalid(path.entry("defaultRequest", name), text(request),
-                       "default value " + text(standard) + " must equal to defaultRequest value " + text(request) +
-                           " in " + std::string(name));
+                       "default value " + text(standard) + " must equal to defaultRequest value " +
+                           text(request) + " in " + std::string(name));
 }
 
 }  // namespace

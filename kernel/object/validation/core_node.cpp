@@ -36,10 +36,12 @@ void validate_pod_networks(FieldErrors& errors, const FieldPath& path, Value spe
     each(spec, "podCIDRs", path,
          [&](Value network, const FieldPath& at) { validate_cidr(errors, at, network.as_string()); });
     if (networks.size() < 2) return;
-    auto first = IpNetwork::parse(networks.at(0).as_string()), second = IpNetwork::parse(networks.at(1).as_string());
+    auto first = IpNetwork::parse(networks.at(0).as_string()),
+         second = IpNetwork::parse(networks.at(1).as_string());
     bool dual = first && second && first->address.is_ipv4() != second->address.is_ipv4();
     if (!dual || networks.size() > 2)
-        errors.invalid(path.child("podCIDRs"), networks, "may specify no more than one CIDR for each IP family");
+        errors.invalid(path.child("podCIDRs"), networks,
+                       "may specify no more than one CIDR for each IP family");
 }
 
 }  // namespace
@@ -67,9 +69,11 @@ void check_node(FieldErrors& errors, const Request& request) {
                 break;
             }
     if (!old["podCIDRs"].empty() && !same(spec["podCIDRs"], old["podCIDRs"]))
-        errors.forbidden(path.child("podCIDRs"), "node updates may not change podCIDR except from \"\" to valid");
+        errors.forbidden(path.child("podCIDRs"),
+                         "node updates may not change podCIDR except from \"\" to valid");
     if (!old["providerID"].empty() && spec["providerID"].as_string() != old["providerID"].as_string())
-        errors.forbidden(path.child("providerID"), "node updates may not change providerID except from \"\" to valid");
+        errors.forbidden(path.child("providerID"),
+                         "node updates may not change providerID except from \"\" to valid");
 }
 
 }  // namespace keelson::object::validation

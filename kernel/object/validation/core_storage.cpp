@@ -25,7 +25,8 @@ void validate_data_source(FieldErrors& errors, const FieldPath& path, Value sour
     if (source["kind"].empty()) errors.required(path.child("kind"));
     std::string_view group = source["apiGroup"].as_string();
     if (group.empty() && source["kind"].as_string() != "PersistentVolumeClaim")
-        errors.invalid(path, source["kind"].as_string(), "must be 'PersistentVolumeClaim' when referencing the default apiGroup");
+        errors.invalid(path, source["kind"].as_string(),
+                       "must be 'PersistentVolumeClaim' when referencing the default apiGroup");
     if (!group.empty()) dns1123_subdomain(errors, path.child("apiGroup"), group);
 }
 
@@ -58,9 +59,8 @@ void validate_source(FieldErrors& errors, const FieldPath& path, Value spec) {
         } else if (member.name == "csi") {
             validate_csi_driver_name(errors, at.child("driver"), source["driver"].as_string());
             if (source["volumeHandle"].empty()) errors.required(at.child("volumeHandle"));
-            for (std::string_view name :
-                 {"controllerPublishSecretRef", "controllerExpandSecretRef", "nodePublishSecretRef",
-                  "nodeExpandSecretRef"})
+            for (std::string_view name : {"controllerPublishSecretRef", "controllerExpandSecretRef",
+                                          "nodePublishSecretRef", "nodeExpandSecretRef"})
                 validate_secret_reference(errors, at.child(name), source[name]);
         } else {
             validate_legacy_volume(errors, at, member.name, source, true);
@@ -85,7 +85,8 @@ void validate_capacity(FieldErrors& errors, const FieldPath& path, Value capacit
 Value volume_source_of(Value spec, Arena& arena) {
     Value out = Value::map(arena);
     for (const Member& member : spec.members())
-        if (member.value.is_map() && is_volume_source(member.name)) out.append(arena, member.name, member.value);
+        if (member.value.is_map() && is_volume_source(member.name))
+            out.append(arena, member.name, member.value);
     return out;
 }
 
@@ -104,7 +105,8 @@ void validate_volume_update(FieldErrors& errors, const Request& request) {
                          "spec.persistentvolumesource is immutable after creation");
     immutable(errors, FieldPath("volumeMode"), spec["volumeMode"], old["volumeMode"]);
     if (spec["volumeAttributesClassName"].is_unset() && old["volumeAttributesClassName"].is_set())
-        errors.forbidden(path.child("volumeAttributesClassName"), "update from non-nil value to nil is forbidden");
+        errors.forbidden(path.child("volumeAttributesClassName"),
+                         "update from non-nil value to nil is forbidden");
 }
 
 void validate_claim_update(FieldErrors& errors, const Request& request) {
@@ -121,20 +123,23 @@ void validate_claim_update(FieldErrors& errors, const Request& request) {
     };
     if (old["volumeName"].empty()) restore(before, munged, "volumeName");
     if (old["storageClassName"].is_unset()) restore(before, munged, "storageClassName");
-    Value size = spec.path({"resources", "requests", "storage"}), old_size = old.path({"resources", "requests", "storage"});
+    Value size = spec.path({"resources", "requests", "storage"}),
+          old_size = old.path({"resources", "requests", "storage"});
     if (bound) {
         if (size.is_set() && old_size.is_set())
             munged.path({"resources", "requests"}).set(arena, "storage", old_size);
         restore(munged, before, "volumeAttributesClassName");
     }
     if (!munged.equals(before)) {
-        errors.forbidden(path,
-                         "spec is immutable after creation except resources.requests and volumeAttributesClassName "
-                         "for bound claims\n" +
-                             internal_difference(InternalType::claim_spec, before, munged));
+        errors.forbidden(
+            path,
+            "spec is immutable after creation except resources.requests and volumeAttributesClassName "
+            "for bound claims\n" +
+                internal_difference(InternalType::claim_spec, before, munged));
     } else if (bound && quantity_of(size) < quantity_of(old_size) &&
                !(quantity_of(size) > quantity_of(request.old.path({"status", "capacity", "storage"})))) {
-        errors.forbidden(path.child("resources.requests.storage"), "field can not be less than status.capacity");
+        errors.forbidden(path.child("resources.requests.storage"),
+                         "field can not be less than status.capacity");
     }
     immutable(errors, FieldPath("volumeMode"), spec["volumeMode"], old["volumeMode"]);
     Value class_name = spec["volumeAttributesClassName"];
@@ -205,7 +210,8 @@ void validate_persistent_volume_spec(FieldErrors& errors, const FieldPath& path,
     if (!inline_spec) {
         validate_capacity(errors, path.child("capacity"), spec["capacity"]);
         if (!reclaim.empty())
-            one_of(errors, path.child("persistentVolumeReclaimPolicy"), reclaim, {"Delete", "Recycle", "Retain"});
+            one_of(errors, path.child("persistentVolumeReclaimPolicy"), reclaim,
+                   {"Delete", "Recycle", "Retain"});
     } else if (!reclaim.empty()) {
         errors.forbidden(path.child("persistentVolumeReclaimPolicy"), kRefused);
     }
@@ -242,7 +248,8 @@ void validate_persistent_volume_spec(FieldErrors& errors, const FieldPath& path,
 }
 
 void check_persistent_volume(FieldErrors& errors, const Request& request) {
-    if (request.is_update() && request.subresource == "status") return validate_object_meta_update(errors, request);
+    if (request.is_update() && request.subresource == "status")
+        return validate_object_meta_update(errors, request);
     validate_object_meta(errors, request, name_is_dns_subdomain);
     validate_persistent_volume_spec(errors, FieldPath("spec"), request.spec(),
                                     request.object.path({"metadata", "name"}).as_string(), false);

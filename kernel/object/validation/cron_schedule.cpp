@@ -28,9 +28,11 @@ std::string parse_number(std::string_view text, const Bounds& bounds, int& numbe
     std::string_view digits = text.starts_with('+') ? text.substr(1) : text;
     auto [rest, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
     if (error != std::errc() || rest != digits.data() + digits.size() || digits.empty())
-        return "failed to parse int from " + std::string(text) + ": strconv.Atoi: parsing " + go_quoted(text) +
+        return "failed to parse int from " + std::string(text) + ": strconv.Atoi: parsing " +
+               go_quoted(text) +
                (error == std::errc::result_out_of_range ? ": value out of range" : ": invalid syntax");
-    if (number < 0) return "negative number (" + std::to_string(number) + ") not allowed: " + std::string(text);
+    if (number < 0)
+        return "negative number (" + std::to_string(number) + ") not allowed: " + std::string(text);
     return {};
 }
 
@@ -54,7 +56,8 @@ std::string parse_range(std::string_view text, const Bounds& bounds) {
     }
     if (step_parts.size() == 2) {
         int number = 0;
-        if (std::string error = parse_number(step_parts[1], Bounds{0, 0, {}}, number); !error.empty()) return error;
+        if (std::string error = parse_number(step_parts[1], Bounds{0, 0, {}}, number); !error.empty())
+            return error;
         step = number;
         if (single) end = bounds.most;
     } else if (step_parts.size() > 2) {
@@ -65,7 +68,8 @@ std::string parse_range(std::string_view text, const Bounds& bounds) {
         return "beginning of range (" + shown(start) + ") below minimum (" + shown(bounds.least) +
                "): " + std::string(text);
     if (end > bounds.most)
-        return "end of range (" + shown(end) + ") above maximum (" + shown(bounds.most) + "): " + std::string(text);
+        return "end of range (" + shown(end) + ") above maximum (" + shown(bounds.most) +
+               "): " + std::string(text);
     if (start > end)
         return "beginning of range (" + shown(start) + ") beyond end of range (" + shown(end) +
                "): " + std::string(text);
@@ -88,7 +92,8 @@ std::string cron_schedule_error(std::string_view schedule) {
             if (schedule == known) return {};
         if (schedule.starts_with("@every ")) {
             std::string_view duration = schedule.substr(7);
-            bool plausible = !duration.empty() && duration.find_first_not_of("0123456789.hmsnuµ+-") == std::string_view::npos;
+            bool plausible = !duration.empty() &&
+                             duration.find_first_not_of("0123456789.hmsnuµ+-") == std::string_view::npos;
             if (plausible) return {};
             return "failed to parse duration " + std::string(schedule) + ": time: invalid duration " +
                    go_quoted(duration);

@@ -49,7 +49,8 @@ void validate_column(FieldErrors& errors, const FieldPath& path, Value column) {
         errors.invalid(path.child("type"), type, kTypes);
     if (std::string_view format = column["format"].as_string(); !format.empty()) {
         bool known = false;
-        for (std::string_view one : {"byte", "date", "date-time", "double", "float", "int32", "int64", "password"})
+        for (std::string_view one :
+             {"byte", "date", "date-time", "double", "float", "int32", "int64", "password"})
             known = known || one == format;
         if (!known)
             errors.invalid(path.child("format"), format,
@@ -59,7 +60,8 @@ void validate_column(FieldErrors& errors, const FieldPath& path, Value column) {
     if (json_path.empty())
         errors.required(path.child("JSONPath"));
     else if (!json_path.starts_with('.'))
-        errors.invalid(path.child("JSONPath"), json_path, "is invalid: must be a simple json path starting with .");
+        errors.invalid(path.child("JSONPath"), json_path,
+                       "is invalid: must be a simple json path starting with .");
 }
 
 struct SchemaPlace {
@@ -78,7 +80,8 @@ void validate_schema_lists(FieldErrors& errors, const FieldPath& path, Value sch
             if (type.empty())
                 errors.required(path.child("type"), "must be array if x-kubernetes-list-type is specified");
             else
-                errors.invalid(path.child("type"), type, "must be array if x-kubernetes-list-type is specified");
+                errors.invalid(path.child("type"), type,
+                               "must be array if x-kubernetes-list-type is specified");
         }
         one_of(errors, at, list_type.as_string(), {"atomic", "map", "set"});
     }
@@ -90,31 +93,37 @@ void validate_schema_lists(FieldErrors& errors, const FieldPath& path, Value sch
         errors.invalid(path.child("x-kubernetes-list-type"), schema["x-kubernetes-list-type"],
                        "must be map if x-kubernetes-list-map-keys is non-empty");
     if (Value map_type = schema["x-kubernetes-map-type"]; map_type.is_set()) {
-        if (type != "object") errors.invalid(path.child("type"), type, "must be object if x-kubernetes-map-type is specified");
+        if (type != "object")
+            errors.invalid(path.child("type"), type, "must be object if x-kubernetes-map-type is specified");
         one_of(errors, path.child("x-kubernetes-map-type"), map_type.as_string(), {"atomic", "granular"});
     }
 }
 
 void validate_schema_node(FieldErrors& errors, const FieldPath& path, Value schema, SchemaPlace place) {
-    for (std::string_view name : {"id", "definitions", "dependencies", "patternProperties", "additionalItems"})
+    for (std::string_view name :
+         {"id", "definitions", "dependencies", "patternProperties", "additionalItems"})
         if (Value value = schema[name]; value.is_set() && !value.empty())
             errors.forbidden(path.child(name), std::string(name) + " is not supported");
     if (!schema["$ref"].empty()) errors.forbidden(path.child("$ref"), "$ref is not supported");
     if (schema["uniqueItems"].as_boolean())
-        errors.forbidden(path.child("uniqueItems"), "uniqueItems cannot be set to true since the runtime complexity becomes quadratic");
+        errors.forbidden(path.child("uniqueItems"),
+                         "uniqueItems cannot be set to true since the runtime complexity becomes quadratic");
     if (!schema["properties"].empty() && schema["additionalProperties"].is_set())
-        errors.forbidden(path.child("additionalProperties"), "additionalProperties and properties are mutual exclusive");
+        errors.forbidden(path.child("additionalProperties"),
+                         "additionalProperties and properties are mutual exclusive");
     Value preserve = schema["x-kubernetes-preserve-unknown-fields"];
     if (preserve.is_set() && !preserve.as_boolean())
-        errors.invalid(path.child("x-kubernetes-preserve-unknown-fields"), false, "must be true or undefined");
+        errors.invalid(path.child("x-kubernetes-preserve-unknown-fields"), false,
+                       "must be true or undefined");
     std::string_view type = schema["type"].as_string();
     if (!type.empty())
-        one_of(errors, path.child("type"), type, {"array", "boolean", "integer", "number", "object", "string"});
+        one_of(errors, path.child("type"), type,
+               {"array", "boolean", "integer", "number", "object", "string"});
     validate_schema_lists(errors, path, schema);
     if (place.in_logic) {
-        for (std::string_view name : {"type", "description", "title", "default", "nullable", "additionalProperties",
-                                      "x-kubernetes-preserve-unknown-fields", "x-kubernetes-embedded-resource",
-                                      "x-kubernetes-int-or-string"})
+        for (std::string_view name : {"type", "description", "title", "default", "nullable",
+                                      "additionalProperties", "x-kubernetes-preserve-unknown-fields",
+                                      "x-kubernetes-embedded-resource", "x-kubernetes-int-or-string"})
             if (Value value = schema[name]; value.is_set() && !(value.is_string() && value.empty()))
                 errors.forbidden(path.child(name), "must be empty to be structural");
         return;
@@ -127,10 +136,13 @@ void validate_schema_node(FieldErrors& errors, const FieldPath& path, Value sche
             errors.required(path.child("type"), "must not be empty for specified " + std::string(place.of));
     }
     if (place.root) {
-        if (!type.empty() && type != "object") errors.invalid(path.child("type"), type, "must be object at the root");
-        if (schema["nullable"].as_boolean()) errors.forbidden(path.child("nullable"), "nullable cannot be true at the root");
+        if (!type.empty() && type != "object")
+            errors.invalid(path.child("type"), type, "must be object at the root");
+        if (schema["nullable"].as_boolean())
+            errors.forbidden(path.child("nullable"), "nullable cannot be true at the root");
     }
-    if (type == "array" && schema["items"].is_unset()) errors.required(path.child("items"), "must be specified");
+    if (type == "array" && schema["items"].is_unset())
+        errors.required(path.child("items"), "must be specified");
 }
 
 void validate_rules(FieldErrors& errors, const FieldPath& path, Value schema) {
@@ -156,7 +168,8 @@ void validate_schema(FieldErrors& errors, const FieldPath& path, Value schema, S
     for (const Member& property : schema["properties"].members())
         validate_schema(errors, path.entry("properties", property.name), property.value, field, depth + 1);
     if (schema["additionalProperties"].is_map())
-        validate_schema(errors, path.child("additionalProperties"), schema["additionalProperties"], field, depth + 1);
+        validate_schema(errors, path.child("additionalProperties"), schema["additionalProperties"], field,
+                        depth + 1);
     if (Value items = schema["items"]; items.is_list())
         errors.forbidden(path.child("items"), "items must be a schema object and not an array");
     else if (items.is_map())
@@ -180,9 +193,11 @@ void validate_subresources(FieldErrors& errors, const FieldPath& path, Value sub
         }
         bool fits = text.starts_with(prefix) || (name == "labelSelectorPath" && text.starts_with(".spec."));
         if (!fits)
-            errors.invalid(at.child(name), text,
-                           name == "labelSelectorPath" ? "should be a json path under either .status or .spec"
-                                                       : "should be a json path under " + std::string(prefix.substr(0, prefix.size() - 1)));
+            errors.invalid(
+                at.child(name), text,
+                name == "labelSelectorPath"
+                    ? "should be a json path under either .status or .spec"
+                    : "should be a json path under " + std::string(prefix.substr(0, prefix.size() - 1)));
     };
     check_path("specReplicasPath", ".spec.", true);
     check_path("statusReplicasPath", ".status.", true);
@@ -215,21 +230,25 @@ void validate_conversion(FieldErrors& errors, const FieldPath& path, Value conve
         else if (!contains(versions, "v1") && !contains(versions, "v1beta1"))
             errors.invalid(versions_path, versions, "must include at least one of v1, v1beta1");
     } else {
-        if (config.is_map()) errors.forbidden(config_path, "should not be set when strategy is not set to Webhook");
+        if (config.is_map())
+            errors.forbidden(config_path, "should not be set when strategy is not set to Webhook");
         if (!webhook["conversionReviewVersions"].empty())
-            errors.forbidden(path.child("conversionReviewVersions"), "should not be set when strategy is not set to Webhook");
+            errors.forbidden(path.child("conversionReviewVersions"),
+                             "should not be set when strategy is not set to Webhook");
     }
 }
 
 void validate_selectable(FieldErrors& errors, const FieldPath& path, Value holder) {
     Value fields = holder["selectableFields"];
-    if (fields.size() > 8) errors.too_many(path.child("selectableFields"), static_cast<std::int64_t>(fields.size()), 8);
+    if (fields.size() > 8)
+        errors.too_many(path.child("selectableFields"), static_cast<std::int64_t>(fields.size()), 8);
     std::set<std::string_view> seen;
     each(holder, "selectableFields", path, [&](Value field, const FieldPath& at) {
         std::string_view text = field["jsonPath"].as_string();
         if (text.empty()) return errors.required(at.child("jsonPath"));
         if (!text.starts_with('.') || text.starts_with(".metadata"))
-            errors.invalid(at.child("jsonPath"), text, "is an invalid path: must be a field path starting with . and outside metadata");
+            errors.invalid(at.child("jsonPath"), text,
+                           "is an invalid path: must be a field path starting with . and outside metadata");
         if (!seen.insert(text).second) errors.duplicate(at.child("jsonPath"), text);
     });
 }
@@ -237,7 +256,8 @@ void validate_selectable(FieldErrors& errors, const FieldPath& path, Value holde
 void validate_version_parts(FieldErrors& errors, const FieldPath& path, Value version, bool own_schema,
                             bool own_columns, bool own_subresources) {
     if (Value schema = version.path({"schema", "openAPIV3Schema"}); own_schema && schema.is_map())
-        validate_schema(errors, path.child("schema.openAPIV3Schema"), schema, SchemaPlace{true, false, {}}, 0);
+        validate_schema(errors, path.child("schema.openAPIV3Schema"), schema, SchemaPlace{true, false, {}},
+                        0);
     if (own_subresources) validate_subresources(errors, path.child("subresources"), version["subresources"]);
     if (own_columns)
         each(version, "additionalPrinterColumns", path,
@@ -270,7 +290,8 @@ void validate_definition_spec(FieldErrors& errors, const FieldPath& path, Value 
                        "cannot set to true, set x-kubernetes-preserve-unknown-fields to true in "
                        "spec.versions[*].schema instead");
     Value versions = spec["versions"];
-    bool shared_schema = same_in_all(versions, "schema"), shared_columns = same_in_all(versions, "additionalPrinterColumns"),
+    bool shared_schema = same_in_all(versions, "schema"),
+         shared_columns = same_in_all(versions, "additionalPrinterColumns"),
          shared_subresources = same_in_all(versions, "subresources");
     int stored = 0;
     bool unique = true;
@@ -283,7 +304,9 @@ void validate_definition_spec(FieldErrors& errors, const FieldPath& path, Value 
         validate_version_parts(errors, at, version, !shared_schema, !shared_columns, !shared_subresources);
         validate_selectable(errors, at, version);
     });
-    if (!unique) errors.invalid(path.child("versions"), BadValue::go_structure(versions), "must contain unique version names");
+    if (!unique)
+        errors.invalid(path.child("versions"), BadValue::go_structure(versions),
+                       "must contain unique version names");
     if (stored != 1)
         errors.invalid(path.child("versions"), BadValue::go_structure(versions),
                        "must have exactly one version marked as storage version");
@@ -293,11 +316,13 @@ void validate_definition_spec(FieldErrors& errors, const FieldPath& path, Value 
         each(first, "additionalPrinterColumns", path,
              [&](Value column, const FieldPath& at) { validate_column(errors, at, column); });
     if (Value schema = first.path({"schema", "openAPIV3Schema"}); shared_schema && schema.is_map())
-        validate_schema(errors, path.child("validation.openAPIV3Schema"), schema, SchemaPlace{true, false, {}}, 0);
+        validate_schema(errors, path.child("validation.openAPIV3Schema"), schema,
+                        SchemaPlace{true, false, {}}, 0);
     if (shared_subresources) validate_subresources(errors, path.child("subresources"), first["subresources"]);
     validate_conversion(errors, path.child("conversion"), spec["conversion"]);
     each(spec, "versions", path, [&](Value version, const FieldPath& at) {
-        if (version.path({"schema", "openAPIV3Schema"}).is_unset()) errors.required(at.child("schema.openAPIV3Schema"));
+        if (version.path({"schema", "openAPIV3Schema"}).is_unset())
+            errors.required(at.child("schema.openAPIV3Schema"));
     });
 }
 
@@ -312,14 +337,16 @@ void validate_stored_versions(FieldErrors& errors, Value object) {
             errors.invalid(path, stored, "must have the storage version " + version["name"].to_string());
     for (std::size_t i = 0; i < stored.size(); ++i) {
         bool known = false;
-        for (Value version : versions.items()) known = known || version["name"].as_string() == stored.at(i).as_string();
+        for (Value version : versions.items())
+            known = known || version["name"].as_string() == stored.at(i).as_string();
         if (!known)
-            errors.invalid(path.index(i), stored.at(i).as_string(),
-                           "missing from spec.versions; " + stored.at(i).to_string() +
-                               " was previously a storage version, and must remain in spec.versions until a storage "
-                               "migration ensures no data remains persisted in " +
-                               stored.at(i).to_string() + " and removes " + stored.at(i).to_string() +
-                               " from status.storedVersions");
+            errors.invalid(
+                path.index(i), stored.at(i).as_string(),
+                "missing from spec.versions; " + stored.at(i).to_string() +
+                    " was previously a storage version, and must remain in spec.versions until a storage "
+                    "migration ensures no data remains persisted in " +
+                    stored.at(i).to_string() + " and removes " + stored.at(i).to_string() +
+                    " from status.storedVersions");
     }
 }
 
@@ -375,11 +402,14 @@ void check_api_service(FieldErrors& errors, const Request& request) {
     std::string required = std::string(version) + "." + std::string(group);
     std::string_view name = object.path({"metadata", "name"}).as_string();
     if (name != required)
-        errors.invalid(metadata.child("name"), name, "must be `spec.version+\".\"+spec.group`: " + go_quoted(required));
-    if (group.empty() && version != "v1") errors.required(path.child("group"), "only v1 may have an empty group and it better be legacy kube");
+        errors.invalid(metadata.child("name"), name,
+                       "must be `spec.version+\".\"+spec.group`: " + go_quoted(required));
+    if (group.empty() && version != "v1")
+        errors.required(path.child("group"), "only v1 may have an empty group and it better be legacy kube");
     if (!group.empty()) joined(errors, path.child("group"), group, is_dns1123_subdomain(group));
     joined(errors, path.child("version"), version, is_dns1035_label(version));
-    std::int64_t minimum = spec["groupPriorityMinimum"].as_integer(), priority = spec["versionPriority"].as_integer();
+    std::int64_t minimum = spec["groupPriorityMinimum"].as_integer(),
+                 priority = spec["versionPriority"].as_integer();
     if (minimum <= 0 || minimum > 20000)
         errors.invalid(path.child("groupPriorityMinimum"), minimum, "must be positive and less than 20000");
     if (priority <= 0 || priority > 1000)
@@ -387,13 +417,19 @@ void check_api_service(FieldErrors& errors, const Request& request) {
     Value service = spec["service"];
     bool insecure = spec["insecureSkipTLSVerify"].as_boolean(), bundle = !spec["caBundle"].empty();
     if (!service.is_map()) {
-        if (bundle) errors.invalid(path.child("caBundle"), BadValue::raw(std::to_string(spec["caBundle"].size() * 3 / 4) + " bytes"), "local APIServices may not have a caBundle");
-        if (insecure) errors.invalid(path.child("insecureSkipTLSVerify"), true, "local APIServices may not have insecureSkipTLSVerify");
+        if (bundle)
+            errors.invalid(path.child("caBundle"),
+                           BadValue::raw(std::to_string(spec["caBundle"].size() * 3 / 4) + " bytes"),
+                           "local APIServices may not have a caBundle");
+        if (insecure)
+            errors.invalid(path.child("insecureSkipTLSVerify"), true,
+                           "local APIServices may not have insecureSkipTLSVerify");
         return;
     }
     if (service["namespace"].empty()) errors.required(path.child("service.namespace"));
     if (service["name"].empty()) errors.required(path.child("service.name"));
-    errors.invalid_each(path.child("service.port"), service["port"].as_integer(), is_port_number(service["port"].as_integer()));
+    errors.invalid_each(path.child("service.port"), service["port"].as_integer(),
+                        is_port_number(service["port"].as_integer()));
     if (insecure && bundle)
         errors.invalid(path.child("insecureSkipTLSVerify"), true, "may not be true if caBundle is present");
 }

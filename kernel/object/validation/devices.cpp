@@ -30,7 +30,8 @@ void validate_tolerations_of(FieldErrors& errors, const FieldPath& path, Value r
         if (!key.empty()) validate_label_key(errors, at.child("key"), key);
         if (operation == "Exists") {
             if (!toleration["value"].empty())
-                errors.invalid(at.child("value"), toleration["value"].as_string(), "must be empty when `operator` is 'Exists'");
+                errors.invalid(at.child("value"), toleration["value"].as_string(),
+                               "must be empty when `operator` is 'Exists'");
         } else if (operation == "Equal") {
             if (Messages messages = is_label_value(toleration["value"].as_string()); !messages.empty())
                 errors.invalid_each(at.child("value"), toleration["value"].as_string(), messages);
@@ -48,7 +49,8 @@ void validate_request(FieldErrors& errors, const FieldPath& path, Value request)
     std::string_view mode = request["allocationMode"].as_string();
     std::int64_t count = request["count"].as_integer();
     if (mode == "All") {
-        if (count != 0) errors.invalid(path.child("count"), count, "must not be specified when allocationMode is 'All'");
+        if (count != 0)
+            errors.invalid(path.child("count"), count, "must not be specified when allocationMode is 'All'");
     } else if (mode == "ExactCount") {
         if (count <= 0) errors.invalid(path.child("count"), count, "must be greater than zero");
     } else {
@@ -67,16 +69,18 @@ void validate_claim_devices(FieldErrors& errors, const FieldPath& path, Value de
         if (!names.insert(name).second) errors.duplicate(at.child("name"), name);
         bool exactly = request["exactly"].is_map(), first = !request["firstAvailable"].empty();
         if (exactly == first)
-            return exactly ? errors.invalid(at, BadValue::omitted(),
-                                            "exactly one of `exactly` or `firstAvailable` is required, but multiple "
-                                            "fields are set")
+            return exactly ? errors.invalid(
+                                 at, BadValue::omitted(),
+                                 "exactly one of `exactly` or `firstAvailable` is required, but multiple "
+                                 "fields are set")
                            : errors.required(at, "exactly one of `exactly` or `firstAvailable` is required");
         if (exactly) return validate_request(errors, at.child("exactly"), request["exactly"]);
         std::set<std::string_view> sub_names;
         each(request, "firstAvailable", at, [&](Value alternative, const FieldPath& alternative_path) {
             std::string_view sub_name = alternative["name"].as_string();
             dns1123_label(errors, alternative_path.child("name"), sub_name);
-            if (!sub_names.insert(sub_name).second) errors.duplicate(alternative_path.child("name"), sub_name);
+            if (!sub_names.insert(sub_name).second)
+                errors.duplicate(alternative_path.child("name"), sub_name);
             validate_request(errors, alternative_path, alternative);
         });
     });
@@ -86,7 +90,9 @@ void validate_claim_devices(FieldErrors& errors, const FieldPath& path, Value de
         each(holder, "requests", at, [&](Value reference, const FieldPath& reference_path) {
             std::string_view name = reference.as_string();
             if (!known(name))
-                errors.invalid(reference_path, name, "must be the name of a request in the claim or the name of a request and a subrequest separated by '/'");
+                errors.invalid(reference_path, name,
+                               "must be the name of a request in the claim or the name of a request and a "
+                               "subrequest separated by '/'");
             if (!seen.insert(name).second) errors.duplicate(reference_path, name);
         });
     };
@@ -159,9 +165,13 @@ void check_resource_slice(FieldErrors& errors, const Request& request) {
     int places = (spec["nodeName"].is_set() && !spec["nodeName"].empty()) + spec["nodeSelector"].is_map() +
                  spec["allNodes"].as_boolean() + spec["perDeviceNodeSelection"].as_boolean();
     if (places == 0)
-        errors.required(path, "exactly one of `nodeName`, `nodeSelector`, `allNodes`, `perDeviceNodeSelection` is required");
+        errors.required(
+            path,
+            "exactly one of `nodeName`, `nodeSelector`, `allNodes`, `perDeviceNodeSelection` is required");
     else if (places > 1)
-        errors.invalid(path, BadValue::omitted(), "exactly one of `nodeName`, `nodeSelector`, `allNodes`, `perDeviceNodeSelection` is required, but multiple fields are set");
+        errors.invalid(path, BadValue::omitted(),
+                       "exactly one of `nodeName`, `nodeSelector`, `allNodes`, `perDeviceNodeSelection` is "
+                       "required, but multiple fields are set");
     required_subdomain(errors, path.child("driver"), spec["driver"].as_string());
     std::string_view pool = spec.path({"pool", "name"}).as_string();
     if (pool.empty()) errors.required(path.child("pool.name"));

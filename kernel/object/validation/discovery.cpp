@@ -10,7 +10,8 @@ namespace {
 constexpr std::size_t kEndpointsMost = 1000, kPortsMost = 20000, kAddressesMost = 100, kTopologyMost = 16,
                       kZonesMost = 8;
 
-void validate_address(FieldErrors& errors, const FieldPath& path, std::string_view text, std::string_view type) {
+void validate_address(FieldErrors& errors, const FieldPath& path, std::string_view text,
+                      std::string_view type) {
     if (type == "FQDN") return validate_fully_qualified_name(errors, path, text);
     if (type != "IPv4" && type != "IPv6") return;
     std::size_t before = errors.size();
@@ -57,17 +58,20 @@ void validate_endpoint(FieldErrors& errors, const FieldPath& path, Value endpoin
     } else if (count > kAddressesMost) {
         errors.too_many(path.child("addresses"), static_cast<std::int64_t>(count), kAddressesMost);
     }
-    each(endpoint, "addresses", path,
-         [&](Value address, const FieldPath& at) { validate_address(errors, at, address.as_string(), type); });
+    each(endpoint, "addresses", path, [&](Value address, const FieldPath& at) {
+        validate_address(errors, at, address.as_string(), type);
+    });
     if (Value node = endpoint["nodeName"]; node.is_set())
         dns1123_subdomain(errors, path.child("nodeName"), node.as_string());
     Value topology = endpoint["deprecatedTopology"];
     if (topology.size() > kTopologyMost)
-        errors.too_many(path.child("deprecatedTopology"), static_cast<std::int64_t>(topology.size()), kTopologyMost);
+        errors.too_many(path.child("deprecatedTopology"), static_cast<std::int64_t>(topology.size()),
+                        kTopologyMost);
     validate_labels(errors, path.child("deprecatedTopology"), topology);
     if (topology.has("topology.kubernetes.io/zone"))
         errors.invalid(path.entry("deprecatedTopology", "topology.kubernetes.io/zone"),
-                       topology["topology.kubernetes.io/zone"].as_string(), "reserved and cannot be set in topology");
+                       topology["topology.kubernetes.io/zone"].as_string(),
+                       "reserved and cannot be set in topology");
     if (Value host = endpoint["hostname"]; host.is_set())
         dns1123_label(errors, path.child("hostname"), host.as_string());
     if (Value hints = endpoint["hints"]; hints.is_map()) validate_hints(errors, path.child("hints"), hints);
@@ -86,7 +90,8 @@ void check_endpoint_slice(FieldErrors& errors, const Request& request) {
     else
         one_of(errors, FieldPath("addressType"), type, {"FQDN", "IPv4", "IPv6"});
     if (object["endpoints"].size() > kEndpointsMost)
-        errors.too_many(FieldPath("endpoints"), static_cast<std::int64_t>(object["endpoints"].size()), kEndpointsMost);
+        errors.too_many(FieldPath("endpoints"), static_cast<std::int64_t>(object["endpoints"].size()),
+                        kEndpointsMost);
     else
         each(object, "endpoints", root,
              [&](Value endpoint, const FieldPath& at) { validate_endpoint(errors, at, endpoint, type); });

@@ -62,8 +62,7 @@ void check_events_event(FieldErrors& errors, const Request& request) {
         validate_object_meta(errors, request, name_is_dns_subdomain);
     if (Value series = event["series"]; series.is_map()) {
         const FieldPath path("series");
-        if (series["count"].as_integer() < 2)
-            errors.invalid(path.child("count"), "", "should be at least 2");
+        if (series["count"].as_integer() < 2) errors.invalid(path.child("count"), "", "should be at least 2");
         if (series["lastObservedTime"].is_unset()) errors.required(path.child("lastObservedTime"));
     }
     if (request.is_update()) {
@@ -81,7 +80,8 @@ void check_events_event(FieldErrors& errors, const Request& request) {
         errors.invalid(FieldPath("firstTimestamp"), "", "needs to be unset");
     if (event["deprecatedLastTimestamp"].is_set())
         errors.invalid(FieldPath("lastTimestamp"), "", "needs to be unset");
-    if (event["deprecatedCount"].as_integer() != 0) errors.invalid(FieldPath("count"), "", "needs to be unset");
+    if (event["deprecatedCount"].as_integer() != 0)
+        errors.invalid(FieldPath("count"), "", "needs to be unset");
     if (!event["deprecatedSource"].empty()) errors.invalid(FieldPath("source"), "", "needs to be unset");
 }
 

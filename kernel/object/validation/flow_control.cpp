@@ -45,8 +45,9 @@ void validate_subject(FieldErrors& errors, const FieldPath& path, Value subject)
     Value user = subject["user"], group = subject["group"], account = subject["serviceAccount"];
     auto refuse = [&](std::string_view field, std::string_view owner) {
         if (subject[field].is_set())
-            errors.forbidden(path.child(field), std::string(field) + " is forbidden when subject kind is not '" +
-                                                    std::string(owner) + "'");
+            errors.forbidden(
+                path.child(field),
+                std::string(field) + " is forbidden when subject kind is not '" + std::string(owner) + "'");
     };
     auto require_name = [&](std::string_view field, std::string_view owner, Value value) {
         if (!value.is_map())
@@ -57,16 +58,19 @@ void validate_subject(FieldErrors& errors, const FieldPath& path, Value subject)
     };
     if (kind == "ServiceAccount") {
         if (!account.is_map()) {
-            errors.required(path.child("serviceAccount"), "serviceAccount is required when subject kind is 'ServiceAccount'");
+            errors.required(path.child("serviceAccount"),
+                            "serviceAccount is required when subject kind is 'ServiceAccount'");
         } else {
             if (account["name"].empty())
                 errors.required(path.child("serviceAccount.name"));
             else if (account["name"].as_string() != "*")
                 dns1123_subdomain(errors, path.child("serviceAccount.name"), account["name"].as_string());
             if (account["namespace"].empty())
-                errors.required(path.child("serviceAccount.namespace"), "must specify namespace for service account");
+                errors.required(path.child("serviceAccount.namespace"),
+                                "must specify namespace for service account");
             else
-                dns1123_label(errors, path.child("serviceAccount.namespace"), account["namespace"].as_string());
+                dns1123_label(errors, path.child("serviceAccount.namespace"),
+                              account["namespace"].as_string());
         }
         refuse("user", "User");
         refuse("group", "Group");
@@ -84,8 +88,10 @@ void validate_subject(FieldErrors& errors, const FieldPath& path, Value subject)
 }
 
 void validate_rule(FieldErrors& errors, const FieldPath& path, Value rule) {
-    if (rule["subjects"].empty()) errors.required(path.child("subjects"), "subjects must contain at least one value");
-    each(rule, "subjects", path, [&](Value subject, const FieldPath& at) { validate_subject(errors, at, subject); });
+    if (rule["subjects"].empty())
+        errors.required(path.child("subjects"), "subjects must contain at least one value");
+    each(rule, "subjects", path,
+         [&](Value subject, const FieldPath& at) { validate_subject(errors, at, subject); });
     if (rule["resourceRules"].empty() && rule["nonResourceRules"].empty())
         errors.required(path, "at least one of resourceRules and nonResourceRules has to be non-empty");
     each(rule, "resourceRules", path,
@@ -95,7 +101,8 @@ void validate_rule(FieldErrors& errors, const FieldPath& path, Value rule) {
         if (other["nonResourceURLs"].empty())
             errors.required(at.child("nonResourceURLs"), "nonResourceURLs must contain at least one value");
         else if (contains(other["nonResourceURLs"], "*"))
-            validate_wildcard(errors, at.child("nonResourceURLs"), other["nonResourceURLs"], "non-resource URLs");
+            validate_wildcard(errors, at.child("nonResourceURLs"), other["nonResourceURLs"],
+                              "non-resource URLs");
         else
             each(other, "nonResourceURLs", at, [&](Value url, const FieldPath& url_path) {
                 std::string_view text = url.as_string();
@@ -116,9 +123,11 @@ void check_flow_schema(FieldErrors& errors, const Request& request) {
     if (precedence <= 0) errors.invalid(precedence_path, precedence, "must be a positive value");
     if (precedence > 10000) errors.invalid(precedence_path, precedence, "must not be greater than 10000");
     if (precedence == 1 && request.object.path({"metadata", "name"}).as_string() != "exempt")
-        errors.invalid(precedence_path, precedence, "only the schema named 'exempt' may have matchingPrecedence 1");
+        errors.invalid(precedence_path, precedence,
+                       "only the schema named 'exempt' may have matchingPrecedence 1");
     if (Value method = spec["distinguisherMethod"]; method.is_map())
-        one_of(errors, path.child("distinguisherMethod"), method["type"].as_string(), {"ByNamespace", "ByUser"});
+        one_of(errors, path.child("distinguisherMethod"), method["type"].as_string(),
+               {"ByNamespace", "ByUser"});
     std::string_view level = spec.path({"priorityLevelConfiguration", "name"}).as_string();
     const FieldPath level_path = path.child("priorityLevelConfiguration.name");
     if (level.empty())
@@ -137,7 +146,8 @@ void check_priority_level(FieldErrors& errors, const Request& request) {
     bool exempt = request.object.path({"metadata", "name"}).as_string() == "exempt";
     if (exempt != (type == "Exempt"))
         errors.invalid(path.child("type"), type,
-                       exempt ? "type must be 'Exempt' if the name is 'exempt'" : "type must be 'Exempt' if and only if `name` is 'exempt'");
+                       exempt ? "type must be 'Exempt' if the name is 'exempt'"
+                              : "type must be 'Exempt' if and only if `name` is 'exempt'");
     auto in_percent = [&](const FieldPath& at, Value value) {
         if (value.is_set() && (value.as_integer() < 0 || value.as_integer() > 100))
             errors.invalid(at, value.as_integer(), "must be between 0 and 100, inclusive");
@@ -151,24 +161,29 @@ void check_priority_level(FieldErrors& errors, const Request& request) {
     if (type != "Limited") return errors.not_supported(path.child("type"), type, {"Exempt", "Limited"});
     if (spec["exempt"].is_set()) errors.forbidden(path.child("exempt"), "must be nil if the type is Limited");
     Value limited = spec["limited"];
-    if (!limited.is_map()) return errors.required(path.child("limited"), "must not be empty when type is Limited");
+    if (!limited.is_map())
+        return errors.required(path.child("limited"), "must not be empty when type is Limited");
     const FieldPath at = path.child("limited");
     if (Value shares = limited["nominalConcurrencyShares"]; shares.as_integer() < 0)
-        errors.invalid(at.child("nominalConcurrencyShares"), shares.as_integer(), "must be a non-negative integer");
+        errors.invalid(at.child("nominalConcurrencyShares"), shares.as_integer(),
+                       "must be a non-negative integer");
     const FieldPath response_path = at.child("limitResponse");
     Value response = limited["limitResponse"], queuing = response["queuing"];
     std::string_view response_type = response["type"].as_string();
     if (response_type == "Reject") {
         if (queuing.is_set())
-            errors.forbidden(response_path.child("queuing"), "must be nil if limited.limitResponse.type is not Limited");
+            errors.forbidden(response_path.child("queuing"),
+                             "must be nil if limited.limitResponse.type is not Limited");
     } else if (response_type == "Queue") {
         if (!queuing.is_map()) {
-            errors.required(response_path.child("queuing"), "must not be empty if limited.limitResponse.type is Limited");
+            errors.required(response_path.child("queuing"),
+                            "must not be empty if limited.limitResponse.type is Limited");
         } else {
             std::int64_t queues = queuing["queues"].as_integer(), hand = queuing["handSize"].as_integer();
             const FieldPath queuing_path = response_path.child("queuing");
             if (queuing["queueLengthLimit"].as_integer() <= 0)
-                errors.invalid(queuing_path.child("queueLengthLimit"), queuing["queueLengthLimit"].as_integer(), "must be positive");
+                errors.invalid(queuing_path.child("queueLengthLimit"),
+                               queuing["queueLengthLimit"].as_integer(), "must be positive");
             if (queues <= 0)
                 errors.invalid(queuing_path.child("queues"), queues, "must be positive");
             else if (queues > 10000000)
@@ -176,7 +191,8 @@ void check_priority_level(FieldErrors& errors, const Request& request) {
             if (hand <= 0)
                 errors.invalid(queuing_path.child("handSize"), hand, "must be positive");
             else if (hand > queues)
-                errors.invalid(queuing_path.child("handSize"), hand, "should not be greater than queues (" + std::to_string(queues) + ")");
+                errors.invalid(queuing_path.child("handSize"), hand,
+                               "should not be greater than queues (" + std::to_string(queues) + ")");
         }
     } else {
         errors.not_supported(response_path.child("type"), response_type, {"Queue", "Reject"});

@@ -13,8 +13,8 @@ namespace {
 // The internal structures: fields in their order, each written Name=json and how it prints:
 //   $ text   # number   ! truth   ? anything or null   (Quantity) "0" when unset
 //   []T list of structures   *T structure or null   .T structure, zero when unset
-// A '^' before the JSON name takes the member from the enclosing structure; without "=json" the JSON name is the Go name
-// with its first letter in lower case.
+// A '^' before the JSON name takes the member from the enclosing structure; without "=json" the JSON name is
+// the Go name with its first letter in lower case.
 struct Structure {
     std::string_view name;
     std::string_view fields;
@@ -22,23 +22,30 @@ struct Structure {
 
 constexpr Structure kStructures[] = {
     {"PodSpec",
-     "Volumes[]Volume InitContainers[]Container Containers[]Container EphemeralContainers[]EphemeralContainer "
-     "RestartPolicy$ TerminationGracePeriodSeconds? ActiveDeadlineSeconds? DNSPolicy=dnsPolicy$ NodeSelector? "
+     "Volumes[]Volume InitContainers[]Container Containers[]Container "
+     "EphemeralContainers[]EphemeralContainer "
+     "RestartPolicy$ TerminationGracePeriodSeconds? ActiveDeadlineSeconds? DNSPolicy=dnsPolicy$ "
+     "NodeSelector? "
      "ServiceAccountName$ AutomountServiceAccountToken? NodeName$ SecurityContext*PodSecurityContext "
      "ImagePullSecrets[]LocalObjectReference Hostname$ Subdomain$ SetHostnameAsFQDN? Affinity*Affinity "
-     "SchedulerName$ Tolerations[]Toleration HostAliases[]HostAlias PriorityClassName$ Priority? PreemptionPolicy? "
+     "SchedulerName$ Tolerations[]Toleration HostAliases[]HostAlias PriorityClassName$ Priority? "
+     "PreemptionPolicy? "
      "DNSConfig=dnsConfig*PodDNSConfig ReadinessGates[]PodReadinessGate RuntimeClassName? Overhead? "
      "EnableServiceLinks? TopologySpreadConstraints[]TopologySpreadConstraint OS=os*PodOS "
      "SchedulingGates[]PodSchedulingGate ResourceClaims[]PodResourceClaim Resources*ResourceRequirements "
      "HostnameOverride? SchedulingGroup?"},
     {"PodSecurityContext",
-     "HostNetwork=^hostNetwork! HostPID=^hostPID! HostIPC=^hostIPC! ShareProcessNamespace=^shareProcessNamespace? "
-     "HostUsers=^hostUsers? SELinuxOptions=seLinuxOptions*SELinuxOptions WindowsOptions*WindowsOptions RunAsUser? "
+     "HostNetwork=^hostNetwork! HostPID=^hostPID! HostIPC=^hostIPC! "
+     "ShareProcessNamespace=^shareProcessNamespace? "
+     "HostUsers=^hostUsers? SELinuxOptions=seLinuxOptions*SELinuxOptions WindowsOptions*WindowsOptions "
+     "RunAsUser? "
      "RunAsGroup? RunAsNonRoot? SupplementalGroups? SupplementalGroupsPolicy? FSGroup=fsGroup? "
      "FSGroupChangePolicy=fsGroupChangePolicy? Sysctls[]Sysctl SeccompProfile*SeccompProfile "
      "AppArmorProfile*AppArmorProfile SELinuxChangePolicy=seLinuxChangePolicy?"},
     {"SELinuxOptions", "User$ Role$ Type$ Level$"},
-    {"WindowsOptions", "GMSACredentialSpecName=gmsaCredentialSpecName? GMSACredentialSpec=gmsaCredentialSpec? RunAsUserName? HostProcess?"},
+    {"WindowsOptions",
+     "GMSACredentialSpecName=gmsaCredentialSpecName? GMSACredentialSpec=gmsaCredentialSpec? RunAsUserName? "
+     "HostProcess?"},
     {"Sysctl", "Name$ Value$"},
     {"SeccompProfile", "Type$ LocalhostProfile?"},
     {"AppArmorProfile", "Type$ LocalhostProfile?"},
@@ -55,14 +62,16 @@ constexpr Structure kStructures[] = {
      "RequiredDuringSchedulingIgnoredDuringExecution[]PodAffinityTerm "
      "PreferredDuringSchedulingIgnoredDuringExecution[]WeightedPodAffinityTerm"},
     {"WeightedPodAffinityTerm", "Weight# PodAffinityTerm.PodAffinityTerm"},
-    {"PodAffinityTerm", "LabelSelector? Namespaces? TopologyKey$ NamespaceSelector? MatchLabelKeys? MismatchLabelKeys?"},
+    {"PodAffinityTerm",
+     "LabelSelector? Namespaces? TopologyKey$ NamespaceSelector? MatchLabelKeys? MismatchLabelKeys?"},
     {"Toleration", "Key$ Operator$ Value$ Effect$ TolerationSeconds?"},
     {"HostAlias", "IP=ip$ Hostnames?"},
     {"PodDNSConfig", "Nameservers? Searches? Options[]PodDNSConfigOption"},
     {"PodDNSConfigOption", "Name$ Value?"},
     {"PodReadinessGate", "ConditionType$"},
     {"TopologySpreadConstraint",
-     "MaxSkew# TopologyKey$ WhenUnsatisfiable$ LabelSelector? MinDomains? NodeAffinityPolicy? NodeTaintsPolicy? "
+     "MaxSkew# TopologyKey$ WhenUnsatisfiable$ LabelSelector? MinDomains? NodeAffinityPolicy? "
+     "NodeTaintsPolicy? "
      "MatchLabelKeys?"},
     {"PodOS", "Name$"},
     {"PodSchedulingGate", "Name$"},
@@ -73,13 +82,15 @@ constexpr Structure kStructures[] = {
      "Name$ Image$ Command? Args? WorkingDir$ Ports[]ContainerPort EnvFrom[]EnvFromSource Env[]EnvVar "
      "Resources.ResourceRequirements ResizePolicy[]ContainerResizePolicy RestartPolicy? "
      "RestartPolicyRules[]ContainerRestartRule VolumeMounts[]VolumeMount VolumeDevices[]VolumeDevice "
-     "LivenessProbe*Probe ReadinessProbe*Probe StartupProbe*Probe Lifecycle*Lifecycle TerminationMessagePath$ "
+     "LivenessProbe*Probe ReadinessProbe*Probe StartupProbe*Probe Lifecycle*Lifecycle "
+     "TerminationMessagePath$ "
      "TerminationMessagePolicy$ ImagePullPolicy$ SecurityContext*SecurityContext Stdin! StdinOnce! TTY=tty!"},
     {"EphemeralContainer",
      "Name$ Image$ Command? Args? WorkingDir$ Ports[]ContainerPort EnvFrom[]EnvFromSource Env[]EnvVar "
      "Resources.ResourceRequirements ResizePolicy[]ContainerResizePolicy RestartPolicy? "
      "RestartPolicyRules[]ContainerRestartRule VolumeMounts[]VolumeMount VolumeDevices[]VolumeDevice "
-     "LivenessProbe*Probe ReadinessProbe*Probe StartupProbe*Probe Lifecycle*Lifecycle TerminationMessagePath$ "
+     "LivenessProbe*Probe ReadinessProbe*Probe StartupProbe*Probe Lifecycle*Lifecycle "
+     "TerminationMessagePath$ "
      "TerminationMessagePolicy$ ImagePullPolicy$ SecurityContext*SecurityContext Stdin! StdinOnce! TTY=tty! "
      "TargetContainerName$"},
     {"ContainerPort", "Name$ HostPort# ContainerPort# Protocol$ HostIP=hostIP$"},
@@ -96,8 +107,7 @@ constexpr Structure kStructures[] = {
     {"ContainerResizePolicy", "ResourceName$ RestartPolicy$"},
     {"ContainerRestartRule", "Action$ ExitCodes*ExitCodes"},
     {"ExitCodes", "Operator$ Values?"},
-    {"VolumeMount",
-     "Name$ ReadOnly! RecursiveReadOnly? MountPath$ SubPath$ MountPropagation? SubPathExpr$"},
+    {"VolumeMount", "Name$ ReadOnly! RecursiveReadOnly? MountPath$ SubPath$ MountPropagation? SubPathExpr$"},
     {"VolumeDevice", "Name$ DevicePath$"},
     {"Probe",
      "Exec*ExecAction HTTPGet=httpGet*HTTPGetAction TCPSocket=tcpSocket*TCPSocketAction GRPC=grpc*GRPCAction "
@@ -119,9 +129,11 @@ constexpr Structure kStructures[] = {
     {"Capabilities", "Add? Drop?"},
     {"Volume",
      "Name$ HostPath*HostPath EmptyDir*EmptyDir GCEPersistentDisk=gcePersistentDisk? "
-     "AWSElasticBlockStore=awsElasticBlockStore? GitRepo? Secret*SecretVolume NFS=nfs*NFS ISCSI=iscsi? Glusterfs? "
+     "AWSElasticBlockStore=awsElasticBlockStore? GitRepo? Secret*SecretVolume NFS=nfs*NFS ISCSI=iscsi? "
+     "Glusterfs? "
      "PersistentVolumeClaim*ClaimVolume RBD=rbd? Quobyte? FlexVolume? Cinder? CephFS=cephfs? Flocker? "
-     "DownwardAPI=downwardAPI*DownwardAPI FC=fc? AzureFile? ConfigMap*ConfigMapVolume VsphereVolume? AzureDisk? "
+     "DownwardAPI=downwardAPI*DownwardAPI FC=fc? AzureFile? ConfigMap*ConfigMapVolume VsphereVolume? "
+     "AzureDisk? "
      "PhotonPersistentDisk? Projected*Projected PortworxVolume? ScaleIO=scaleIO? StorageOS=storageos? "
      "CSI=csi*CSIVolume Ephemeral? Image*ImageVolume"},
     {"HostPath", "Path$ Type?"},
@@ -140,7 +152,8 @@ constexpr Structure kStructures[] = {
     {"ConfigMapProjection", "Name$ Items[]KeyToPath Optional?"},
     {"DownwardAPIProjection", "Items[]DownwardAPIFile"},
     {"TokenProjection", "Audience$ ExpirationSeconds# Path$"},
-    {"CSIVolume", "Driver$ ReadOnly? FSType=fsType? VolumeAttributes? NodePublishSecretRef*LocalObjectReference"},
+    {"CSIVolume",
+     "Driver$ ReadOnly? FSType=fsType? VolumeAttributes? NodePublishSecretRef*LocalObjectReference"},
     {"ImageVolume", "Reference$ PullPolicy$"},
     {"ClaimSpec",
      "AccessModes? Selector? Resources.ClaimResources VolumeName$ StorageClassName? VolumeMode? "
@@ -152,6 +165,8 @@ constexpr Structure kStructures[] = {
 
 class Printer {
   public:
+    // Compact lines have no white space, so that joined they are compact JSON.
+    explicit Printer(bool compact = false) : compact_(compact) {}
     std::vector<std::string> lines;
 
     void structure(std::string_view name, Value value, Value parent, std::string lead, std::string_view tail,
@@ -164,7 +179,10 @@ class Printer {
     }
 
   private:
-    static std::string indent(int depth) { return std::string(static_cast<std::size_t>(depth), ' '); }
+    [[nodiscard]] std::string indent(int depth) const {
+        return std::string(compact_ ? 0 : static_cast<std::size_t>(depth), ' ');
+    }
+    [[nodiscard]] std::string_view separator() const { return compact_ ? ":" : ": "; }
     static std::string_view fields_of(std::string_view name) {
         auto found = std::ranges::find(kStructures, name, &Structure::name);
         return found != std::end(kStructures) ? found->fields : std::string_view();
@@ -188,7 +206,7 @@ class Printer {
             text.remove_prefix(stop);
         }
         Value member = from[json];
-        std::string lead = indent(depth) + "\"" + name + "\": ";
+        std::string lead = indent(depth) + "\"" + name + "\"" + std::string(separator());
         switch (text[0]) {
             case '$':
                 return simple(lead, member.is_unset() ? Value::reference("") : member, tail, depth);
@@ -210,13 +228,14 @@ class Printer {
         }
     }
 
-    void list(std::string_view type, Value items, Value parent, const std::string& lead, std::string_view tail,
-              int depth) {
+    void list(std::string_view type, Value items, Value parent, const std::string& lead,
+              std::string_view tail, int depth) {
         if (!items.is_list()) return simple(lead, Value(), tail, depth);
         if (items.empty()) return simple(lead, items, tail, depth);
         lines.push_back(lead + "[");
         for (std::size_t i = 0; i < items.size(); ++i)
-            structure(type, items.at(i), parent, indent(depth + 1), i + 1 < items.size() ? "," : "", depth + 1);
+            structure(type, items.at(i), parent, indent(depth + 1), i + 1 < items.size() ? "," : "",
+                      depth + 1);
         lines.push_back(indent(depth) + "]" + std::string(tail));
     }
 
@@ -233,10 +252,13 @@ class Printer {
         for (const Member& member : value.members()) {
             std::string name = indent(depth + 1);
             write_json_string(member.name, name);
-            simple(name + ": ", member.value, ++i < count ? "," : "", depth + 1);
+            name += separator();
+            simple(name, member.value, ++i < count ? "," : "", depth + 1);
         }
         lines.push_back(indent(depth) + (is_list ? "]" : "}") + std::string(tail));
     }
+
+    bool compact_;
 };
 
 struct Edit {
@@ -245,7 +267,8 @@ struct Edit {
 };
 
 // The shortest edits by longest common subsequence; beyond a bound everything in between is replaced.
-std::vector<Edit> edits_between(const std::vector<std::string>& before, const std::vector<std::string>& after) {
+std::vector<Edit> edits_between(const std::vector<std::string>& before,
+                                const std::vector<std::string>& after) {
     constexpr std::size_t kTableMost = 4'000'000;
     std::size_t start = 0, before_end = before.size(), after_end = after.size();
     while (start < before_end && start < after_end && before[start] == after[start]) ++start;
@@ -261,7 +284,9 @@ std::vector<Edit> edits_between(const std::vector<std::string>& before, const st
         for (std::size_t i = start; i < after_end; ++i) edits.push_back({'+', &after[i]});
     } else {
         std::vector<std::uint32_t> common((rows + 1) * (columns + 1));
-        auto at = [&](std::size_t i, std::size_t j) -> std::uint32_t& { return common[i * (columns + 1) + j]; };
+        auto at = [&](std::size_t i, std::size_t j) -> std::uint32_t& {
+            return common[i * (columns + 1) + j];
+        };
         for (std::size_t i = rows; i-- > 0;)
             for (std::size_t j = columns; j-- > 0;)
                 at(i, j) = before[start + i] == after[start + j] ? at(i + 1, j + 1) + 1
@@ -329,6 +354,22 @@ std::string internal_difference(InternalType type, Value before, Value after) {
     old_lines.structure(name, before, Value(), "", "", 0);
     new_lines.structure(name, after, Value(), "", "", 0);
     return unified(edits_between(old_lines.lines, new_lines.lines));
+}
+
+std::string internal_template(Value pod_template) {
+    std::string out = "{";
+    for (const Member& member : pod_template["metadata"].members()) {
+        write_json_string(member.name, out);
+        out += ':';
+        write_json(member.value, out);
+        out += ',';
+    }
+    out += "\"Spec\":";
+    Printer printer(true);
+    printer.structure("PodSpec", pod_template["spec"], Value(), "", "", 0);
+    for (const std::string& line : printer.lines) out += line;
+    out += '}';
+    return out;
 }
 
 }  // namespace keelson::object::validation

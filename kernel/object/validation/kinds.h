@@ -70,7 +70,6 @@ KEELSON_KIND_CHECK(check_resource_claim_template);
 KEELSON_KIND_CHECK(check_device_class);
 KEELSON_KIND_CHECK(check_resource_slice);
 KEELSON_KIND_CHECK(check_token_request);
-KEELSON_KIND_CHECK(check_token_review);
 KEELSON_KIND_CHECK(check_subject_access_review);
 KEELSON_KIND_CHECK(check_self_subject_access_review);
 KEELSON_KIND_CHECK(check_local_subject_access_review);

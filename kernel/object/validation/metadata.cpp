@@ -27,9 +27,10 @@ void validate_owner_references(FieldErrors& errors, const FieldPath& path, Value
         if (controller.empty())
             controller = name;
         else
-            errors.invalid(path, references,
-                           "Only one reference can have Controller set to true. Found \"true\" in references for " +
-                               std::string(controller) + " and " + std::string(name));
+            errors.invalid(
+                path, references,
+                "Only one reference can have Controller set to true. Found \"true\" in references for " +
+                    std::string(controller) + " and " + std::string(name));
     }
 }
 
@@ -77,7 +78,8 @@ void validate_shared(FieldErrors& errors, const FieldPath& path, Value metadata)
 }  // namespace
 
 void dns1123_label(FieldErrors& errors, const FieldPath& path, std::string_view text) {
-    if (text.size() > 63 || !has_dns1123_label_form(text)) errors.invalid_each(path, text, is_dns1123_label(text));
+    if (text.size() > 63 || !has_dns1123_label_form(text))
+        errors.invalid_each(path, text, is_dns1123_label(text));
 }
 
 void dns1123_subdomain(FieldErrors& errors, const FieldPath& path, std::string_view text) {
@@ -86,7 +88,8 @@ void dns1123_subdomain(FieldErrors& errors, const FieldPath& path, std::string_v
 }
 
 void qualified_name(FieldErrors& errors, const FieldPath& path, std::string_view text) {
-    if (Messages messages = is_qualified_name(text); !messages.empty()) errors.invalid_each(path, text, messages);
+    if (Messages messages = is_qualified_name(text); !messages.empty())
+        errors.invalid_each(path, text, messages);
 }
 
 void validate_label_key(FieldErrors& errors, const FieldPath& path, std::string_view key) {
@@ -159,13 +162,14 @@ void validate_object_meta_update(FieldErrors& errors, const Request& request) {
                 added += go_quoted(finalizer.as_string());
             }
         if (!added.empty())
-            errors.forbidden(
-                path.child("finalizers"),
-                "no new finalizers can be added if the object is being deleted, found new finalizers []string{" +
-                    added + "}");
+            errors.forbidden(path.child("finalizers"),
+                             "no new finalizers can be added if the object is being deleted, found new "
+                             "finalizers []string{" +
+                                 added + "}");
     }
     if (metadata["generation"].as_integer() < old["generation"].as_integer())
-        errors.invalid(path.child("generation"), metadata["generation"].as_integer(), "must not be decremented");
+        errors.invalid(path.child("generation"), metadata["generation"].as_integer(),
+                       "must not be decremented");
     auto unchanged = [&](std::string_view name) {
         if (metadata[name].as_string() != old[name].as_string())
             errors.invalid(path.child(name), metadata[name].as_string(), kImmutable);
@@ -201,7 +205,8 @@ void immutable(FieldErrors& errors, const FieldPath& path, Value value, Value ol
 
 void one_of(FieldErrors& errors, const FieldPath& path, std::string_view text,
             std::initializer_list<std::string_view> allowed) {
-    if (std::find(allowed.begin(), allowed.end(), text) == allowed.end()) errors.not_supported(path, text, allowed);
+    if (std::find(allowed.begin(), allowed.end(), text) == allowed.end())
+        errors.not_supported(path, text, allowed);
 }
 
 }  // namespace keelson::object::validation

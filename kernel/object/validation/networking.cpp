@@ -64,7 +64,8 @@ void validate_http_path(FieldErrors& errors, const FieldPath& path, Value entry)
     } else if (type.as_string() == "ImplementationSpecific") {
         if (!text.empty() && !text.starts_with('/')) errors.invalid(at, text, "must be an absolute path");
     } else {
-        errors.not_supported(path.child("pathType"), type.as_string(), {"Exact", "ImplementationSpecific", "Prefix"});
+        errors.not_supported(path.child("pathType"), type.as_string(),
+                             {"Exact", "ImplementationSpecific", "Prefix"});
     }
     validate_backend(errors, path.child("backend"), entry["backend"]);
 }
@@ -72,7 +73,8 @@ void validate_http_path(FieldErrors& errors, const FieldPath& path, Value entry)
 void validate_ingress_spec(FieldErrors& errors, const FieldPath& path, Value spec) {
     if (spec["rules"].empty() && spec["defaultBackend"].is_unset())
         errors.invalid(path, spec["rules"], "either `defaultBackend` or `rules` must be specified");
-    if (spec["defaultBackend"].is_map()) validate_backend(errors, path.child("defaultBackend"), spec["defaultBackend"]);
+    if (spec["defaultBackend"].is_map())
+        validate_backend(errors, path.child("defaultBackend"), spec["defaultBackend"]);
     each(spec, "rules", path, [&](Value rule, const FieldPath& at) {
         if (std::string_view host = rule["host"].as_string(); !host.empty()) {
             if (IpAddress::parse(host))
@@ -82,12 +84,14 @@ void validate_ingress_spec(FieldErrors& errors, const FieldPath& path, Value spe
         if (!rule["http"].is_map()) return;
         const FieldPath http = at.child("http");
         if (rule["http"]["paths"].empty()) errors.required(http.child("paths"));
-        each(rule["http"], "paths", http,
-             [&](Value entry, const FieldPath& entry_path) { validate_http_path(errors, entry_path, entry); });
+        each(rule["http"], "paths", http, [&](Value entry, const FieldPath& entry_path) {
+            validate_http_path(errors, entry_path, entry);
+        });
     });
     each(spec, "tls", path, [&](Value tls, const FieldPath& at) {
-        each(tls, "hosts", at,
-             [&](Value host, const FieldPath& host_path) { validate_host(errors, host_path, host.as_string()); });
+        each(tls, "hosts", at, [&](Value host, const FieldPath& host_path) {
+            validate_host(errors, host_path, host.as_string());
+        });
         if (!tls["secretName"].empty())
             dns1123_subdomain(errors, at.child("secretName"), tls["secretName"].as_string());
     });
@@ -149,10 +153,13 @@ void validate_policy_port(FieldErrors& errors, const FieldPath& path, Value port
 }
 
 void validate_cidr_list(FieldErrors& errors, const FieldPath& path, Value list) {
-    constexpr std::string_view kFamilies = "may specify no more than one IP for each IP family, i.e 192.168.0.0/24 and 2001:db8::/64";
-    for (std::size_t i = 0; i < list.size(); ++i) validate_cidr(errors, path.index(i), list.at(i).as_string());
+    constexpr std::string_view kFamilies =
+        "may specify no more than one IP for each IP family, i.e 192.168.0.0/24 and 2001:db8::/64";
+    for (std::size_t i = 0; i < list.size(); ++i)
+        validate_cidr(errors, path.index(i), list.at(i).as_string());
     if (list.size() == 2) {
-        auto first = IpNetwork::parse(list.at(0).as_string()), second = IpNetwork::parse(list.at(1).as_string());
+        auto first = IpNetwork::parse(list.at(0).as_string()),
+             second = IpNetwork::parse(list.at(1).as_string());
         if (first && second && first->address.is_ipv4() == second->address.is_ipv4())
             errors.invalid(path, list, kFamilies);
     }
@@ -191,7 +198,8 @@ void check_ingress(FieldErrors& errors, const Request& request) {
     Value annotation = request.object.path({"metadata", "annotations", kClass});
     Value name = request.spec()["ingressClassName"];
     const FieldPath metadata("metadata");
-    if (!request.is_update() && annotation.is_set() && name.is_set() && annotation.as_string() != name.as_string())
+    if (!request.is_update() && annotation.is_set() && name.is_set() &&
+        annotation.as_string() != name.as_string())
         errors.invalid(metadata.entry("annotations", kClass), annotation.as_string(),
                        "must match `ingressClassName` when both are specified");
 }
@@ -245,7 +253,8 @@ void check_network_policy(FieldErrors& errors, const Request& request) {
                  [&](Value peer, const FieldPath& peer_path) { validate_peer(errors, peer_path, peer); });
         });
     if (spec["policyTypes"].size() > 2) {
-        errors.invalid(path.child("policyTypes"), spec["policyTypes"], "may not specify more than two policyTypes");
+        errors.invalid(path.child("policyTypes"), spec["policyTypes"],
+                       "may not specify more than two policyTypes");
         return;
     }
     each(spec, "policyTypes", path, [&](Value type, const FieldPath& at) {
@@ -271,9 +280,7 @@ void check_service_cidr(FieldErrors& errors, const Request& request) {
     }
     validate_object_meta(errors, request, name_is_dns_subdomain);
     if (now.empty()) return errors.required(at, "at least one CIDR required");
-    if (now.size() > 2)
-        return errors.invalid(at, now,
-                              "may only hold up to 2 values");
+    if (now.size() > 2) return errors.invalid(at, now, "may only hold up to 2 values");
     validate_cidr_list(errors, at, now);
 }
 
@@ -289,7 +296,8 @@ void check_ip_address(FieldErrors& errors, const Request& request) {
     }
     validate_object_meta(errors, request, name_is_ip);
     if (!reference.is_map()) return errors.required(at);
-    if (!reference["group"].empty()) dns1123_subdomain(errors, at.child("group"), reference["group"].as_string());
+    if (!reference["group"].empty())
+        dns1123_subdomain(errors, at.child("group"), reference["group"].as_string());
     for (std::string_view name : {"resource", "name", "namespace"}) {
         std::string_view text = reference[name].as_string();
         if (text.empty()) {

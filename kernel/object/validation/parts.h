@@ -76,10 +76,12 @@ void validate_not_more_than_100_percent(FieldErrors& errors, const FieldPath& pa
 // Quantities.
 [[nodiscard]] Quantity quantity_of(Value value);
 void validate_not_negative_quantity(FieldErrors& errors, const FieldPath& path, Value value);
-void validate_resource_quantity(FieldErrors& errors, const FieldPath& path, std::string_view resource, Value value);
+void validate_resource_quantity(FieldErrors& errors, const FieldPath& path, std::string_view resource,
+                                Value value);
 void validate_resource_name(FieldErrors& errors, const FieldPath& path, std::string_view name);
 void validate_container_resource_name(FieldErrors& errors, const FieldPath& path, std::string_view name);
-void validate_resource_requirements(FieldErrors& errors, const FieldPath& path, Value requirements, Value claim_names);
+void validate_resource_requirements(FieldErrors& errors, const FieldPath& path, Value requirements,
+                                    Value claim_names);
 [[nodiscard]] bool is_native_resource(std::string_view name);
 [[nodiscard]] bool is_extended_resource(std::string_view name);
 [[nodiscard]] bool is_integer_resource(std::string_view name);
@@ -88,9 +90,9 @@ void validate_resource_requirements(FieldErrors& errors, const FieldPath& path, 
 
 // Pods.
 struct PodOptions {
-    bool is_template = false;      // of a workload, not a Pod
+    bool is_template = false;  // of a workload, not a Pod
     bool is_update = false;
-    std::string_view pod_name;     // of a Pod
+    std::string_view pod_name;  // of a Pod
 };
 // The volumes without errors: only those can be mounted.
 using Volumes = std::vector<Value>;
@@ -110,19 +112,23 @@ void validate_node_selector(FieldErrors& errors, const FieldPath& path, Value se
 void validate_node_selector_term(FieldErrors& errors, const FieldPath& path, Value term);
 void validate_topology_selector_terms(FieldErrors& errors, const FieldPath& path, Value terms);
 void validate_tolerations(FieldErrors& errors, const FieldPath& path, Value tolerations);
-void validate_taint_effect(FieldErrors& errors, const FieldPath& path, std::string_view effect, bool allow_empty);
+void validate_taint_effect(FieldErrors& errors, const FieldPath& path, std::string_view effect,
+                           bool allow_empty);
 void validate_topology_spread(FieldErrors& errors, const FieldPath& path, Value constraints);
 [[nodiscard]] Volumes validate_volumes(FieldErrors& errors, const FieldPath& path, Value spec,
                                        const PodOptions& options);
 void validate_containers(FieldErrors& errors, const FieldPath& path, const PodContext& pod);
 void validate_init_containers(FieldErrors& errors, const FieldPath& path, const PodContext& pod);
 void validate_ephemeral_containers(FieldErrors& errors, const FieldPath& path, const PodContext& pod);
-void validate_environment(FieldErrors& errors, const FieldPath& path, Value container, const Volumes& volumes);
+void validate_environment(FieldErrors& errors, const FieldPath& path, Value container,
+                          const Volumes& volumes);
 void validate_field_reference(FieldErrors& errors, const FieldPath& path, Value reference, bool in_volume);
-void validate_resource_field_reference(FieldErrors& errors, const FieldPath& path, Value reference, bool in_volume);
+void validate_resource_field_reference(FieldErrors& errors, const FieldPath& path, Value reference,
+                                       bool in_volume);
 void validate_mounts(FieldErrors& errors, const FieldPath& path, Value container, const Volumes& volumes);
 void validate_probes(FieldErrors& errors, const FieldPath& path, Value container, std::int64_t grace_period);
-void validate_lifecycle(FieldErrors& errors, const FieldPath& path, Value lifecycle, std::int64_t grace_period);
+void validate_lifecycle(FieldErrors& errors, const FieldPath& path, Value lifecycle,
+                        std::int64_t grace_period);
 void validate_container_security(FieldErrors& errors, const FieldPath& path, Value context, bool host_users);
 void validate_pod_security(FieldErrors& errors, const FieldPath& path, Value spec, const PodOptions& options);
 void validate_dns(FieldErrors& errors, const FieldPath& path, Value spec);
@@ -141,8 +147,8 @@ void validate_host_path(FieldErrors& errors, const FieldPath& path, Value source
 void validate_nfs(FieldErrors& errors, const FieldPath& path, Value source);
 void validate_csi_driver_name(FieldErrors& errors, const FieldPath& path, std::string_view name);
 void validate_claim_spec(FieldErrors& errors, const FieldPath& path, Value spec, bool ephemeral);
-void validate_persistent_volume_spec(FieldErrors& errors, const FieldPath& path, Value spec, std::string_view name,
-                                     bool inline_spec);
+void validate_persistent_volume_spec(FieldErrors& errors, const FieldPath& path, Value spec,
+                                     std::string_view name, bool inline_spec);
 
 // Why a cron schedule cannot be parsed; empty when it can.
 [[nodiscard]] std::string cron_schedule_error(std::string_view schedule);

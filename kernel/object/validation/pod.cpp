@@ -31,8 +31,8 @@ void validate_metadata_and_spec(FieldErrors& errors, const Request& request) {
     const FieldPath spec_path("spec");
     const FieldPath metadata_path("metadata");
     validate_object_meta(errors, request, name_is_dns_subdomain);
-    validate_pod_annotations(errors, metadata_path.child("annotations"), request.object.path({"metadata", "annotations"}),
-                             request.spec());
+    validate_pod_annotations(errors, metadata_path.child("annotations"),
+                             request.object.path({"metadata", "annotations"}), request.spec());
     PodOptions options;
     options.is_update = request.is_update();
     options.pod_name = request.object.path({"metadata", "name"}).as_string();
@@ -59,11 +59,11 @@ void validate_annotation_updates(FieldErrors& errors, const Request& request) {
     auto guarded = [&](std::string_view name) { return name.starts_with(kAppArmor) || name == kMirror; };
     for (const Member& member : annotations.members()) {
         if (!guarded(member.name)) continue;
-        if (Value before = old[member.name]; before.is_set() && before.as_string() == member.value.as_string())
+        if (Value before = old[member.name];
+            before.is_set() && before.as_string() == member.value.as_string())
             continue;
-        errors.forbidden(path.key(member.name),
-                         member.name == kMirror ? "may not add mirror pod annotation"
-                                                : "may not add AppArmor annotations");
+        errors.forbidden(path.key(member.name), member.name == kMirror ? "may not add mirror pod annotation"
+                                                                       : "may not add AppArmor annotations");
     }
     for (const Member& member : old.members())
         if (guarded(member.name) && !annotations.has(member.name))
@@ -108,7 +108,8 @@ void validate_added_tolerations(FieldErrors& errors, const FieldPath& path, Valu
             found = found || equal;
         }
         if (!found)
-            return errors.forbidden(path, "existing toleration can not be modified except its tolerationSeconds");
+            return errors.forbidden(path,
+                                    "existing toleration can not be modified except its tolerationSeconds");
     }
     validate_tolerations(errors, path, tolerations);
 }
@@ -122,8 +123,8 @@ void validate_deleted_gates(FieldErrors& errors, const FieldPath& path, Value ga
     auto items = gates.items();
     for (std::size_t i = 0; i < items.size(); ++i)
         if (std::string_view name = items[i]["name"].as_string(); !has(old, name))
-            errors.forbidden(path.index(i),
-                             "only deletion is allowed, but found new scheduling gate '" + std::string(name) + "'");
+            errors.forbidden(path.index(i), "only deletion is allowed, but found new scheduling gate '" +
+                                                std::string(name) + "'");
 }
 
 // The new spec with what may change put back to the old values.
@@ -150,7 +151,8 @@ Value munged_spec(const Request& request) {
 }
 
 // Pods that still have scheduling gates may narrow where they can go.
-void validate_gated_changes(FieldErrors& errors, const FieldPath& path, Value munged, const Request& request) {
+void validate_gated_changes(FieldErrors& errors, const FieldPath& path, Value munged,
+                            const Request& request) {
     Value old = request.old_spec();
     Arena& arena = *request.arena;
     for (const Member& label : old["nodeSelector"].members()) {
@@ -164,7 +166,8 @@ void validate_gated_changes(FieldErrors& errors, const FieldPath& path, Value mu
         munged.set(arena, "nodeSelector", old["nodeSelector"]);
     else
         munged.erase("nodeSelector");
-    Value old_required = old.path({"affinity", "nodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution"});
+    Value old_required =
+        old.path({"affinity", "nodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution"});
     if (old_required.is_unset()) {
         if (old["affinity"].is_set())
             munged.set(arena, "affinity", old["affinity"]);
@@ -185,17 +188,19 @@ void validate_pod_update(FieldErrors& errors, const Request& request) {
                                   old["activeDeadlineSeconds"]))
         return;
     validate_added_tolerations(errors, path.child("tolerations"), spec["tolerations"], old["tolerations"]);
-    validate_deleted_gates(errors, path.child("schedulingGates"), spec["schedulingGates"], old["schedulingGates"]);
+    validate_deleted_gates(errors, path.child("schedulingGates"), spec["schedulingGates"],
+                           old["schedulingGates"]);
     if (spec.equals(old)) return;
     Value munged = munged_spec(request);
     if (!old["schedulingGates"].empty()) validate_gated_changes(errors, path, munged, request);
     if (munged.equals(old)) return;
-    errors.forbidden(path,
-                     "pod updates may not change fields other than `spec.containers[*].image`,"
-                     "`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions "
-                     "to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was "
-                     "previously negative)\n" +
-                         internal_difference(InternalType::pod_spec, old, munged));
+    errors.forbidden(
+        path,
+        "pod updates may not change fields other than `spec.containers[*].image`,"
+        "`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions "
+        "to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was "
+        "previously negative)\n" +
+            internal_difference(InternalType::pod_spec, old, munged));
 }
 
 void validate_ephemeral_update(FieldErrors& errors, const Request& request) {
@@ -214,9 +219,11 @@ void validate_ephemeral_update(FieldErrors& errors, const Request& request) {
             if (container["name"].as_string() == name) match = container;
         std::string shown(name);
         if (match.is_unset())
-            errors.forbidden(path, "existing ephemeral containers " + go_quoted(name) + " may not be removed\n");
+            errors.forbidden(path,
+                             "existing ephemeral containers " + go_quoted(name) + " may not be removed\n");
         else if (!match.equals(old[i]))
-            errors.forbidden(path, "existing ephemeral containers " + go_quoted(name) + " may not be changed\n");
+            errors.forbidden(path,
+                             "existing ephemeral containers " + go_quoted(name) + " may not be changed\n");
     }
 }
 
@@ -243,12 +250,13 @@ void validate_resize(FieldErrors& errors, const Request& request) {
         errors.forbidden(FieldPath(), "static pods cannot be resized");
     if (old.path({"os", "name"}).as_string() == "windows")
         errors.forbidden(FieldPath(), "windows pods cannot be resized");
-    if (std::string_view now = qos_class(spec); now != qos_class(old))
-        errors.invalid(path, now, "Pod QOS Class may not change as a result of resizing");
+    if (std::string_view before = qos_class(old); before != qos_class(spec))
+        errors.invalid(path, before, "Pod QOS Class may not change as a result of resizing");
     for (std::string_view list : {"containers", "initContainers"}) {
         if (spec[list].size() != old[list].size()) {
-            errors.forbidden(path.child(list), std::string(list == "containers" ? "containers" : "initContainers") +
-                                                   " may not be added or removed on resize");
+            errors.forbidden(path.child(list),
+                             std::string(list == "containers" ? "containers" : "initContainers") +
+                                 " may not be added or removed on resize");
             continue;
         }
         for (std::size_t i = 0; i < spec[list].size(); ++i) {
@@ -258,8 +266,9 @@ void validate_resize(FieldErrors& errors, const Request& request) {
             for (std::string_view which : {"limits", "requests"})
                 for (const Member& member : before[which].members())
                     if (!container.path({"resources", which}).has(member.name))
-                        errors.forbidden(at.child(which == "limits" ? "resources.limits" : "resources.requests"),
-                                         "resource " + std::string(which) + " cannot be removed");
+                        errors.forbidden(
+                            at.child(which == "limits" ? "resources.limits" : "resources.requests"),
+                            "resource " + std::string(which) + " cannot be removed");
         }
     }
     Arena& arena = *request.arena;
@@ -272,7 +281,9 @@ void validate_resize(FieldErrors& errors, const Request& request) {
                     Value amount = before.path({"resources", which, name});
                     Value target = container.path({"resources", which});
                     if (amount.is_set())
-                        container.child_map(arena, "resources").child_map(arena, which).set(arena, name, amount);
+                        container.child_map(arena, "resources")
+                            .child_map(arena, which)
+                            .set(arena, name, amount);
                     else if (target.is_map()) {
                         target.erase(name);
                         if (target.empty()) container["resources"].erase(which);
@@ -291,8 +302,10 @@ void validate_pod_ips(FieldErrors& errors, const FieldPath& path, Value status) 
         validate_ip(errors, at, text);
     });
     if (status["podIPs"].size() > 2)
-        errors.invalid(path.child("podIPs"), status["podIPs"], "may specify no more than one IP for each IP family");
-    if (!status["hostIPs"].empty() && status["hostIPs"].at(0)["ip"].as_string() != status["hostIP"].as_string())
+        errors.invalid(path.child("podIPs"), status["podIPs"],
+                       "may specify no more than one IP for each IP family");
+    if (!status["hostIPs"].empty() &&
+        status["hostIPs"].at(0)["ip"].as_string() != status["hostIP"].as_string())
         errors.invalid(path.child("hostIPs[0].ip"), status["hostIPs"].at(0)["ip"].as_string(),
                        "must be equal to `hostIP`");
 }

@@ -41,7 +41,8 @@ void validate_ports(FieldErrors& errors, const FieldPath& path, Value container)
     });
 }
 
-void validate_host_port_conflicts(FieldErrors& errors, const FieldPath& path, std::span<const Value> containers) {
+void validate_host_port_conflicts(FieldErrors& errors, const FieldPath& path,
+                                  std::span<const Value> containers) {
     std::set<std::string> seen;
     for (std::size_t i = 0; i < containers.size(); ++i) {
         const FieldPath container_path = path.index(i);
@@ -87,15 +88,18 @@ void validate_common(FieldErrors& errors, const FieldPath& path, Value container
     if (message_policy.empty())
         errors.required(path.child("terminationMessagePolicy"));
     else
-        one_of(errors, path.child("terminationMessagePolicy"), message_policy, {"FallbackToLogsOnError", "File"});
+        one_of(errors, path.child("terminationMessagePolicy"), message_policy,
+               {"FallbackToLogsOnError", "File"});
     validate_ports(errors, path, container);
     validate_environment(errors, path, container, pod.volumes);
     validate_mounts(errors, path, container, pod.volumes);
     validate_pull_policy(errors, path.child("imagePullPolicy"), container["imagePullPolicy"].as_string());
     validate_resource_requirements(errors, path.child("resources"), container["resources"],
                                    pod.spec["resourceClaims"]);
-    validate_resize_policy(errors, path.child("resizePolicy"), container, pod.spec["restartPolicy"].as_string());
-    validate_container_security(errors, path.child("securityContext"), container["securityContext"], pod.host_users);
+    validate_resize_policy(errors, path.child("resizePolicy"), container,
+                           pod.spec["restartPolicy"].as_string());
+    validate_container_security(errors, path.child("securityContext"), container["securityContext"],
+                                pod.host_users);
 }
 
 void validate_restart_rules(FieldErrors& errors, const FieldPath& path, Value container) {
@@ -104,9 +108,11 @@ void validate_restart_rules(FieldErrors& errors, const FieldPath& path, Value co
     if (policy.is_set())
         one_of(errors, path.child("restartPolicy"), policy.as_string(), {"Always", "Never", "OnFailure"});
     else if (!rules.empty())
-        errors.required(path.child("restartPolicy"), "must specify restartPolicy when restart rules are used");
+        errors.required(path.child("restartPolicy"),
+                        "must specify restartPolicy when restart rules are used");
     if (rules.size() > kRulesMost)
-        errors.too_many(path.child("restartPolicyRules"), static_cast<std::int64_t>(rules.size()), kRulesMost);
+        errors.too_many(path.child("restartPolicyRules"), static_cast<std::int64_t>(rules.size()),
+                        kRulesMost);
     each(container, "restartPolicyRules", path, [&](Value rule, const FieldPath& at) {
         one_of(errors, at.child("action"), rule["action"].as_string(), {"Restart", "RestartAllContainers"});
         Value codes = rule["exitCodes"];
@@ -170,7 +176,8 @@ void validate_init_containers(FieldErrors& errors, const FieldPath& path, const 
         }
         for (std::string_view field : {"lifecycle", "livenessProbe", "readinessProbe", "startupProbe"})
             if (container[field].is_set())
-                errors.forbidden(at.child(field), "may not be set for init containers without restartPolicy=Always");
+                errors.forbidden(at.child(field),
+                                 "may not be set for init containers without restartPolicy=Always");
     }
 }
 
@@ -192,9 +199,11 @@ void validate_ephemeral_containers(FieldErrors& errors, const FieldPath& path, c
         else
             names.push_back(name);
         std::string_view target = container["targetContainerName"].as_string();
-        if (!target.empty() && !has(others, target)) errors.not_found(at.child("targetContainerName"), target);
-        for (std::string_view field : {"ports", "resources", "resizePolicy", "restartPolicy", "restartPolicyRules",
-                                       "livenessProbe", "readinessProbe", "startupProbe", "lifecycle"}) {
+        if (!target.empty() && !has(others, target))
+            errors.not_found(at.child("targetContainerName"), target);
+        for (std::string_view field :
+             {"ports", "resources", "resizePolicy", "restartPolicy", "restartPolicyRules", "livenessProbe",
+              "readinessProbe", "startupProbe", "lifecycle"}) {
             Value value = container[field];
             bool empty = value.is_unset() || ((value.is_map() || value.is_list()) && value.empty());
             if (!empty) errors.forbidden(at.child(field), kRefused);

@@ -22,7 +22,8 @@ void validate_key_selector(FieldErrors& errors, const FieldPath& path, Value sel
         errors.invalid_each(path.child("key"), key, messages);
 }
 
-void validate_file_selector(FieldErrors& errors, const FieldPath& path, Value selector, const Volumes& volumes) {
+void validate_file_selector(FieldErrors& errors, const FieldPath& path, Value selector,
+                            const Volumes& volumes) {
     if (std::string_view key = selector["key"].as_string(); key.empty())
         errors.required(path.child("key"));
     else
@@ -33,8 +34,7 @@ void validate_file_selector(FieldErrors& errors, const FieldPath& path, Value se
         bool known = std::any_of(volumes.begin(), volumes.end(), [&](Value volume) {
             return volume["name"].as_string() == name && volume["emptyDir"].is_map();
         });
-        if (!known)
-            errors.invalid(path.child("volumeName"), name, "must be the name of an emptyDir volume");
+        if (!known) errors.invalid(path.child("volumeName"), name, "must be the name of an emptyDir volume");
     }
     if (std::string_view file = selector["path"].as_string(); file.empty())
         errors.required(path.child("path"));
@@ -64,9 +64,10 @@ void validate_value_from(FieldErrors& errors, const FieldPath& path, Value varia
         validate_file_selector(errors, path.child("fileKeyRef"), reference, volumes);
     }
     if (sources == 0)
-        errors.invalid(path, "",
-                       "must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef`, `secretKeyRef` or "
-                       "`fileKeyRef`");
+        errors.invalid(
+            path, "",
+            "must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef`, `secretKeyRef` or "
+            "`fileKeyRef`");
     else if (!variable["value"].empty())
         errors.invalid(path, "", "may not be specified when `value` is not empty");
     else if (sources > 1)
@@ -87,12 +88,12 @@ bool split_subscript(std::string_view text, std::string_view& base, std::string_
 
 void validate_field_reference(FieldErrors& errors, const FieldPath& path, Value reference, bool in_volume) {
     constexpr std::string_view kKnown[] = {
-        "metadata.annotations", "metadata.labels",    "metadata.name",           "metadata.namespace",
-        "metadata.uid",         "spec.nodeName",      "spec.restartPolicy",      "spec.serviceAccountName",
-        "spec.schedulerName",   "status.phase",       "status.hostIP",           "status.hostIPs",
-        "status.podIP",         "status.podIPs",      "spec.host"};
+        "metadata.annotations", "metadata.labels", "metadata.name",      "metadata.namespace",
+        "metadata.uid",         "spec.nodeName",   "spec.restartPolicy", "spec.serviceAccountName",
+        "spec.schedulerName",   "status.phase",    "status.hostIP",      "status.hostIPs",
+        "status.podIP",         "status.podIPs",   "spec.host"};
     constexpr std::string_view kInEnvironment[] = {
-        "metadata.name",  "metadata.namespace", "metadata.uid", "spec.nodeName", "spec.serviceAccountName",
+        "metadata.name", "metadata.namespace", "metadata.uid", "spec.nodeName", "spec.serviceAccountName",
         "status.hostIP", "status.hostIPs",     "status.podIP", "status.podIPs"};
     constexpr std::string_view kInVolume[] = {"metadata.annotations", "metadata.labels", "metadata.name",
                                               "metadata.namespace", "metadata.uid"};
@@ -116,15 +117,17 @@ void validate_field_reference(FieldErrors& errors, const FieldPath& path, Value 
     }
     if (std::ranges::find(kKnown, field) == std::end(kKnown))
         return not_converted("field label not supported: " + std::string(field));
-    std::span<const std::string_view> allowed =
-        in_volume ? std::span<const std::string_view>(kInVolume) : std::span<const std::string_view>(kInEnvironment);
+    std::span<const std::string_view> allowed = in_volume ? std::span<const std::string_view>(kInVolume)
+                                                          : std::span<const std::string_view>(kInEnvironment);
     if (std::ranges::find(allowed, field) == allowed.end())
         errors.not_supported(path.child("fieldPath"), field, allowed);
 }
 
-void validate_resource_field_reference(FieldErrors& errors, const FieldPath& path, Value reference, bool in_volume) {
-    constexpr std::string_view kResources[] = {"limits.cpu",   "limits.ephemeral-storage",   "limits.memory",
-                                               "requests.cpu", "requests.ephemeral-storage", "requests.memory"};
+void validate_resource_field_reference(FieldErrors& errors, const FieldPath& path, Value reference,
+                                       bool in_volume) {
+    constexpr std::string_view kResources[] = {
+        "limits.cpu",   "limits.ephemeral-storage",   "limits.memory",
+        "requests.cpu", "requests.ephemeral-storage", "requests.memory"};
     constexpr std::string_view kSizes[] = {"1",   "1k",  "1M",  "1G",  "1T",  "1P", "1E",
                                            "1Ki", "1Mi", "1Gi", "1Ti", "1Pi", "1Ei"};
     std::string_view resource = reference["resource"].as_string();
@@ -139,10 +142,11 @@ void validate_resource_field_reference(FieldErrors& errors, const FieldPath& pat
     if (divisor.empty() || divisor == "0") return;
     auto sizes_only = [&](std::string_view what) {
         if (std::ranges::find(kSizes, divisor) == std::end(kSizes))
-            errors.invalid(path.child("divisor"), resource,
-                           "only divisor's values 1, 1k, 1M, 1G, 1T, 1P, 1E, 1Ki, 1Mi, 1Gi, 1Ti, 1Pi, 1Ei are "
-                           "supported with the " +
-                               std::string(what) + " resource");
+            errors.invalid(
+                path.child("divisor"), resource,
+                "only divisor's values 1, 1k, 1M, 1G, 1T, 1P, 1E, 1Ki, 1Mi, 1Gi, 1Ti, 1Pi, 1Ei are "
+                "supported with the " +
+                    std::string(what) + " resource");
     };
     if (resource.ends_with(".cpu")) {
         if (divisor != "1m" && divisor != "1")
@@ -157,7 +161,8 @@ void validate_resource_field_reference(FieldErrors& errors, const FieldPath& pat
     }
 }
 
-void validate_environment(FieldErrors& errors, const FieldPath& path, Value container, const Volumes& volumes) {
+void validate_environment(FieldErrors& errors, const FieldPath& path, Value container,
+                          const Volumes& volumes) {
     each(container, "env", path, [&](Value variable, const FieldPath& at) {
         if (std::string_view name = variable["name"].as_string(); name.empty())
             errors.required(at.child("name"));

@@ -42,7 +42,8 @@ void validate_probe(FieldErrors& errors, const FieldPath& path, Value probe, std
          {"initialDelaySeconds", "timeoutSeconds", "periodSeconds", "successThreshold", "failureThreshold"})
         not_negative(errors, path.child(name), probe[name]);
     if (Value seconds = probe["terminationGracePeriodSeconds"]; seconds.is_set() && seconds.as_integer() <= 0)
-        errors.invalid(path.child("terminationGracePeriodSeconds"), seconds.as_integer(), "must be greater than 0");
+        errors.invalid(path.child("terminationGracePeriodSeconds"), seconds.as_integer(),
+                       "must be greater than 0");
 }
 
 }  // namespace
@@ -80,7 +81,8 @@ void validate_probes(FieldErrors& errors, const FieldPath& path, Value container
     }
 }
 
-void validate_lifecycle(FieldErrors& errors, const FieldPath& path, Value lifecycle, std::int64_t grace_period) {
+void validate_lifecycle(FieldErrors& errors, const FieldPath& path, Value lifecycle,
+                        std::int64_t grace_period) {
     for (std::string_view name : {"postStart", "preStop"})
         if (Value handler = lifecycle[name]; handler.is_map())
             validate_handler(errors, path.child(name), handler, grace_period);

@@ -16,7 +16,8 @@ void validate_requirement(FieldErrors& errors, const FieldPath& path, Value requ
                              "may not be specified when `operator` is 'Exists' or 'DoesNotExist'");
     } else if (operation == "Gt" || operation == "Lt") {
         if (values.size() != 1)
-            errors.required(path.child("values"), "must be specified single value when `operator` is 'Lt' or 'Gt'");
+            errors.required(path.child("values"),
+                            "must be specified single value when `operator` is 'Lt' or 'Gt'");
     } else {
         errors.invalid(path.child("operator"), operation, "not a valid selector operator");
     }
@@ -31,20 +32,23 @@ void validate_field_requirement(FieldErrors& errors, const FieldPath& path, Valu
     std::string_view operation = requirement["operator"].as_string();
     if (operation == "In" || operation == "NotIn") {
         if (requirement["values"].size() != 1)
-            errors.required(path.child("values"),
-                            "must be only one value when `operator` is 'In' or 'NotIn' for node field selector");
+            errors.required(
+                path.child("values"),
+                "must be only one value when `operator` is 'In' or 'NotIn' for node field selector");
     } else {
         errors.invalid(path.child("operator"), operation, "not a valid selector operator");
     }
     if (requirement["key"].as_string() != "metadata.name")
-        return errors.invalid(path.child("key"), requirement["key"].as_string(), "not a valid field selector key");
+        return errors.invalid(path.child("key"), requirement["key"].as_string(),
+                              "not a valid field selector key");
     each(requirement, "values", path,
          [&](Value value, const FieldPath& at) { dns1123_subdomain(errors, at, value.as_string()); });
 }
 
 void validate_weight(FieldErrors& errors, const FieldPath& path, Value term) {
     std::int64_t weight = term["weight"].as_integer();
-    if (weight < 1 || weight > 100) errors.invalid(path.child("weight"), weight, "must be in the range 1-100");
+    if (weight < 1 || weight > 100)
+        errors.invalid(path.child("weight"), weight, "must be in the range 1-100");
 }
 
 void validate_match_keys(FieldErrors& errors, const FieldPath& path, Value term, std::string_view name) {
@@ -52,15 +56,15 @@ void validate_match_keys(FieldErrors& errors, const FieldPath& path, Value term,
     if (term[name].empty()) return;
     if (!selector.is_map())
         return errors.forbidden(path.child(name), "must not be specified when labelSelector is not set");
-    each(term, name, path, [&](Value key, const FieldPath& at) {
-        validate_label_key(errors, at, key.as_string());
-    });
+    each(term, name, path,
+         [&](Value key, const FieldPath& at) { validate_label_key(errors, at, key.as_string()); });
 }
 
 void validate_pod_affinity_term(FieldErrors& errors, const FieldPath& path, Value term) {
     validate_label_selector(errors, path.child("labelSelector"), term["labelSelector"]);
     validate_label_selector(errors, path.child("namespaceSelector"), term["namespaceSelector"]);
-    for (Value name : term["namespaces"].items()) dns1123_label(errors, path.child("namespace"), name.as_string());
+    for (Value name : term["namespaces"].items())
+        dns1123_label(errors, path.child("namespace"), name.as_string());
     validate_match_keys(errors, path, term, "matchLabelKeys");
     validate_match_keys(errors, path, term, "mismatchLabelKeys");
     each(term, "matchLabelKeys", path, [&](Value key, const FieldPath& at) {
@@ -75,10 +79,11 @@ void validate_pod_affinity_term(FieldErrors& errors, const FieldPath& path, Valu
 void validate_pod_affinity(FieldErrors& errors, const FieldPath& path, Value affinity) {
     each(affinity, "requiredDuringSchedulingIgnoredDuringExecution", path,
          [&](Value term, const FieldPath& at) { validate_pod_affinity_term(errors, at, term); });
-    each(affinity, "preferredDuringSchedulingIgnoredDuringExecution", path, [&](Value term, const FieldPath& at) {
-        validate_weight(errors, at, term);
-        validate_pod_affinity_term(errors, at.child("podAffinityTerm"), term["podAffinityTerm"]);
-    });
+    each(affinity, "preferredDuringSchedulingIgnoredDuringExecution", path,
+         [&](Value term, const FieldPath& at) {
+             validate_weight(errors, at, term);
+             validate_pod_affinity_term(errors, at.child("podAffinityTerm"), term["podAffinityTerm"]);
+         });
 }
 
 }  // namespace
@@ -86,8 +91,9 @@ void validate_pod_affinity(FieldErrors& errors, const FieldPath& path, Value aff
 void validate_node_selector_term(FieldErrors& errors, const FieldPath& path, Value term) {
     each(term, "matchExpressions", path,
          [&](Value requirement, const FieldPath& at) { validate_requirement(errors, at, requirement); });
-    each(term, "matchFields", path,
-         [&](Value requirement, const FieldPath& at) { validate_field_requirement(errors, at, requirement); });
+    each(term, "matchFields", path, [&](Value requirement, const FieldPath& at) {
+        validate_field_requirement(errors, at, requirement);
+    });
 }
 
 void validate_node_selector(FieldErrors& errors, const FieldPath& path, Value selector) {
@@ -129,11 +135,13 @@ void validate_affinity(FieldErrors& errors, const FieldPath& path, Value affinit
     if (Value node = affinity["nodeAffinity"]; node.is_map()) {
         const FieldPath at = path.child("nodeAffinity");
         if (Value required = node["requiredDuringSchedulingIgnoredDuringExecution"]; required.is_map())
-            validate_node_selector(errors, at.child("requiredDuringSchedulingIgnoredDuringExecution"), required);
-        each(node, "preferredDuringSchedulingIgnoredDuringExecution", at, [&](Value term, const FieldPath& term_path) {
-            validate_weight(errors, term_path, term);
-            validate_node_selector_term(errors, term_path.child("preference"), term["preference"]);
-        });
+            validate_node_selector(errors, at.child("requiredDuringSchedulingIgnoredDuringExecution"),
+                                   required);
+        each(node, "preferredDuringSchedulingIgnoredDuringExecution", at,
+             [&](Value term, const FieldPath& term_path) {
+                 validate_weight(errors, term_path, term);
+                 validate_node_selector_term(errors, term_path.child("preference"), term["preference"]);
+             });
     }
     if (Value pod = affinity["podAffinity"]; pod.is_map())
         validate_pod_affinity(errors, path.child("podAffinity"), pod);
@@ -141,7 +149,8 @@ void validate_affinity(FieldErrors& errors, const FieldPath& path, Value affinit
         validate_pod_affinity(errors, path.child("podAntiAffinity"), pod);
 }
 
-void validate_taint_effect(FieldErrors& errors, const FieldPath& path, std::string_view effect, bool allow_empty) {
+void validate_taint_effect(FieldErrors& errors, const FieldPath& path, std::string_view effect,
+                           bool allow_empty) {
     if (effect.empty()) {
         if (!allow_empty) errors.required(path);
         return;
@@ -159,9 +168,10 @@ void validate_tolerations(FieldErrors& errors, const FieldPath& path, Value tole
         std::string_view effect = toleration["effect"].as_string();
         if (!key.empty()) validate_label_key(errors, at.child("key"), key);
         if (key.empty() && operation != "Exists")
-            errors.invalid(at.child("operator"), operation,
-                           "operator must be Exists when `key` is empty, which means \"match all values and all "
-                           "keys\"");
+            errors.invalid(
+                at.child("operator"), operation,
+                "operator must be Exists when `key` is empty, which means \"match all values and all "
+                "keys\"");
         if (toleration["tolerationSeconds"].is_set() && effect != "NoExecute")
             errors.invalid(at.child("effect"), effect,
                            "effect must be 'NoExecute' when `tolerationSeconds` is set");
@@ -202,9 +212,9 @@ void validate_topology_spread(FieldErrors& errors, const FieldPath& path, Value 
             if (domains.as_integer() <= 0)
                 errors.invalid(at.child("minDomains"), domains.as_integer(), "must be greater than zero");
             if (action != "DoNotSchedule")
-                errors.invalid(at.child("minDomains"), domains.as_integer(),
-                               "can only use minDomains if whenUnsatisfiable=DoNotSchedule, not " +
-                                   std::string(action));
+                errors.invalid(
+                    at.child("minDomains"), domains.as_integer(),
+                    "can only use minDomains if whenUnsatisfiable=DoNotSchedule, not " + std::string(action));
         }
         for (std::string_view name : {"nodeAffinityPolicy", "nodeTaintsPolicy"})
             if (constraint[name].is_set())
@@ -216,7 +226,8 @@ void validate_topology_spread(FieldErrors& errors, const FieldPath& path, Value 
                 for (Value expression : selector["matchExpressions"].items())
                     listed = listed || expression["key"].as_string() == key.as_string();
                 if (listed)
-                    errors.invalid(key_path, key.as_string(), "exists in both matchLabelKeys and labelSelector");
+                    errors.invalid(key_path, key.as_string(),
+                                   "exists in both matchLabelKeys and labelSelector");
             });
             validate_label_selector(errors, at.child("labelSelector"), selector);
         }

@@ -72,7 +72,8 @@ void validate_windows_options(FieldErrors& errors, const FieldPath& path, Value 
         dns1123_subdomain(errors, path.child("gmsaCredentialSpecName"), name.as_string());
     if (Value spec = options["gmsaCredentialSpec"]; spec.is_set()) {
         if (spec.empty())
-            errors.invalid(path.child("gmsaCredentialSpec"), spec.as_string(), "gmsaCredentialSpec cannot be an empty string");
+            errors.invalid(path.child("gmsaCredentialSpec"), spec.as_string(),
+                           "gmsaCredentialSpec cannot be an empty string");
         else if (spec.size() > kSpecificationMost)
             errors.invalid(path.child("gmsaCredentialSpec"), spec.as_string(),
                            "gmsaCredentialSpec size must be under 64 KiB");
@@ -82,10 +83,12 @@ void validate_windows_options(FieldErrors& errors, const FieldPath& path, Value 
     const FieldPath at = path.child("runAsUserName");
     std::string_view text = run_as.as_string();
     if (text.empty()) return errors.invalid(at, text, "runAsUserName cannot be an empty string");
-    if (std::any_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }))
+    if (std::any_of(text.begin(), text.end(),
+                    [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }))
         errors.invalid(at, text, "runAsUserName cannot contain control characters");
     auto parts = split(text, '\\');
-    if (parts.size() > 2) return errors.invalid(at, text, "runAsUserName cannot contain more than one backslash");
+    if (parts.size() > 2)
+        return errors.invalid(at, text, "runAsUserName cannot contain more than one backslash");
     std::string_view user = parts.back();
     if (user.empty())
         errors.invalid(at, text, "runAsUserName's User cannot be empty");
@@ -132,8 +135,8 @@ void validate_sysctls(FieldErrors& errors, const FieldPath& path, Value context,
             errors.duplicate(at, name);
         std::string dotted(name);
         std::replace(dotted.begin(), dotted.end(), '/', '.');
-        bool ipc = dotted.starts_with("kernel.shm") || dotted.starts_with("kernel.msg") || dotted == "kernel.sem" ||
-                   dotted.starts_with("fs.mqueue.");
+        bool ipc = dotted.starts_with("kernel.shm") || dotted.starts_with("kernel.msg") ||
+                   dotted == "kernel.sem" || dotted.starts_with("fs.mqueue.");
         if (dotted.starts_with("net.") && spec["hostNetwork"].as_boolean())
             errors.invalid(at, name, "may not be specified when 'hostNetwork' is set to true");
         if (ipc && spec["hostIPC"].as_boolean())
@@ -153,7 +156,8 @@ BadValue printed_context(Value context) {
     Value capabilities = context["capabilities"];
     out += "\"Capabilities\":";
     if (capabilities.is_map())
-        out += "{\"Add\":" + BadValue(capabilities["add"]).text() + ",\"Drop\":" + BadValue(capabilities["drop"]).text() + "}";
+        out += "{\"Add\":" + BadValue(capabilities["add"]).text() +
+               ",\"Drop\":" + BadValue(capabilities["drop"]).text() + "}";
     else
         out += "null";
     add("Privileged", "privileged", false);
@@ -171,13 +175,15 @@ BadValue printed_context(Value context) {
     return BadValue::raw(std::move(out));
 }
 
-void validate_host_network(FieldErrors& errors, const FieldPath& path, Value spec, const PodOptions& options) {
+void validate_host_network(FieldErrors& errors, const FieldPath& path, Value spec,
+                           const PodOptions& options) {
     if (!spec["hostNetwork"].as_boolean()) return;
     each(spec, "containers", path, [&](Value container, const FieldPath& container_path) {
         each(container, "ports", container_path, [&](Value port, const FieldPath& at) {
             std::int64_t host = port["hostPort"].as_integer(), own = port["containerPort"].as_integer();
             if (host != own && !(options.is_template && host == 0))
-                errors.invalid(at.child("containerPort"), own, "must match `hostPort` when `hostNetwork` is true");
+                errors.invalid(at.child("containerPort"), own,
+                               "must match `hostPort` when `hostNetwork` is true");
         });
     });
 }
@@ -202,14 +208,16 @@ void validate_container_security(FieldErrors& errors, const FieldPath& path, Val
             errors.invalid(path, printed_context(context),
                            "cannot set `allowPrivilegeEscalation` to false and `privileged` to true");
         if (contains(context.path({"capabilities", "add"}), "CAP_SYS_ADMIN"))
-            errors.invalid(path, printed_context(context),
-                           "cannot set `allowPrivilegeEscalation` to false and `capabilities.Add` CAP_SYS_ADMIN");
+            errors.invalid(
+                path, printed_context(context),
+                "cannot set `allowPrivilegeEscalation` to false and `capabilities.Add` CAP_SYS_ADMIN");
     }
     validate_windows_options(errors, path.child("windowsOptions"), context["windowsOptions"]);
     validate_app_armor(errors, path.child("appArmorProfile"), context["appArmorProfile"]);
 }
 
-void validate_pod_security(FieldErrors& errors, const FieldPath& spec_path, Value spec, const PodOptions& options) {
+void validate_pod_security(FieldErrors& errors, const FieldPath& spec_path, Value spec,
+                           const PodOptions& options) {
     const FieldPath path = spec_path.child("securityContext");
     validate_host_network(errors, spec_path, spec, options);
     Value context = spec["securityContext"];
@@ -252,7 +260,8 @@ void validate_operating_system(FieldErrors& errors, const FieldPath& path, Value
     const FieldPath context_path = path.child("securityContext");
     if (name == "linux") {
         constexpr std::string_view kRefused = "windows options cannot be set for a linux pod";
-        if (context["windowsOptions"].is_set()) errors.forbidden(context_path.child("windowsOptions"), kRefused);
+        if (context["windowsOptions"].is_set())
+            errors.forbidden(context_path.child("windowsOptions"), kRefused);
         each_container([&](Value own, const FieldPath& at) {
             if (own["windowsOptions"].is_set()) errors.forbidden(at.child("windowsOptions"), kRefused);
         });
@@ -268,7 +277,8 @@ void validate_operating_system(FieldErrors& errors, const FieldPath& path, Value
     for (std::string_view field : {"seccompProfile", "fsGroup", "fsGroupChangePolicy"})
         if (context[field].is_set()) errors.forbidden(context_path.child(field), kRefused);
     if (!context["sysctls"].empty()) errors.forbidden(context_path.child("sysctls"), kRefused);
-    if (spec["shareProcessNamespace"].is_set()) errors.forbidden(path.child("shareProcessNamespace"), kRefused);
+    if (spec["shareProcessNamespace"].is_set())
+        errors.forbidden(path.child("shareProcessNamespace"), kRefused);
     for (std::string_view field : {"runAsUser", "runAsGroup"})
         if (context[field].is_set()) errors.forbidden(context_path.child(field), kRefused);
     if (!context["supplementalGroups"].empty())

@@ -15,14 +15,14 @@ void validate_resource_claims(FieldErrors& errors, const FieldPath& path, Value 
         if (name.empty()) {
             errors.required(at.child("name"));
         } else {
-            if (!names.insert(name).second)
-                errors.duplicate(at.child("name"), name);
+            if (!names.insert(name).second) errors.duplicate(at.child("name"), name);
             dns1123_label(errors, at.child("name"), name);
         }
         Value by_name = claim["resourceClaimName"], by_template = claim["resourceClaimTemplateName"];
         if (by_name.is_set() && by_template.is_set())
-            errors.invalid(at, BadValue::go_structure(claim),
-                           "at most one of `resourceClaimName` or `resourceClaimTemplateName` may be specified");
+            errors.invalid(
+                at, BadValue::go_structure(claim),
+                "at most one of `resourceClaimName` or `resourceClaimTemplateName` may be specified");
         if (by_name.is_unset() && by_template.is_unset())
             errors.invalid(at, BadValue::go_structure(claim),
                            "must specify one of: `resourceClaimName`, `resourceClaimTemplateName`");
@@ -40,15 +40,17 @@ void validate_pod_resources(FieldErrors& errors, const FieldPath& path, Value sp
     for (std::string_view which : {"limits", "requests"})
         for (const Member& member : resources[which].members())
             if (member.name != "cpu" && member.name != "memory" && !is_hugepages(member.name))
-                errors.not_supported(path.entry(which, member.name), member.name, {"cpu", "hugepages-", "memory"});
+                errors.not_supported(path.entry(which, member.name), member.name,
+                                     {"cpu", "hugepages-", "memory"});
     validate_resource_requirements(errors, path, resources, spec["resourceClaims"]);
     for (const Member& request : resources["requests"].members()) {
         Quantity total;
         for (Value container : spec["containers"].items())
             total.add(quantity_of(container.path({"resources", "requests", request.name})));
         if (total > quantity_of(request.value))
-            errors.invalid(path.entry("requests", request.name), request.value.as_string(),
-                           "must be greater than or equal to aggregate container requests of " + total.to_string());
+            errors.invalid(
+                path.entry("requests", request.name), request.value.as_string(),
+                "must be greater than or equal to aggregate container requests of " + total.to_string());
     }
 }
 
@@ -90,7 +92,8 @@ void validate_host_name(FieldErrors& errors, const FieldPath& path, Value spec) 
     if (override_name.size() > 64) errors.too_long(at, 64);
     if (spec["setHostnameAsFQDN"].as_boolean())
         errors.forbidden(at, "hostnameOverride and setHostnameAsFQDN may not be set at the same time");
-    if (spec["hostNetwork"].as_boolean()) errors.forbidden(at, "hostnameOverride may not be set when hostNetwork is set");
+    if (spec["hostNetwork"].as_boolean())
+        errors.forbidden(at, "hostnameOverride may not be set when hostNetwork is set");
 }
 
 void validate_overhead(FieldErrors& errors, const FieldPath& path, Value spec) {
@@ -108,7 +111,10 @@ void validate_overhead(FieldErrors& errors, const FieldPath& path, Value spec) {
 void validate_pod_spec(FieldErrors& errors, const FieldPath& path, Value spec, const PodOptions& options) {
     Value grace_period = spec["terminationGracePeriodSeconds"];
     if (grace_period.is_unset()) errors.required(path.child("terminationGracePeriodSeconds"));
-    PodContext pod{options, spec, {}, grace_period.as_integer(),
+    PodContext pod{options,
+                   spec,
+                   {},
+                   grace_period.as_integer(),
                    spec["hostUsers"].is_unset() || spec["hostUsers"].as_boolean()};
     pod.volumes = validate_volumes(errors, path.child("volumes"), spec, options);
     validate_resource_claims(errors, path, spec);
@@ -125,13 +131,15 @@ void validate_pod_spec(FieldErrors& errors, const FieldPath& path, Value spec, c
     if (dns.empty())
         errors.required(path.child("dnsPolicy"));
     else
-        one_of(errors, path.child("dnsPolicy"), dns, {"ClusterFirstWithHostNet", "ClusterFirst", "Default", "None"});
+        one_of(errors, path.child("dnsPolicy"), dns,
+               {"ClusterFirstWithHostNet", "ClusterFirst", "Default", "None"});
     validate_labels(errors, path.child("nodeSelector"), spec["nodeSelector"]);
     validate_pod_security(errors, path, spec, options);
     validate_affinity(errors, path.child("affinity"), spec["affinity"]);
     validate_dns(errors, path.child("dnsConfig"), spec);
     validate_gates(errors, path, spec);
-    validate_topology_spread(errors, path.child("topologySpreadConstraints"), spec["topologySpreadConstraints"]);
+    validate_topology_spread(errors, path.child("topologySpreadConstraints"),
+                             spec["topologySpreadConstraints"]);
     validate_host_users(errors, path, spec);
     for (std::string_view name : {"serviceAccountName", "nodeName"})
         if (!spec[name].empty()) dns1123_subdomain(errors, path.child(name), spec[name].as_string());
@@ -149,7 +157,8 @@ void validate_pod_spec(FieldErrors& errors, const FieldPath& path, Value spec, c
         if (preemption.empty())
             errors.required(path.child("preemptionPolicy"));
         else
-            one_of(errors, path.child("preemptionPolicy"), preemption.as_string(), {"PreemptLowerPriority", "Never"});
+            one_of(errors, path.child("preemptionPolicy"), preemption.as_string(),
+                   {"PreemptLowerPriority", "Never"});
     }
     validate_overhead(errors, path, spec);
     validate_operating_system(errors, path, spec);
@@ -163,7 +172,8 @@ void validate_pod_template(FieldErrors& errors, const FieldPath& path, Value pod
     options.is_template = true;
     validate_pod_spec(errors, path.child("spec"), pod_template["spec"], options);
     if (!pod_template.path({"spec", "ephemeralContainers"}).empty())
-        errors.forbidden(path.child("spec.ephemeralContainers"), "ephemeral containers not allowed in pod template");
+        errors.forbidden(path.child("spec.ephemeralContainers"),
+                         "ephemeral containers not allowed in pod template");
 }
 
 void validate_pod_only(FieldErrors& errors, const FieldPath& path, Value spec) {
@@ -189,13 +199,15 @@ void validate_dns(FieldErrors& errors, const FieldPath& path, Value spec) {
     constexpr std::size_t kServersMost = 3, kSearchesMost = 32, kSearchBytesMost = 2048;
     Value config = spec["dnsConfig"];
     if (spec["dnsPolicy"].as_string() == "None") {
-        if (!config.is_map()) return errors.required(path, "must provide `dnsConfig` when `dnsPolicy` is None");
+        if (!config.is_map())
+            return errors.required(path, "must provide `dnsConfig` when `dnsPolicy` is None");
         if (config["nameservers"].empty())
             return errors.required(path.child("nameservers"),
                                    "must provide at least one DNS nameserver when `dnsPolicy` is None");
     }
     if (config["nameservers"].size() > kServersMost)
-        errors.invalid(path.child("nameservers"), config["nameservers"], "must not have more than 3 nameservers");
+        errors.invalid(path.child("nameservers"), config["nameservers"],
+                       "must not have more than 3 nameservers");
     each(config, "nameservers", path,
          [&](Value server, const FieldPath& at) { validate_ip(errors, at, server.as_string()); });
     Value searches = config["searches"];

@@ -11,13 +11,16 @@ void check_disruption_budget(FieldErrors& errors, const Request& request) {
         validate_object_meta(errors, request, name_is_dns_subdomain);
     if (request.subresource == "status") {
         const FieldPath status("status");
-        for (std::string_view name : {"disruptionsAllowed", "currentHealthy", "desiredHealthy", "expectedPods"})
+        for (std::string_view name :
+             {"disruptionsAllowed", "currentHealthy", "desiredHealthy", "expectedPods"})
             not_negative(errors, status.child(name), request.object["status"][name]);
-        return validate_conditions(errors, status.child("conditions"), request.object.path({"status", "conditions"}));
+        return validate_conditions(errors, status.child("conditions"),
+                                   request.object.path({"status", "conditions"}));
     }
     Value least = spec["minAvailable"], most = spec["maxUnavailable"];
     if (least.is_set() && most.is_set())
-        errors.invalid(path, BadValue::go_structure(spec), "minAvailable and maxUnavailable cannot be both set");
+        errors.invalid(path, BadValue::go_structure(spec),
+                       "minAvailable and maxUnavailable cannot be both set");
     if (least.is_set()) {
         validate_positive_int_or_percent(errors, path.child("minAvailable"), least);
         validate_not_more_than_100_percent(errors, path.child("minAvailable"), least);

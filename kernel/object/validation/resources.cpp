@@ -59,7 +59,7 @@ bool is_standard_container_resource(std::string_view name) {
 
 bool is_integer_resource(std::string_view name) {
     constexpr std::string_view kIntegers[] = {
-        "pods",    "resourcequotas", "services",  "replicationcontrollers", "secrets",
+        "pods",       "resourcequotas",         "services",           "replicationcontrollers", "secrets",
         "configmaps", "persistentvolumeclaims", "services.nodeports", "services.loadbalancers"};
     return std::ranges::find(kIntegers, name) != std::end(kIntegers) || is_extended_resource(name);
 }
@@ -68,7 +68,8 @@ void validate_not_negative_quantity(FieldErrors& errors, const FieldPath& path, 
     if (quantity_of(value).sign() < 0) errors.invalid(path, value.as_string(), kNotNegative);
 }
 
-void validate_resource_quantity(FieldErrors& errors, const FieldPath& path, std::string_view resource, Value value) {
+void validate_resource_quantity(FieldErrors& errors, const FieldPath& path, std::string_view resource,
+                                Value value) {
     Quantity quantity = quantity_of(value);
     if (quantity.sign() < 0) errors.invalid(path, value.as_string(), kNotNegative);
     if (is_integer_resource(resource) && quantity.milli_value() % 1000 != 0)
@@ -109,8 +110,7 @@ void validate_resource_requirements(FieldErrors& errors, const FieldPath& path, 
         if (!size || size->value() <= 0) {
             errors.invalid(at, amount.as_string(), "resource names must have the hugepages- prefix");
         } else if (quantity_of(amount).value() % size->value() != 0) {
-            errors.invalid(at, amount.as_string(), "must be an integer multiple of hugepage size"
-                           );
+            errors.invalid(at, amount.as_string(), "must be an integer multiple of hugepage size");
         }
     };
     const FieldPath limits_path = path.child("limits");
@@ -156,8 +156,7 @@ void validate_resource_requirements(FieldErrors& errors, const FieldPath& path, 
         for (std::size_t j = 0; j < i; ++j)
             duplicate = duplicate || (claims[j]["name"].as_string() == name &&
                                       claims[j]["request"].as_string() == request);
-        if (duplicate)
-            errors.duplicate(at, name);
+        if (duplicate) errors.duplicate(at, name);
         bool known = false;
         for (Value claim : claim_names.items()) known = known || claim["name"].as_string() == name;
         if (!known) errors.not_found(at.child("name"), name);

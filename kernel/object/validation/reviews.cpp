@@ -8,7 +8,8 @@ void validate_attributes(FieldErrors& errors, Value spec) {
     const FieldPath path("spec");
     bool resource = spec["resourceAttributes"].is_set(), other = spec["nonResourceAttributes"].is_set();
     if (resource && other)
-        errors.invalid(path.child("nonResourceAttributes"), BadValue::go_structure(spec["nonResourceAttributes"]),
+        errors.invalid(path.child("nonResourceAttributes"),
+                       BadValue::go_structure(spec["nonResourceAttributes"]),
                        "cannot be specified in combination with resourceAttributes");
     if (!resource && !other)
         errors.invalid(path.child("resourceAttributes"), Value(),
@@ -18,7 +19,8 @@ void validate_attributes(FieldErrors& errors, Value spec) {
 void validate_user(FieldErrors& errors, Value spec) {
     const FieldPath path("spec");
     if (spec["user"].empty() && spec["groups"].empty())
-        errors.invalid(path.child("user"), spec["user"].as_string(), "at least one of user or group must be specified");
+        errors.invalid(path.child("user"), spec["user"].as_string(),
+                       "at least one of user or group must be specified");
 }
 
 }  // namespace
@@ -27,12 +29,12 @@ void check_token_request(FieldErrors& errors, const Request& request) {
     const FieldPath path("spec");
     std::int64_t seconds = request.spec()["expirationSeconds"].as_integer();
     if (seconds < 600)
-        errors.invalid(path.child("expirationSeconds"), seconds, "may not specify a duration less than 10 minutes");
+        errors.invalid(path.child("expirationSeconds"), seconds,
+                       "may not specify a duration less than 10 minutes");
     if (seconds > (std::int64_t{1} << 32))
-        errors.invalid(path.child("expirationSeconds"), seconds, "may not specify a duration larger than 2^32 seconds");
+        errors.invalid(path.child("expirationSeconds"), seconds,
+                       "may not specify a duration larger than 2^32 seconds");
 }
-
-void check_token_review(FieldErrors&, const Request&) {}
 
 void check_subject_access_review(FieldErrors& errors, const Request& request) {
     validate_attributes(errors, request.spec());
@@ -54,7 +56,8 @@ void check_local_subject_access_review(FieldErrors& errors, const Request& reque
         errors.invalid(path.child("resourceAttributes.namespace"), resource["namespace"].as_string(),
                        "must match metadata.namespace");
     if (spec["nonResourceAttributes"].is_set())
-        errors.invalid(path.child("nonResourceAttributes"), BadValue::go_structure(spec["nonResourceAttributes"]),
+        errors.invalid(path.child("nonResourceAttributes"),
+                       BadValue::go_structure(spec["nonResourceAttributes"]),
                        "disallowed on this kind of request");
 }
 

@@ -20,17 +20,20 @@ void check_priority_class(FieldErrors& errors, const Request& request) {
         bool critical = (name == "system-node-critical" && value == 2000001000) ||
                         (name == "system-cluster-critical" && value == 2000000000);
         if (!critical)
-            errors.forbidden(metadata.child("name"),
-                             "priority class names with 'system-' prefix are reserved for system use only. error: " +
-                                 std::string(name) + " is not a known system priority class");
+            errors.forbidden(
+                metadata.child("name"),
+                "priority class names with 'system-' prefix are reserved for system use only. error: " +
+                    std::string(name) + " is not a known system priority class");
     } else if (value > kUserMost) {
-        errors.forbidden(FieldPath("value"), "maximum allowed value of a user defined priority is 1000000000");
+        errors.forbidden(FieldPath("value"),
+                         "maximum allowed value of a user defined priority is 1000000000");
     }
     if (Value policy = object["preemptionPolicy"]; policy.is_set()) {
         if (policy.empty())
             errors.required(FieldPath("preemptionPolicy"));
         else
-            one_of(errors, FieldPath("preemptionPolicy"), policy.as_string(), {"PreemptLowerPriority", "Never"});
+            one_of(errors, FieldPath("preemptionPolicy"), policy.as_string(),
+                   {"PreemptLowerPriority", "Never"});
     }
 }
 

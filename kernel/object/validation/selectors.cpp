@@ -5,7 +5,8 @@
 
 namespace keelson::object::validation {
 
-void validate_label_selector(FieldErrors& errors, const FieldPath& path, Value selector, bool allow_invalid_values) {
+void validate_label_selector(FieldErrors& errors, const FieldPath& path, Value selector,
+                             bool allow_invalid_values) {
     if (!selector.is_map()) return;
     validate_labels(errors, path.child("matchLabels"), selector["matchLabels"]);
     each(selector, "matchExpressions", path, [&](Value expression, const FieldPath& at) {
@@ -36,13 +37,15 @@ bool selector_is_empty(Value selector) {
 
 bool selector_is_valid(Value selector) {
     for (const Member& member : selector["matchLabels"].members())
-        if (!is_qualified_name(member.name).empty() || !is_label_value(member.value.as_string()).empty()) return false;
+        if (!is_qualified_name(member.name).empty() || !is_label_value(member.value.as_string()).empty())
+            return false;
     for (Value expression : selector["matchExpressions"].items()) {
         std::string_view operation = expression["operator"].as_string();
         Value values = expression["values"];
         bool listed = operation == "In" || operation == "NotIn";
         if (!listed && operation != "Exists" && operation != "DoesNotExist") return false;
-        if (listed == values.empty() || !is_qualified_name(expression["key"].as_string()).empty()) return false;
+        if (listed == values.empty() || !is_qualified_name(expression["key"].as_string()).empty())
+            return false;
         for (Value value : values.items())
             if (!is_label_value(value.as_string()).empty()) return false;
     }
@@ -85,7 +88,8 @@ void validate_conditions(FieldErrors& errors, const FieldPath& path, Value condi
         qualified_name(errors, at.child("type"), type);
         one_of(errors, at.child("status"), condition["status"].as_string(), {"False", "True", "Unknown"});
         not_negative(errors, at.child("observedGeneration"), condition["observedGeneration"]);
-        if (condition["lastTransitionTime"].is_unset()) errors.required(at.child("lastTransitionTime"), "must be set");
+        if (condition["lastTransitionTime"].is_unset())
+            errors.required(at.child("lastTransitionTime"), "must be set");
         std::string_view reason = condition["reason"].as_string();
         if (reason.empty()) {
             errors.required(at.child("reason"), "must be set");
@@ -96,13 +100,15 @@ void validate_conditions(FieldErrors& errors, const FieldPath& path, Value condi
                                std::all_of(reason.begin(), reason.end(),
                                            [&](char c) { return other(c) || c == ',' || c == ':'; });
             if (!well_formed)
-                errors.invalid(at.child("reason"), reason,
-                               "a condition reason must start with alphabetic character, optionally followed by a "
-                               "string of alphanumeric characters or '_,:', and must end with an alphanumeric "
-                               "character or '_' (e.g. 'my_name',  or 'MY_NAME',  or 'MyName',  or 'ReasonA,ReasonB', "
-                               " or 'ReasonA:ReasonB', regex used for validation is "
-                               "'[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?')");
-            if (reason.size() > static_cast<std::size_t>(kReasonMost)) errors.too_long(at.child("reason"), kReasonMost);
+                errors.invalid(
+                    at.child("reason"), reason,
+                    "a condition reason must start with alphabetic character, optionally followed by a "
+                    "string of alphanumeric characters or '_,:', and must end with an alphanumeric "
+                    "character or '_' (e.g. 'my_name',  or 'MY_NAME',  or 'MyName',  or 'ReasonA,ReasonB', "
+                    " or 'ReasonA:ReasonB', regex used for validation is "
+                    "'[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?')");
+            if (reason.size() > static_cast<std::size_t>(kReasonMost))
+                errors.too_long(at.child("reason"), kReasonMost);
         }
         if (condition["message"].size() > static_cast<std::size_t>(kMessageMost))
             errors.too_long(at.child("message"), kMessageMost);
@@ -124,7 +130,8 @@ void validate_not_more_than_100_percent(FieldErrors& errors, const FieldPath& pa
 }
 
 std::int64_t int_or_percent_value(Value value) {
-    return value.is_string() ? std::max<std::int64_t>(percent_value(value.as_string()), 0) : value.as_integer();
+    return value.is_string() ? std::max<std::int64_t>(percent_value(value.as_string()), 0)
+                             : value.as_integer();
 }
 
 }  // namespace keelson::object::validation

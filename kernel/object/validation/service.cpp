@@ -167,7 +167,8 @@ void validate_port_uniqueness(FieldErrors& errors, const FieldPath& path, Value 
             errors.duplicate(at.child("nodePort"), number);
     });
     each(spec, "ports", path, [&](Value port, const FieldPath& at) {
-        std::string protocol = port["protocol"].to_string(), number = std::to_string(port["port"].as_integer());
+        std::string protocol = port["protocol"].to_string(),
+                    number = std::to_string(port["port"].as_integer());
         if (!ports.insert(protocol + number).second)
             errors.duplicate(at, BadValue::raw("{\"Name\":\"\",\"Protocol\":\"" + protocol +
                                                "\",\"AppProtocol\":null,\"Port\":" + number +
@@ -197,7 +198,8 @@ void validate_load_balancer_class(FieldErrors& errors, const FieldPath& path, Va
     Value name = spec["loadBalancerClass"], before = old["loadBalancerClass"];
     bool load_balancer = spec["type"].as_string() == "LoadBalancer";
     if (old.is_set() && load_balancer && old["type"].as_string() == "LoadBalancer") {
-        if (!same(name, before)) return errors.invalid(path.child("loadBalancerClass"), name, "may not change once set");
+        if (!same(name, before))
+            return errors.invalid(path.child("loadBalancerClass"), name, "may not change once set");
     }
     if (name.is_unset()) return;
     if (!load_balancer)
@@ -209,8 +211,8 @@ void validate_load_balancer_class(FieldErrors& errors, const FieldPath& path, Va
 void validate_traffic(FieldErrors& errors, const FieldPath& path, Value spec) {
     std::string_view type = spec["type"].as_string();
     std::string_view external = spec["externalTrafficPolicy"].as_string();
-    bool reachable = type == "LoadBalancer" || type == "NodePort" ||
-                     (type == "ClusterIP" && !spec["externalIPs"].empty());
+    bool reachable =
+        type == "LoadBalancer" || type == "NodePort" || (type == "ClusterIP" && !spec["externalIPs"].empty());
     if (!reachable) {
         if (!external.empty())
             errors.invalid(path.child("externalTrafficPolicy"), external,
@@ -222,8 +224,9 @@ void validate_traffic(FieldErrors& errors, const FieldPath& path, Value spec) {
     }
     std::int64_t health = spec["healthCheckNodePort"].as_integer();
     if (health != 0 && !(type == "LoadBalancer" && external == "Local"))
-        errors.invalid(path.child("healthCheckNodePort"), health,
-                       "may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'");
+        errors.invalid(
+            path.child("healthCheckNodePort"), health,
+            "may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'");
     Value internal = spec["internalTrafficPolicy"];
     if (internal.is_unset()) {
         if (type == "NodePort" || type == "LoadBalancer" || type == "ClusterIP")
@@ -277,8 +280,9 @@ void validate_list_change(FieldErrors& errors, const FieldPath& path, Value now,
         return;
     }
     if (now.empty())
-        errors.invalid(first, now,
-                       addresses ? "primary clusterIP can not be unset" : "primary ipFamily can not be unset");
+        errors.invalid(
+            first, now,
+            addresses ? "primary clusterIP can not be unset" : "primary ipFamily can not be unset");
     if (!now.empty() && !old.empty() && now.at(0).as_string() != old.at(0).as_string())
         errors.invalid(first, now, kOnce);
     if (old.size() > now.size() && now.size() == 1 && policy.as_string() != "SingleStack")
@@ -321,9 +325,11 @@ void check_service(FieldErrors& errors, const Request& request) {
     Value spec = request.spec(), old = request.old_spec();
     bool external = spec["type"].as_string() == "ExternalName" || old["type"].as_string() == "ExternalName";
     if (!external && !(is_headless(spec) && is_headless(old))) {
-        validate_list_change(errors, path, spec["clusterIPs"], old["clusterIPs"], true, spec["ipFamilyPolicy"]);
+        validate_list_change(errors, path, spec["clusterIPs"], old["clusterIPs"], true,
+                             spec["ipFamilyPolicy"]);
         if (is_headless(spec) == is_headless(old))
-            validate_list_change(errors, path, spec["ipFamilies"], old["ipFamilies"], false, spec["ipFamilyPolicy"]);
+            validate_list_change(errors, path, spec["ipFamilies"], old["ipFamilies"], false,
+                                 spec["ipFamilyPolicy"]);
     }
     validate_service(errors, request);
 }
@@ -334,7 +340,8 @@ void check_endpoints(FieldErrors& errors, const Request& request) {
     auto check_address = [&](Value address, const FieldPath& at) {
         std::string_view text = address["ip"].as_string();
         validate_ip(errors, at.child("ip"), text);
-        if (!address["hostname"].empty()) dns1123_label(errors, at.child("hostname"), address["hostname"].as_string());
+        if (!address["hostname"].empty())
+            dns1123_label(errors, at.child("hostname"), address["hostname"].as_string());
         if (address["nodeName"].is_set())
             dns1123_subdomain(errors, at.child("nodeName"), address["nodeName"].as_string());
         validate_special_ip(errors, at.child("ip"), text);

@@ -11,7 +11,8 @@ constexpr std::size_t kParameterBytesMost = 256 * 1024;
 
 void validate_parameters(FieldErrors& errors, const FieldPath& path, Value parameters, bool required) {
     if (required && parameters.empty()) errors.required(path, "must contain at least one key/value pair");
-    if (parameters.size() > kParametersMost) return errors.too_long(path, static_cast<std::int64_t>(kParametersMost));
+    if (parameters.size() > kParametersMost)
+        return errors.too_long(path, static_cast<std::int64_t>(kParametersMost));
     std::size_t total = 0;
     for (const Member& member : parameters.members()) {
         if (member.name.empty()) errors.invalid(path, member.name, "field can not be empty.");
@@ -24,6 +25,15 @@ void validate_provisioner(FieldErrors& errors, const FieldPath& path, std::strin
     if (name.empty()) return errors.required(path);
     std::string lower = lower_case(name);
     errors.invalid_each(path, lower, is_qualified_name(lower));
+}
+
+BadValue printed_attachment(Value spec) {
+    Value source = spec["source"];
+    return BadValue::raw(
+        "{\"Attacher\":" + go_quoted(spec["attacher"].as_string()) +
+        ",\"Source\":{\"PersistentVolumeName\":" + BadValue(source["persistentVolumeName"]).text() +
+        ",\"InlineVolumeSpec\":" + BadValue::go_structure(source["inlineVolumeSpec"]).text() +
+        "},\"NodeName\":" + go_quoted(spec["nodeName"].as_string()) + "}");
 }
 
 void validate_attach_error(FieldErrors& errors, const FieldPath& path, Value error) {
@@ -49,7 +59,8 @@ void check_storage_class(FieldErrors& errors, const Request& request) {
     if (Value mode = object["volumeBindingMode"]; mode.is_unset())
         errors.required(FieldPath("volumeBindingMode"));
     else
-        one_of(errors, FieldPath("volumeBindingMode"), mode.as_string(), {"Immediate", "WaitForFirstConsumer"});
+        one_of(errors, FieldPath("volumeBindingMode"), mode.as_string(),
+               {"Immediate", "WaitForFirstConsumer"});
     validate_topology_selector_terms(errors, FieldPath("allowedTopologies"), object["allowedTopologies"]);
 }
 
@@ -60,17 +71,13 @@ void check_csi_driver(FieldErrors& errors, const Request& request) {
         validate_object_meta_update(errors, request);
     else
         validate_object_meta(errors, request, name_is_dns_subdomain);
-    if (!request.is_update()) {
-        const FieldPath metadata("metadata");
-        validate_csi_driver_name(errors, metadata.child("name"), request.object.path({"metadata", "name"}).as_string());
-    }
     if (spec["attachRequired"].is_unset()) errors.required(path.child("attachedRequired"));
     if (spec["podInfoOnMount"].is_unset()) errors.required(path.child("podInfoOnMount"));
-    if (spec["storageCapacity"].is_unset()) errors.required(path.child("storageCapacity"));
     if (Value policy = spec["fsGroupPolicy"]; policy.is_unset())
         errors.required(path.child("fsGroupPolicy"));
     else
-        one_of(errors, path.child("fsGroupPolicy"), policy.as_string(), {"File", "None", "ReadWriteOnceWithFSType"});
+        one_of(errors, path.child("fsGroupPolicy"), policy.as_string(),
+               {"File", "None", "ReadWriteOnceWithFSType"});
     std::set<std::string_view> audiences;
     each(spec, "tokenRequests", path, [&](Value token, const FieldPath& at) {
         if (!audiences.insert(token["audience"].as_string()).second)
@@ -86,14 +93,15 @@ void check_csi_driver(FieldErrors& errors, const Request& request) {
     });
     for (Value mode : spec["volumeLifecycleModes"].items())
         one_of(errors, path.child("volumeLifecycleModes"), mode.as_string(), {"Ephemeral", "Persistent"});
-    if (spec["seLinuxMount"].is_unset()) errors.required(path.child("seLinuxMount"));
-    if (Value period = spec["nodeAllocatableUpdatePeriodSeconds"]; period.is_set() && period.as_integer() < 10)
+    if (Value period = spec["nodeAllocatableUpdatePeriodSeconds"];
+        period.is_set() && period.as_integer() < 10)
         errors.invalid(path.child("nodeAllocatableUpdatePeriodSeconds"), period.as_integer(),
                        "must be greater than or equal to 10 seconds");
     if (!request.is_update()) return;
     Value old = request.old_spec();
     immutable(errors, path.child("attachedRequired"), spec["attachRequired"], old["attachRequired"]);
-    immutable(errors, path.child("volumeLifecycleModes"), spec["volumeLifecycleModes"], old["volumeLifecycleModes"]);
+    immutable(errors, path.child("volumeLifecycleModes"), spec["volumeLifecycleModes"],
+              old["volumeLifecycleModes"]);
 }
 
 void check_csi_node(FieldErrors& errors, const Request& request) {
@@ -129,10 +137,13 @@ void check_volume_attachment(FieldErrors& errors, const Request& request) {
     if (request.is_update()) {
         validate_object_meta_update(errors, request);
         if (request.subresource != "status" && !same(spec, request.old_spec()))
-            errors.invalid(path, BadValue::go_structure(spec), kImmutable);
+            errors.invalid(path, printed_attachment(spec), kImmutable);
     } else {
         validate_object_meta(errors, request, name_is_dns_subdomain);
-        validate_csi_driver_name(errors, path.child("attacher"), spec["attacher"].as_string());
+        if (spec["attacher"].empty())
+            errors.required(path.child("attacher"));
+        else
+            validate_csi_driver_name(errors, path.child("attacher"), spec["attacher"].as_string());
         const FieldPath at = path.child("source");
         Value name = source["persistentVolumeName"], inline_spec = source["inlineVolumeSpec"];
         if (name.is_unset() && inline_spec.is_unset())
@@ -140,7 +151,9 @@ void check_volume_attachment(FieldErrors& errors, const Request& request) {
         if (name.is_set() && inline_spec.is_set())
             errors.forbidden(at, "must specify exactly one of inlineVolumeSpec and persistentVolumeName");
         if (name.is_set()) {
-            if (name.empty()) errors.required(at.child("persistentVolumeName"), "must specify non empty persistentVolumeName");
+            if (name.empty())
+                errors.required(at.child("persistentVolumeName"),
+                                "must specify non empty persistentVolumeName");
             dns1123_subdomain(errors, at.child("persistentVolumeName"), name.as_string());
         }
         if (inline_spec.is_map())
@@ -150,7 +163,8 @@ void check_volume_attachment(FieldErrors& errors, const Request& request) {
     const FieldPath status("status");
     Value state = request.object["status"];
     std::size_t total = 0;
-    for (const Member& member : state["attachmentMetadata"].members()) total += member.name.size() + member.value.size();
+    for (const Member& member : state["attachmentMetadata"].members())
+        total += member.name.size() + member.value.size();
     if (total > kParameterBytesMost)
         errors.too_long(status.child("attachmentMetadata"), static_cast<std::int64_t>(kParameterBytesMost));
     validate_attach_error(errors, status.child("attachError"), state["attachError"]);

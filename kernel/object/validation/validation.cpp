@@ -10,6 +10,8 @@ namespace validation {
 
 namespace {
 
+void check_nothing(FieldErrors&, const Request&) {}
+
 // Sorted by type.
 constexpr KindEntry kEntries[] = {
     {"admissionregistration/v1.MutatingAdmissionPolicy", check_admission_policy},
@@ -25,10 +27,12 @@ constexpr KindEntry kEntries[] = {
     {"apps/v1.Deployment", check_deployment},
     {"apps/v1.ReplicaSet", check_replica_set},
     {"apps/v1.StatefulSet", check_stateful_set},
+    {"authentication/v1.SelfSubjectReview", check_nothing},
     {"authentication/v1.TokenRequest", check_token_request},
-    {"authentication/v1.TokenReview", check_token_review},
+    {"authentication/v1.TokenReview", check_nothing},
     {"authorization/v1.LocalSubjectAccessReview", check_local_subject_access_review},
     {"authorization/v1.SelfSubjectAccessReview", check_self_subject_access_review},
+    {"authorization/v1.SelfSubjectRulesReview", check_nothing},
     {"authorization/v1.SubjectAccessReview", check_subject_access_review},
     {"autoscaling/v1.HorizontalPodAutoscaler", check_horizontal_pod_autoscaler_v1},
     {"autoscaling/v1.Scale", check_scale},

@@ -18,8 +18,8 @@ bool all_digits(std::string_view text) {
 bool is_iqn(std::string_view name) {
     if (!name.starts_with("iqn.")) return false;
     name.remove_prefix(4);
-    if (name.size() < 8 || !all_digits(name.substr(0, 4)) || name[4] != '-' || !all_digits(name.substr(5, 2)) ||
-        name[7] != '.')
+    if (name.size() < 8 || !all_digits(name.substr(0, 4)) || name[4] != '-' ||
+        !all_digits(name.substr(5, 2)) || name[7] != '.')
         return false;
     name.remove_prefix(8);
     std::size_t end = 0;
@@ -27,12 +27,14 @@ bool is_iqn(std::string_view name) {
     if (end == 0) return false;
     if (end == name.size()) return true;
     std::string_view rest = name.substr(end + 1);
-    return name[end] == ':' && !rest.empty() && rest.find_first_of(",;*&$| \t\r\n\v\f") == std::string_view::npos;
+    return name[end] == ':' && !rest.empty() &&
+           rest.find_first_of(",;*&$| \t\r\n\v\f") == std::string_view::npos;
 }
 
 bool is_long_name(std::string_view name, std::string_view prefix, std::size_t length) {
     return name.starts_with(prefix) && name.size() == prefix.size() + length &&
-           std::all_of(name.begin() + static_cast<std::ptrdiff_t>(prefix.size()), name.end(), is_alphanumeric);
+           std::all_of(name.begin() + static_cast<std::ptrdiff_t>(prefix.size()), name.end(),
+                       is_alphanumeric);
 }
 
 // The members that must be set, by kind of volume.
@@ -88,7 +90,8 @@ void validate_descending_path(FieldErrors& errors, const FieldPath& path, std::s
 
 void validate_item_path(FieldErrors& errors, const FieldPath& path, std::string_view text) {
     validate_descending_path(errors, path, text);
-    if (text.starts_with("..") && !text.starts_with("../")) errors.invalid(path, text, "must not start with '..'");
+    if (text.starts_with("..") && !text.starts_with("../"))
+        errors.invalid(path, text, "must not start with '..'");
 }
 
 void validate_host_path(FieldErrors& errors, const FieldPath& path, Value source) {
@@ -97,7 +100,8 @@ void validate_host_path(FieldErrors& errors, const FieldPath& path, Value source
     validate_no_backsteps(errors, path.child("path"), text);
     if (Value type = source["type"]; type.is_set())
         one_of(errors, path.child("type"), type.as_string(),
-               {"", "BlockDevice", "CharDevice", "Directory", "DirectoryOrCreate", "File", "FileOrCreate", "Socket"});
+               {"", "BlockDevice", "CharDevice", "Directory", "DirectoryOrCreate", "File", "FileOrCreate",
+                "Socket"});
 }
 
 void validate_nfs(FieldErrors& errors, const FieldPath& path, Value source) {
@@ -114,11 +118,13 @@ void validate_iscsi(FieldErrors& errors, const FieldPath& path, Value source, bo
         errors.required(path.child("iqn"));
     else if (!is_iqn(name) && !is_long_name(name, "eui.", 16) && !is_long_name(name, "naa.", 32))
         errors.invalid(path.child("iqn"), name, "must be valid format");
-    errors.invalid_each(path.child("lun"), source["lun"].as_integer(), is_in_range(source["lun"].as_integer(), 0, 255));
+    errors.invalid_each(path.child("lun"), source["lun"].as_integer(),
+                        is_in_range(source["lun"].as_integer(), 0, 255));
     bool chap = source["chapAuthDiscovery"].as_boolean() || source["chapAuthSession"].as_boolean();
     Value secret = source["secretRef"];
     if (chap && !secret.is_map()) errors.required(path.child("secretRef"));
-    if (persistent && secret.is_map() && secret["name"].empty()) errors.required(path.child("secretRef.name"));
+    if (persistent && secret.is_map() && secret["name"].empty())
+        errors.required(path.child("secretRef.name"));
     if (Value initiator = source["initiatorName"]; initiator.is_set()) {
         std::string_view text = initiator.as_string();
         if (!is_iqn(text) && !is_long_name(text, "eui.", 16) && !is_long_name(text, "naa.", 32))
@@ -143,24 +149,29 @@ void validate_legacy_volume(FieldErrors& errors, const FieldPath& path, std::str
     if (kind == "gcePersistentDisk" && source["partition"].is_set())
         errors.invalid_each(path.child("partition"), source["partition"].as_integer(),
                             is_in_range(source["partition"].as_integer(), 0, 255));
-    if (kind == "awsElasticBlockStore" && (source["partition"].as_integer() < 0 || source["partition"].as_integer() > 255))
+    if (kind == "awsElasticBlockStore" &&
+        (source["partition"].as_integer() < 0 || source["partition"].as_integer() > 255))
         errors.invalid_each(path.child("partition"), source["partition"].as_integer(),
                             is_in_range(source["partition"].as_integer(), 0, 255));
-    if (kind == "gitRepo") validate_descending_path(errors, path.child("directory"), source["directory"].as_string());
+    if (kind == "gitRepo")
+        validate_descending_path(errors, path.child("directory"), source["directory"].as_string());
     if (kind == "flocker") {
         bool name = !source["datasetName"].empty(), uuid = !source["datasetUUID"].empty();
         if (!name && !uuid) errors.required(path, "one of datasetName and datasetUUID is required");
         if (name && uuid)
-            errors.invalid(path, "resource", "datasetName and datasetUUID can not be specified simultaneously");
+            errors.invalid(path, "resource",
+                           "datasetName and datasetUUID can not be specified simultaneously");
         if (source["datasetName"].as_string().find('/') != std::string_view::npos)
-            errors.invalid(path.child("datasetName"), source["datasetName"].as_string(), "must not contain '/'");
+            errors.invalid(path.child("datasetName"), source["datasetName"].as_string(),
+                           "must not contain '/'");
     }
     if (kind == "local") {
         std::string_view text = source["path"].as_string();
         if (text.empty()) return errors.required(path.child("path"));
         validate_no_backsteps(errors, path.child("path"), text);
     }
-    if (persistent && (kind == "azureFile") && source["secretNamespace"].is_set() && source["secretNamespace"].empty())
+    if (persistent && (kind == "azureFile") && source["secretNamespace"].is_set() &&
+        source["secretNamespace"].empty())
         errors.required(path.child("secretNamespace"));
 }
 

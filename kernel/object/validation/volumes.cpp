@@ -35,7 +35,8 @@ void validate_downward_file(FieldErrors& errors, const FieldPath& path, Value fi
     if (field.is_map()) {
         validate_field_reference(errors, path.child("fieldRef"), field, true);
         if (resource.is_map())
-            errors.invalid(path, "resource", "fieldRef and resourceFieldRef can not be specified simultaneously");
+            errors.invalid(path, "resource",
+                           "fieldRef and resourceFieldRef can not be specified simultaneously");
     } else if (resource.is_map()) {
         validate_resource_field_reference(errors, path.child("resourceFieldRef"), resource, true);
     } else {
@@ -97,15 +98,16 @@ void validate_projected(FieldErrors& errors, const FieldPath& path, Value projec
             const FieldPath at = source_path.child("clusterTrustBundle");
             bool named = bundle["name"].is_set(), signer = bundle["signerName"].is_set();
             if (named && signer)
-                errors.invalid(at, BadValue::go_structure(bundle), "only one of name and signerName may be used");
+                errors.invalid(at, BadValue::go_structure(bundle),
+                               "only one of name and signerName may be used");
             if (!named && !signer) errors.required(at, "either name or signerName must be specified");
             if (bundle["path"].empty()) errors.required(at.child("path"));
         }
     });
 }
 
-void validate_ephemeral(FieldErrors& errors, const FieldPath& path, Value ephemeral, std::string_view volume_name,
-                        const PodOptions& options) {
+void validate_ephemeral(FieldErrors& errors, const FieldPath& path, Value ephemeral,
+                        std::string_view volume_name, const PodOptions& options) {
     Value claim = ephemeral["volumeClaimTemplate"];
     if (!claim.is_map()) return errors.required(path.child("volumeClaimTemplate"));
     const FieldPath template_path = path.child("volumeClaimTemplate");

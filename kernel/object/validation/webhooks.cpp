@@ -25,14 +25,19 @@ void validate_group_versions(FieldErrors& errors, const FieldPath& path, Value r
         std::string_view text = resource.as_string();
         if (text.empty()) return errors.required(at);
         if (text == "*/*" && rule["resources"].size() > 1)
-            errors.invalid(resources, rule["resources"], "if '*/*' is present, must not specify other resources");
+            errors.invalid(resources, rule["resources"],
+                           "if '*/*' is present, must not specify other resources");
         std::size_t slash = text.find('/');
         std::string_view name = text.substr(0, slash);
         std::string_view sub = slash == std::string_view::npos ? std::string_view() : text.substr(slash + 1);
         if (any_subresource.contains(name) && slash != std::string_view::npos)
-            errors.invalid(at, text, "if '" + std::string(name) + "/*' is present, must not specify " + std::string(text));
+            errors.invalid(
+                at, text,
+                "if '" + std::string(name) + "/*' is present, must not specify " + std::string(text));
         if (any_resource.contains(sub) && slash != std::string_view::npos)
-            errors.invalid(at, text, "if '*/" + std::string(sub) + "' is present, must not specify " + std::string(text));
+            errors.invalid(
+                at, text,
+                "if '*/" + std::string(sub) + "' is present, must not specify " + std::string(text));
         if (sub == "*") any_subresource.insert(name);
         if (name == "*") any_resource.insert(sub);
     });
@@ -47,14 +52,16 @@ void validate_rule(FieldErrors& errors, const FieldPath& path, Value rule) {
     if (operations.size() > 1 && contains(operations, "*"))
         errors.invalid(at, operations, "if '*' is present, must not specify other operations");
     for (std::size_t i = 0; i < operations.size(); ++i)
-        one_of(errors, at.index(i), operations.at(i).as_string(), {"*", "CONNECT", "CREATE", "DELETE", "UPDATE"});
+        one_of(errors, at.index(i), operations.at(i).as_string(),
+               {"*", "CONNECT", "CREATE", "DELETE", "UPDATE"});
     validate_group_versions(errors, path, rule);
 }
 
 void validate_match_conditions(FieldErrors& errors, const FieldPath& path, Value hook) {
     std::set<std::string_view> seen;
     if (hook["matchConditions"].size() > 64)
-        errors.too_many(path.child("matchConditions"), static_cast<std::int64_t>(hook["matchConditions"].size()), 64);
+        errors.too_many(path.child("matchConditions"),
+                        static_cast<std::int64_t>(hook["matchConditions"].size()), 64);
     each(hook, "matchConditions", path, [&](Value condition, const FieldPath& at) {
         std::string_view name = condition["name"].as_string();
         if (condition["expression"].empty()) errors.required(at.child("expression"));
@@ -77,7 +84,8 @@ void validate_hook(FieldErrors& errors, const FieldPath& path, Value hook, bool 
         if (!messages.empty())
             errors.invalid(name_path, name, join_messages(messages));
         else if (split(name, '.').size() < 3)
-            errors.invalid(name_path, name, "should be a domain with at least three segments separated by dots");
+            errors.invalid(name_path, name,
+                           "should be a domain with at least three segments separated by dots");
     }
     each(hook, "rules", path, [&](Value rule, const FieldPath& at) { validate_rule(errors, at, rule); });
     if (Value policy = hook["failurePolicy"]; policy.is_set())
@@ -88,8 +96,10 @@ void validate_hook(FieldErrors& errors, const FieldPath& path, Value hook, bool 
         errors.required(path.child("sideEffects"), "must specify one of None, NoneOnDryRun");
     else
         one_of(errors, path.child("sideEffects"), effects.as_string(), {"None", "NoneOnDryRun"});
-    if (Value seconds = hook["timeoutSeconds"]; seconds.is_set() && (seconds.as_integer() > 30 || seconds.as_integer() < 1))
-        errors.invalid(path.child("timeoutSeconds"), seconds.as_integer(), "the timeout value must be between 1 and 30 seconds");
+    if (Value seconds = hook["timeoutSeconds"];
+        seconds.is_set() && (seconds.as_integer() > 30 || seconds.as_integer() < 1))
+        errors.invalid(path.child("timeoutSeconds"), seconds.as_integer(),
+                       "the timeout value must be between 1 and 30 seconds");
     for (std::string_view selector : {"namespaceSelector", "objectSelector"})
         validate_label_selector(errors, path.child(selector), hook[selector]);
     if (Value policy = hook["reinvocationPolicy"]; mutating && policy.is_set())
@@ -137,7 +147,8 @@ void check_webhooks(FieldErrors& errors, const Request& request, bool mutating) 
 
 }  // namespace
 
-void validate_webhook_url(FieldErrors& errors, const FieldPath& path, std::string_view url, bool force_https) {
+void validate_webhook_url(FieldErrors& errors, const FieldPath& path, std::string_view url,
+                          bool force_https) {
     constexpr std::string_view kForm = "; desired format: https://host[/path]";
     auto with_form = [&](std::string_view text) { return std::string(text) + std::string(kForm); };
     std::string_view scheme, host, rest = url, user, fragment, query;
@@ -172,13 +183,16 @@ void validate_webhook_url(FieldErrors& errors, const FieldPath& path, std::strin
         errors.invalid(path, scheme, with_form("'https' is the only allowed URL scheme"));
     if (host.empty()) errors.invalid(path, host, with_form("host must be specified"));
     if (!user.empty()) errors.invalid(path, user, with_form("user information is not permitted in the URL"));
-    if (!fragment.empty()) errors.invalid(path, fragment, with_form("fragments are not permitted in the URL"));
-    if (!query.empty()) errors.invalid(path, query, with_form("query parameters are not permitted in the URL"));
+    if (!fragment.empty())
+        errors.invalid(path, fragment, with_form("fragments are not permitted in the URL"));
+    if (!query.empty())
+        errors.invalid(path, query, with_form("query parameters are not permitted in the URL"));
 }
 
 void validate_webhook_service(FieldErrors& errors, const FieldPath& path, Value service) {
     if (service["name"].empty()) errors.required(path.child("name"), "service name is required");
-    if (service["namespace"].empty()) errors.required(path.child("namespace"), "service namespace is required");
+    if (service["namespace"].empty())
+        errors.required(path.child("namespace"), "service namespace is required");
     if (Value port = service["port"]; port.is_set())
         for (const std::string& message : is_port_number(port.as_integer()))
             errors.invalid(path.child("port"), port.as_integer(), "port is not valid: " + message);
@@ -236,7 +250,8 @@ void validate_group_version(FieldErrors& errors, const FieldPath& path, Value ki
     if (version.empty())
         errors.required(path.child("apiVersion"));
     else if (split(version, '/').size() > 2)
-        errors.invalid(path.child("apiVersion"), version, "unexpected GroupVersion string: " + std::string(version));
+        errors.invalid(path.child("apiVersion"), version,
+                       "unexpected GroupVersion string: " + std::string(version));
     if (kind["kind"].empty()) errors.required(path.child("kind"));
 }
 
@@ -252,7 +267,8 @@ void check_admission_policy(FieldErrors& errors, const Request& request) {
         errors.required(path.child("failurePolicy"));
     else
         one_of(errors, path.child("failurePolicy"), policy.as_string(), {"Fail", "Ignore"});
-    if (Value kind = spec["paramKind"]; kind.is_map()) validate_group_version(errors, path.child("paramKind"), kind);
+    if (Value kind = spec["paramKind"]; kind.is_map())
+        validate_group_version(errors, path.child("paramKind"), kind);
     if (Value match = spec["matchConstraints"]; match.is_map())
         validate_match_resources(errors, path.child("matchConstraints"), match, true);
     else
@@ -268,26 +284,30 @@ void check_admission_policy(FieldErrors& errors, const Request& request) {
     });
     bool validating = request.object["kind"].as_string() != "MutatingAdmissionPolicy";
     if (!validating) {
-        if (spec["mutations"].empty()) errors.required(path.child("mutations"), "mutations must contain at least one item");
+        if (spec["mutations"].empty())
+            errors.required(path.child("mutations"), "mutations must contain at least one item");
         return;
     }
     if (spec["validations"].empty() && spec["auditAnnotations"].empty())
         errors.required(path, "validations or auditAnnotations must contain at least one item");
     each(spec, "validations", path, [&](Value validation, const FieldPath& at) {
-        if (validation["expression"].empty()) errors.required(at.child("expression"), "expression is not specified");
+        if (validation["expression"].empty())
+            errors.required(at.child("expression"), "expression is not specified");
         if (Value reason = validation["reason"]; reason.is_set())
             one_of(errors, at.child("reason"), reason.as_string(),
                    {"Forbidden", "Invalid", "RequestEntityTooLarge", "Unauthorized"});
     });
     if (spec["auditAnnotations"].size() > 20)
-        errors.invalid(path.child("auditAnnotations"), spec["auditAnnotations"], "must not have more than 20 auditAnnotations");
+        errors.invalid(path.child("auditAnnotations"), spec["auditAnnotations"],
+                       "must not have more than 20 auditAnnotations");
     std::set<std::string_view> keys;
     each(spec, "auditAnnotations", path, [&](Value annotation, const FieldPath& at) {
         std::string_view key = annotation["key"].as_string();
         if (key.empty())
             errors.required(at.child("key"));
         else
-            qualified_name(errors, at.child("key"), request.object.path({"metadata", "name"}).to_string() + "/" + std::string(key));
+            qualified_name(errors, at.child("key"),
+                           request.object.path({"metadata", "name"}).to_string() + "/" + std::string(key));
         if (annotation["valueExpression"].empty())
             errors.required(at.child("valueExpression"), "valueExpression is not specified");
         if (!keys.insert(key).second) errors.duplicate(at.child("key"), key);
@@ -307,12 +327,12 @@ void check_admission_policy_binding(FieldErrors& errors, const Request& request)
     if (Value reference = spec["paramRef"]; reference.is_map()) {
         const FieldPath at = path.child("paramRef");
         bool named = !reference["name"].empty(), selected = reference["selector"].is_set();
-        if (named == selected)
-            errors.required(at, "one of name or selector must be specified");
+        if (named == selected) errors.required(at, "one of name or selector must be specified");
         if (reference["parameterNotFoundAction"].is_unset())
             errors.required(at.child("parameterNotFoundAction"));
         else
-            one_of(errors, at.child("parameterNotFoundAction"), reference["parameterNotFoundAction"].as_string(), {"Allow", "Deny"});
+            one_of(errors, at.child("parameterNotFoundAction"),
+                   reference["parameterNotFoundAction"].as_string(), {"Allow", "Deny"});
     }
     if (Value match = spec["matchResources"]; match.is_map())
         validate_match_resources(errors, path.child("matchResources"), match, false);
@@ -324,9 +344,10 @@ void check_admission_policy_binding(FieldErrors& errors, const Request& request)
         if (!seen.insert(action.as_string()).second) errors.duplicate(at, action.as_string());
     });
     if (seen.contains("Deny") && seen.contains("Warn"))
-        errors.invalid(path.child("validationActions"), spec["validationActions"],
-                       "must not contain both Deny and Warn (repeating the same validation failure information in the "
-                       "API response and headers serves no purpose)");
+        errors.invalid(
+            path.child("validationActions"), spec["validationActions"],
+            "must not contain both Deny and Warn (repeating the same validation failure information in the "
+            "API response and headers serves no purpose)");
 }
 
 }  // namespace keelson::object::validation

@@ -16,7 +16,8 @@ void validate_always(FieldErrors& errors, const FieldPath& path, Value spec, std
 
 void match_template(FieldErrors& errors, const FieldPath& path, Value selector, Value pod_template) {
     Value labels = pod_template.path({"metadata", "labels"});
-    if (!selector_matches(selector, labels))
+    // No selector selects nothing.
+    if (selector.is_unset() || !selector_matches(selector, labels))
         errors.invalid(path.child("metadata.labels"), BadValue::map(labels), kNoMatch);
 }
 
@@ -33,9 +34,8 @@ void validate_replicated_template(FieldErrors& errors, const FieldPath& path, Va
     if (selector.is_map() && !selector_is_valid(selector))
         return errors.invalid(path.child("selector"), selector, "invalid label selector");
     const FieldPath at = path.child("template");
-    if (selector.is_unset() || !selector_is_empty(selector)) {
-        if (selector.is_map()) match_template(errors, at, selector, pod_template);
-    }
+    if (selector.is_unset() || !selector_is_empty(selector))
+        match_template(errors, at, selector, pod_template);
     validate_pod_template(errors, at, pod_template);
     validate_always(errors, at, pod_template["spec"], "ReplicaSet");
 }
@@ -53,7 +53,8 @@ void validate_deployment_strategy(FieldErrors& errors, const FieldPath& path, Va
     std::string_view type = strategy["type"].as_string();
     if (type == "Recreate") {
         if (strategy["rollingUpdate"].is_set())
-            errors.forbidden(path.child("rollingUpdate"), "may not be specified when strategy `type` is 'Recreate'");
+            errors.forbidden(path.child("rollingUpdate"),
+                             "may not be specified when strategy `type` is 'Recreate'");
     } else if (type == "RollingUpdate") {
         if (!strategy["rollingUpdate"].is_map())
             errors.required(path.child("rollingUpdate"), "this should be defaulted and never be nil");
@@ -61,9 +62,9 @@ void validate_deployment_strategy(FieldErrors& errors, const FieldPath& path, Va
             validate_rolling_deployment(errors, path.child("rollingUpdate"), strategy["rollingUpdate"]);
     } else {
         std::string rolling = BadValue::go_structure(strategy["rollingUpdate"]).text();
-        errors.not_supported(path,
-                             BadValue::raw("{\"Type\":" + go_quoted(type) + ",\"RollingUpdate\":" + rolling + "}"),
-                             {"Recreate", "RollingUpdate"});
+        errors.not_supported(
+            path, BadValue::raw("{\"Type\":" + go_quoted(type) + ",\"RollingUpdate\":" + rolling + "}"),
+            {"Recreate", "RollingUpdate"});
     }
 }
 
@@ -77,13 +78,15 @@ void not_above(FieldErrors& errors, Value status, std::string_view name, std::st
     const FieldPath path("status");
     std::int64_t value = status[name].as_integer();
     if (value > status[limit].as_integer())
-        errors.invalid(path.child(name), value,
-                       "cannot be greater than " + std::string(limit == "replicas" ? "status.replicas" : limit));
+        errors.invalid(
+            path.child(name), value,
+            "cannot be greater than " + std::string(limit == "replicas" ? "status.replicas" : limit));
 }
 
 void not_decremented(FieldErrors& errors, const Request& request) {
     const FieldPath path("status");
-    Value now = request.object.path({"status", "collisionCount"}), old = request.old.path({"status", "collisionCount"});
+    Value now = request.object.path({"status", "collisionCount"}),
+          old = request.old.path({"status", "collisionCount"});
     if (old.is_set() && (now.is_unset() || now.as_integer() < old.as_integer()))
         errors.invalid(path.child("collisionCount"), now, "cannot be decremented");
 }
@@ -105,10 +108,12 @@ void validate_daemon_strategy(FieldErrors& errors, const FieldPath& path, Value 
     validate_not_more_than_100_percent(errors, at.child("maxUnavailable"), unavailable);
     validate_positive_int_or_percent(errors, at.child("maxSurge"), surge);
     validate_not_more_than_100_percent(errors, at.child("maxSurge"), surge);
-    bool has_unavailable = int_or_percent_value(unavailable) != 0, has_surge = int_or_percent_value(surge) != 0;
+    bool has_unavailable = int_or_percent_value(unavailable) != 0,
+         has_surge = int_or_percent_value(surge) != 0;
     if (has_unavailable && has_surge)
         errors.invalid(at.child("maxSurge"), surge, "may not be set when maxUnavailable is non-zero");
-    if (!has_unavailable && !has_surge) errors.required(at.child("maxUnavailable"), "cannot be 0 when maxSurge is 0");
+    if (!has_unavailable && !has_surge)
+        errors.required(at.child("maxUnavailable"), "cannot be 0 when maxSurge is 0");
 }
 
 void validate_stateful_strategy(FieldErrors& errors, const FieldPath& path, Value strategy) {
@@ -118,12 +123,14 @@ void validate_stateful_strategy(FieldErrors& errors, const FieldPath& path, Valu
     if (type.empty()) return errors.required(path);
     if (type == "OnDelete") {
         if (rolling.is_set())
-            errors.invalid(at, BadValue::go_structure(rolling), "only allowed for updateStrategy 'RollingUpdate'");
+            errors.invalid(at, BadValue::go_structure(rolling),
+                           "only allowed for updateStrategy 'RollingUpdate'");
     } else if (type == "RollingUpdate") {
         not_negative(errors, at.child("partition"), rolling["partition"]);
     } else {
         std::string printed = BadValue::go_structure(rolling).text();
-        errors.invalid(path, BadValue::raw("{\"Type\":" + go_quoted(type) + ",\"RollingUpdate\":" + printed + "}"),
+        errors.invalid(path,
+                       BadValue::raw("{\"Type\":" + go_quoted(type) + ",\"RollingUpdate\":" + printed + "}"),
                        "must be 'RollingUpdate' or 'OnDelete'");
     }
 }
@@ -174,7 +181,7 @@ void validate_stateful_spec(FieldErrors& errors, const Request& request) {
     if (selector.is_map() && !selector_is_valid(selector)) {
         errors.invalid(path.child("selector"), selector, "");
     } else {
-        if (selector.is_map() && !selector_is_empty(selector))
+        if (selector.is_unset() || !selector_is_empty(selector))
             match_template(errors, template_path, selector, spec["template"]);
         validate_pod_template(errors, template_path, template_with_claims(spec, *request.arena));
     }
@@ -195,8 +202,9 @@ void check_deployment(FieldErrors& errors, const Request& request) {
         validate_object_meta(errors, request, name_is_dns_subdomain);
     if (request.subresource == "status") {
         Value status = request.object["status"];
-        validate_counts(errors, status, {"replicas", "updatedReplicas", "terminatingReplicas", "readyReplicas",
-                                         "availableReplicas", "unavailableReplicas", "collisionCount"});
+        validate_counts(errors, status,
+                        {"replicas", "updatedReplicas", "terminatingReplicas", "readyReplicas",
+                         "availableReplicas", "unavailableReplicas", "collisionCount"});
         not_above(errors, status, "updatedReplicas", "replicas");
         not_above(errors, status, "readyReplicas", "replicas");
         not_above(errors, status, "availableReplicas", "replicas");
@@ -216,7 +224,8 @@ void check_deployment(FieldErrors& errors, const Request& request) {
             errors.invalid(path.child("progressDeadlineSeconds"), deadline.as_integer(),
                            "must be greater than minReadySeconds");
     }
-    if (request.is_update()) immutable(errors, path.child("selector"), spec["selector"], request.old_spec()["selector"]);
+    if (request.is_update())
+        immutable(errors, path.child("selector"), spec["selector"], request.old_spec()["selector"]);
 }
 
 void check_replica_set(FieldErrors& errors, const Request& request) {
@@ -227,7 +236,8 @@ void check_replica_set(FieldErrors& errors, const Request& request) {
         validate_object_meta(errors, request, name_is_dns_subdomain);
     if (request.subresource == "status") {
         Value status = request.object["status"];
-        validate_counts(errors, status, {"replicas", "fullyLabeledReplicas", "readyReplicas", "availableReplicas"});
+        validate_counts(errors, status,
+                        {"replicas", "fullyLabeledReplicas", "readyReplicas", "availableReplicas"});
         not_above(errors, status, "fullyLabeledReplicas", "replicas");
         not_above(errors, status, "readyReplicas", "replicas");
         not_above(errors, status, "availableReplicas", "replicas");
@@ -238,7 +248,8 @@ void check_replica_set(FieldErrors& errors, const Request& request) {
     not_negative(errors, path.child("minReadySeconds"), spec["minReadySeconds"]);
     validate_selector(errors, path.child("selector"), spec["selector"], "deployment");
     validate_replicated_template(errors, path, spec);
-    if (request.is_update()) immutable(errors, path.child("selector"), spec["selector"], request.old_spec()["selector"]);
+    if (request.is_update())
+        immutable(errors, path.child("selector"), spec["selector"], request.old_spec()["selector"]);
 }
 
 void check_daemon_set(FieldErrors& errors, const Request& request) {
@@ -249,8 +260,8 @@ void check_daemon_set(FieldErrors& errors, const Request& request) {
         validate_object_meta(errors, request, name_is_dns_subdomain);
     if (request.subresource == "status") {
         validate_counts(errors, request.object["status"],
-                        {"currentNumberScheduled", "numberMisscheduled", "desiredNumberScheduled", "numberReady",
-                         "updatedNumberScheduled", "numberAvailable", "numberUnavailable"});
+                        {"currentNumberScheduled", "numberMisscheduled", "desiredNumberScheduled",
+                         "numberReady", "updatedNumberScheduled", "numberAvailable", "numberUnavailable"});
         return not_decremented(errors, request);
     }
     Value spec = request.spec(), selector = spec["selector"];
@@ -267,16 +278,19 @@ void check_daemon_set(FieldErrors& errors, const Request& request) {
     not_negative(errors, path.child("minReadySeconds"), spec["minReadySeconds"]);
     validate_daemon_strategy(errors, path.child("updateStrategy"), spec["updateStrategy"]);
     not_negative(errors, path.child("revisionHistoryLimit"), spec["revisionHistoryLimit"]);
-    if (request.is_update()) immutable(errors, path.child("selector"), selector, request.old_spec()["selector"]);
+    if (request.is_update())
+        immutable(errors, path.child("selector"), selector, request.old_spec()["selector"]);
 }
 
 void check_stateful_set(FieldErrors& errors, const Request& request) {
     if (request.is_update()) validate_object_meta_update(errors, request);
     if (request.subresource == "status") {
         Value status = request.object["status"];
-        validate_counts(errors, status, {"replicas", "readyReplicas", "currentReplicas", "updatedReplicas",
-                                         "collisionCount", "availableReplicas"});
-        for (std::string_view name : {"readyReplicas", "currentReplicas", "updatedReplicas", "availableReplicas"})
+        validate_counts(errors, status,
+                        {"replicas", "readyReplicas", "currentReplicas", "updatedReplicas", "collisionCount",
+                         "availableReplicas"});
+        for (std::string_view name :
+             {"readyReplicas", "currentReplicas", "updatedReplicas", "availableReplicas"})
             not_above(errors, status, name, "replicas");
         return not_above(errors, status, "availableReplicas", "readyReplicas");
     }
@@ -285,18 +299,20 @@ void check_stateful_set(FieldErrors& errors, const Request& request) {
     if (!request.is_update()) return;
     Arena& arena = *request.arena;
     Value munged = request.spec().clone(arena);
-    for (std::string_view name : {"replicas", "ordinals", "template", "updateStrategy", "revisionHistoryLimit",
-                                  "persistentVolumeClaimRetentionPolicy", "minReadySeconds"}) {
+    for (std::string_view name :
+         {"replicas", "ordinals", "template", "updateStrategy", "revisionHistoryLimit",
+          "persistentVolumeClaimRetentionPolicy", "minReadySeconds"}) {
         if (Value old = request.old_spec()[name]; old.is_set())
             munged.set(arena, name, old);
         else
             munged.erase(name);
     }
     if (!munged.equals(request.old_spec()))
-        errors.forbidden(FieldPath("spec"),
-                         "updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', "
-                         "'updateStrategy', 'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and "
-                         "'minReadySeconds' are forbidden");
+        errors.forbidden(
+            FieldPath("spec"),
+            "updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', "
+            "'updateStrategy', 'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and "
+            "'minReadySeconds' are forbidden");
 }
 
 void check_replication_controller(FieldErrors& errors, const Request& request) {
@@ -307,7 +323,8 @@ void check_replication_controller(FieldErrors& errors, const Request& request) {
         validate_object_meta(errors, request, name_is_dns_subdomain);
     if (request.subresource == "status") {
         Value status = request.object["status"];
-        validate_counts(errors, status, {"replicas", "fullyLabeledReplicas", "readyReplicas", "availableReplicas"});
+        validate_counts(errors, status,
+                        {"replicas", "fullyLabeledReplicas", "readyReplicas", "availableReplicas"});
         not_above(errors, status, "fullyLabeledReplicas", "replicas");
         not_above(errors, status, "readyReplicas", "replicas");
         not_above(errors, status, "availableReplicas", "replicas");
@@ -323,7 +340,8 @@ void check_replication_controller(FieldErrors& errors, const Request& request) {
     if (!spec["selector"].empty() && !labels_match(spec["selector"], labels))
         errors.invalid(at.child("metadata.labels"), BadValue::map(labels), kNoMatch);
     validate_pod_template(errors, at, pod_template);
-    if (std::string_view policy = pod_template.path({"spec", "restartPolicy"}).as_string(); policy != "Always")
+    if (std::string_view policy = pod_template.path({"spec", "restartPolicy"}).as_string();
+        policy != "Always")
         errors.not_supported(at.child("spec.restartPolicy"), policy, {"Always"});
     if (pod_template.path({"spec", "activeDeadlineSeconds"}).is_set())
         errors.forbidden(at.child("spec.activeDeadlineSeconds"),

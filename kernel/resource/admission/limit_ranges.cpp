@@ -97,7 +97,7 @@ void check_minimum(const Bound& bound, const Quantity& least, std::vector<std::s
     }
     if (bound.request->compare(least) < 0)
         errors.push_back(what + ", but request is " + bound.request->to_string());
-    if (bound.limit && bound.limit->compare(least) < 0)
+    else if (bound.limit && bound.limit->compare(least) < 0)
         errors.push_back(what + ", but limit is " + bound.limit->to_string());
 }
 
@@ -107,8 +107,9 @@ void check_maximum(const Bound& bound, const Quantity& most, std::vector<std::st
         errors.push_back(what + ".  No limit is specified");
         return;
     }
-    if (bound.limit->compare(most) > 0) errors.push_back(what + ", but limit is " + bound.limit->to_string());
-    if (bound.request && bound.request->compare(most) > 0)
+    if (bound.limit->compare(most) > 0)
+        errors.push_back(what + ", but limit is " + bound.limit->to_string());
+    else if (bound.request && bound.request->compare(most) > 0)
         errors.push_back(what + ", but request is " + bound.request->to_string());
 }
 

@@ -125,10 +125,17 @@ Result<void> service_account(const AdmissionRequest& request) {
 }
 
 Result<void> priority(const AdmissionRequest& request) {
-    if (!request.creates("", "pods")) return base::ok();
+    if (!request.is("", "pods") || request.operation == Operation::remove) return base::ok();
     Arena& arena = request.arena;
     Value object = request.object;
     Value spec = object["spec"];
+    if (request.operation == Operation::update) {
+        // What was set on creation stays when an update does not mention it.
+        for (std::string_view name : {"priority", "preemptionPolicy"})
+            if (spec[name].is_unset() && request.old["spec"][name].is_set())
+                spec.set(arena, name, request.old["spec"][name]);
+        return base::ok();
+    }
     std::string_view class_name = spec["priorityClassName"].as_string();
     std::int64_t value = 0;
     std::string_view policy = "PreemptLowerPriority";
