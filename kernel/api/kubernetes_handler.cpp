@@ -116,7 +116,7 @@ Task<void> KubernetesHandler::serve_resource(Exchange& exchange, Call& call, con
         co_await serve_list(exchange, verbs_, call);
         co_return;
     }
-    if (verb == "watch" || (verb == "get" && !call.subresource && asks_for_watch(exchange.request()))) {
+    if (verb == "watch") {
         co_await serve_watch(exchange, verbs_, call);
         co_return;
     }

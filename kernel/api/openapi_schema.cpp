@@ -41,10 +41,14 @@ std::vector<std::string_view> split(std::string_view text) {
 
 std::string_view list_type_name(object::ListType type) {
     switch (type) {
-        case object::ListType::atomic: return "atomic";
-        case object::ListType::set: return "set";
-        case object::ListType::map: return "map";
-        case object::ListType::unspecified: break;
+        case object::ListType::atomic:
+            return "atomic";
+        case object::ListType::set:
+            return "set";
+        case object::ListType::map:
+            return "map";
+        case object::ListType::unspecified:
+            break;
     }
     return {};
 }
@@ -57,10 +61,13 @@ std::string_view map_type_name(object::MapType type) {
 // What v3 publishes as the default of an item that is neither a pointer nor a structure.
 Value zero_of(const Type& type) {
     switch (type.shape) {
-        case Shape::string: return Value::reference("");
+        case Shape::string:
+            return Value::reference("");
         case Shape::int32:
-        case Shape::int64: return Value::integer(0);
-        default: return {};
+        case Shape::int64:
+            return Value::integer(0);
+        default:
+            return {};
     }
 }
 
@@ -104,17 +111,26 @@ Value OpenApiSchemas::definitions() {
 
 Value OpenApiSchemas::inline_schema(const Type& type) {
     switch (type.shape) {
-        case Shape::boolean: return simple(arena_, "boolean");
-        case Shape::int32: return simple(arena_, "integer", "int32");
-        case Shape::int64: return simple(arena_, "integer", "int64");
-        case Shape::float64: return simple(arena_, "number", "double");
-        case Shape::bytes: return simple(arena_, "string", "byte");
+        case Shape::boolean:
+            return simple(arena_, "boolean");
+        case Shape::int32:
+            return simple(arena_, "integer", "int32");
+        case Shape::int64:
+            return simple(arena_, "integer", "int64");
+        case Shape::float64:
+            return simple(arena_, "number", "double");
+        case Shape::bytes:
+            return simple(arena_, "string", "byte");
         case Shape::time:
-        case Shape::micro_time: return simple(arena_, "string", "date-time");
-        case Shape::duration: return simple(arena_, "string");
-        case Shape::any: return Value::map(arena_);
+        case Shape::micro_time:
+            return simple(arena_, "string", "date-time");
+        case Shape::duration:
+            return simple(arena_, "string");
+        case Shape::any:
+            return Value::map(arena_);
         case Shape::raw_object:
-        case Shape::structure: return simple(arena_, "object");
+        case Shape::structure:
+            return simple(arena_, "object");
         case Shape::string: {
             Value schema = Value::map(arena_);
             if (!type.enum_values.empty()) {
@@ -232,7 +248,9 @@ void OpenApiSchemas::add_rules(const Field& field, Value schema) {
     bool retain = field.has(Field::patch_retain);
     if (merge || retain)
         schema.append(arena_, "x-kubernetes-patch-strategy",
-                      Value::reference(merge && retain ? "merge,retainKeys" : merge ? "merge" : "retainKeys"));
+                      Value::reference(merge && retain ? "merge,retainKeys"
+                                       : merge         ? "merge"
+                                                       : "retainKeys"));
 }
 
 }  // namespace keelson::api

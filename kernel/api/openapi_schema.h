@@ -12,12 +12,12 @@
 
 namespace keelson::api {
 
-// Version 2 (swagger) and version 3 differ in where definitions live, in how a reference carries extras (v3 wraps
-// it into allOf), and in that only v3 publishes defaults.
+// Version 2 (swagger) and version 3 differ in where definitions live, in how a reference carries extras (v3
+// wraps it into allOf), and in that only v3 publishes defaults.
 enum class OpenApiVersion : std::uint8_t { v2, v3 };
 
-// Collects the types that a document refers to, and theirs, and writes their definitions. What it returns lives in
-// the arena.
+// Collects the types that a document refers to, and theirs, and writes their definitions. What it returns
+// lives in the arena.
 class OpenApiSchemas {
   public:
     OpenApiSchemas(OpenApiVersion version, object::Arena& arena) : version_(version), arena_(arena) {}

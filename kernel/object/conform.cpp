@@ -222,7 +222,6 @@ class Conformer {
             fatal(type_error(json_kind(raw), "string"));
             return raw;
         }
-        if (raw.as_string().empty() && micro) return Value::null();
         auto instant = parse_time(raw.as_string());
         if (!instant) {
             fatal(instant.error().message());
@@ -265,7 +264,10 @@ class Conformer {
         std::size_t mark = unknown_path_.size();
         for (const Member& member : raw.members()) {
             if (unknown_) push_unknown(member.name);
-            map.append(arena_, member.name, convert(*type.element, member.value));
+            Value value = convert(*type.element, member.value);
+            // A null among bytes is an empty text, not an absent one.
+            if (type.element->shape == Shape::bytes && value.is_unset()) value = Value::reference("");
+            map.append(arena_, member.name, value);
             unknown_path_.resize(mark);
             if (!fatal_.empty()) break;
         }

@@ -15,9 +15,10 @@
 
 namespace keelson::object {
 
-// What becomes of lists and maps that are there but empty. `drop`: as stored, omitted or null. `keep`: as the client
-// wrote them, for validation, whose messages tell them from absent ones.
-enum class EmptyLists : std::uint8_t { drop, keep };
+// What becomes of lists and maps that are there but empty. `drop`: as stored, omitted or null. `omit`: omitted where Go
+// omits them, else empty, as managed fields see them. `keep`: as the client wrote them, for validation, whose messages
+// tell them from absent ones.
+enum class EmptyLists : std::uint8_t { drop, omit, keep };
 
 // Brings raw JSON into the canonical form of a type. Strings are shared with `raw`.
 // A value of the wrong kind fails with Reason::bad_request and Go's wording ("json: cannot unmarshal number into Go

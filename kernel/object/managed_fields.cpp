@@ -173,7 +173,6 @@ Status conflict_status(const std::vector<std::pair<const Entry*, FieldSet>>& con
         std::string manager = "\"" + entry->manager + "\"";
         if (!entry->subresource.empty()) manager += " with subresource \"" + entry->subresource + "\"";
         if (!entry->is_apply()) manager += " using " + entry->api_version;
-        if (!entry->is_apply() && !entry->time.empty()) manager += " at " + entry->time;
         for (std::string& path : fields.paths()) rows.push_back({manager, std::move(path)});
     }
     std::sort(rows.begin(), rows.end(),
@@ -239,9 +238,8 @@ Result<Value> apply(const Type& type, Value live, Value configuration, const Fie
                            configuration["metadata"]["name"].to_string() + "; " +
                            configuration["apiVersion"].to_string() + ", Kind=" + configuration["kind"].to_string();
     if (!errors.empty())
-        return Status(Reason::internal_error,
-                      "failed to create typed patch object (" + identity + "): " + join_errors(errors))
-            .with_code(500);
+        return Status(Reason::unknown,
+                      "failed to create typed patch object (" + identity + "): " + join_errors(errors));
     auto typed = conform(type, configuration, arena);
     if (!typed) return std::move(typed).error();
 

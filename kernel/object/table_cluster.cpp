@@ -469,7 +469,7 @@ constexpr char kDrivers[] = "spec.drivers";
 
 constexpr ColumnRule kVolumeAttachment[] = {
     kNameColumn,
-    {{"Attacher", "string", "format", 0}, text_cell<kAttacher>},
+    {{"Attacher", "string", "name", 0}, text_cell<kAttacher>},
     {{"PV", "string", "", 0}, text_cell<kSourceVolume>},
     {{"Node", "string", "", 0}, text_cell<kNodeName>},
     {{"Attached", "boolean", "", 0}, truth_cell<kAttached>},

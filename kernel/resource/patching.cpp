@@ -48,13 +48,33 @@ Value in_go_order(Value value, Value patch, Arena& arena) {
     return result;
 }
 
+// A strategic merge goes through another converter of Kubernetes', which has words of its own for a wrong type.
+std::string converter_error(const std::string& decoder_error) {
+    constexpr std::string_view kValue = "json: cannot unmarshal ", kType = " of type ";
+    std::size_t type_at = decoder_error.rfind(kType);
+    if (!decoder_error.starts_with(kValue) || type_at == std::string::npos) return decoder_error;
+    std::string type = decoder_error.substr(type_at + kType.size());
+    std::string found = decoder_error.substr(kValue.size(), decoder_error.find(' ', kValue.size()) - kValue.size());
+    if (found == "number") found = "int64";
+    if (found == "array") found = "slice";
+    if (found == "object") found = "map";
+    if (type.starts_with("[]")) return "cannot restore slice from " + found;
+    if (type.starts_with("map[")) return "cannot restore map from " + found;
+    bool scalar = type.find('.') == std::string::npos;
+    return scalar ? "unrecognized type: " + type : "cannot restore struct from: " + found;
+}
+
 // The object that the type's defaults and canonical form make of a patched document.
 Result<Value> typed_result(const ExpectedKind& expected, Value patched, const object::BadValue& shown,
-                           const WriteOptions& options, Call& call, const Body& patch, Arena& arena) {
+                           bool strategic, const WriteOptions& options, Call& call, const Body& patch,
+                           Arena& arena) {
     std::vector<std::string> unknown;
     bool ignore = options.field_validation == FieldValidation::ignore;
     auto typed = object::conform(*expected.type, patched, arena, ignore ? nullptr : &unknown);
-    if (!typed) return invalid_patch(shown, typed.error().message());
+    if (!typed) {
+        const std::string& why = typed.error().message();
+        return invalid_patch(shown, strategic ? converter_error(why) : why);
+    }
     std::vector<std::string> problems;
     for (const std::string& path : patch.duplicate_fields) problems.push_back("duplicate field \"" + path + "\"");
     for (const std::string& path : unknown) problems.push_back("unknown field \"" + path + "\"");
@@ -73,15 +93,12 @@ Result<Change> apply_configuration(const ExpectedKind& expected, Value current, 
         return bad_request("Incorrect version specified in apply patch. Specified patch version: " +
                            configuration["apiVersion"].to_string() + ", expected: " + wanted);
     if (configuration["kind"].as_string() != expected.kind)
-        return bad_request("invalid object kind: the configuration is a " + configuration["kind"].to_string() +
-                           ", the endpoint takes a " + std::string(expected.kind));
-    Value metadata = configuration.child_map(arena, "metadata");
-    if (metadata["name"].is_unset()) metadata.set(arena, "name", Value::string(arena, call.name));
-    if (metadata["namespace"].is_unset() && !call.namespace_name.empty())
-        metadata.set(arena, "namespace", Value::string(arena, call.namespace_name));
+        return bad_request("invalid object type: " + wanted + ", Kind=" + configuration["kind"].to_string());
     object::FieldManager manager{options.field_manager, wanted, call.subresource_name(), time};
     KEELSON_TRY(Value merged,
                 object::apply(*expected.type, current, configuration, manager, options.force, reset, arena));
+    Value metadata = merged.child_map(arena, "metadata");
+    if (metadata["name"].is_unset()) metadata.set(arena, "name", Value::string(arena, call.name));
     const object::Resource* resource = expected.type == call.resource->type ? call.resource : nullptr;
     return Change{with_defaults(resource, expected, merged, arena), true};
 }
@@ -121,7 +138,7 @@ Result<Change> apply_patch(const ExpectedKind& expected, Value current, PatchTyp
     object::BadValue shown = type == PatchType::strategic
                                  ? object::BadValue(object::go_text(patch.value))
                                  : object::BadValue(object::to_json(in_go_order(patched, patch.value, arena)));
-    KEELSON_TRY(Value object, typed_result(expected, patched, shown, options, call, patch, arena));
+    KEELSON_TRY(Value object, typed_result(expected, patched, shown, type == PatchType::strategic, options, call, patch, arena));
     return Change{object};
 }
 

@@ -49,6 +49,10 @@ bool takes_node_ports(Value spec) {
     return !wanted.is_boolean() || wanted.as_boolean();
 }
 
+bool is_external(Value spec) {
+    return spec["type"].as_string() == "NodePort" || spec["type"].as_string() == "LoadBalancer";
+}
+
 bool takes_health_check_port(Value spec) {
     return spec["type"].as_string() == "LoadBalancer" && spec["externalTrafficPolicy"].as_string() == "Local";
 }
@@ -292,18 +296,14 @@ class Planner {
                 if (spec_["type"].as_string() == "ClusterIP" || spec_["type"].as_string() == "ExternalName")
                     port.erase("nodePort");
         }
-        if (takes_health_check_port(spec_)) {
-            std::int64_t wanted = spec_["healthCheckNodePort"].as_integer();
-            if (wanted != 0) {
-                KEELSON_TRY_VOID(want_port(wanted, root.child("healthCheckNodePort"), mine, now));
-            } else {
-                KEELSON_TRY(wanted, random_port(now));
-                spec_.set(arena_, "healthCheckNodePort", Value::integer(wanted));
-            }
-        } else {
-            spec_.erase("healthCheckNodePort");
-        }
-        if (!errors_.empty() || !takes_node_ports(spec_)) return base::ok();
+        if (errors_.empty() && takes_node_ports(spec_)) KEELSON_TRY_VOID(fill_ports(now));
+        if (errors_.empty()) KEELSON_TRY_VOID(choose_health_check_port(mine, now));
+        return base::ok();
+    }
+
+    Result<void> fill_ports(std::set<std::int64_t>& now) {
+        auto ports = spec_["ports"].items();
+        FieldPath root("spec");
         for (std::size_t i = 0; i < ports.size(); ++i) {
             if (ports[i]["nodePort"].as_integer() != 0) continue;
             // The same port number for two protocols shares one node port when it can.
@@ -320,6 +320,22 @@ class Planner {
                 }
             }
             ports[i].set(arena_, "nodePort", Value::integer(shared));
+        }
+        return base::ok();
+    }
+
+    Result<void> choose_health_check_port(const std::set<std::int64_t>& mine, std::set<std::int64_t>& now) {
+        FieldPath root("spec");
+        if (takes_health_check_port(spec_)) {
+            std::int64_t wanted = spec_["healthCheckNodePort"].as_integer();
+            if (wanted != 0) {
+                KEELSON_TRY_VOID(want_port(wanted, root.child("healthCheckNodePort"), mine, now));
+            } else {
+                KEELSON_TRY(wanted, random_port(now));
+                spec_.set(arena_, "healthCheckNodePort", Value::integer(wanted));
+            }
+        } else {
+            spec_.erase("healthCheckNodePort");
         }
         return base::ok();
     }
@@ -438,6 +454,15 @@ void carry_over_allocations(Value service, Value old, Arena& arena) {
             spec.set(arena, "clusterIP", spec["clusterIPs"].at(0));
         }
     }
+    // Policies that the new type cannot have go with the old type unless they were set anew.
+    if (!takes_cluster_ip(spec) && spec["internalTrafficPolicy"].equals(before["internalTrafficPolicy"]))
+        spec.erase("internalTrafficPolicy");
+    if (!is_external(spec) && is_external(before) &&
+        spec["externalTrafficPolicy"].equals(before["externalTrafficPolicy"]))
+        spec.erase("externalTrafficPolicy");
+    if (spec["type"].as_string() != "LoadBalancer" && before["type"].as_string() == "LoadBalancer")
+        for (std::string_view name : {"allocateLoadBalancerNodePorts", "loadBalancerClass"})
+            if (spec[name].equals(before[name])) spec.erase(name);
     if (takes_node_ports(spec) && takes_node_ports(before)) {
         for (Value port : spec["ports"].items()) {
             if (port["nodePort"].as_integer() != 0) continue;

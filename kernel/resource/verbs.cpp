@@ -66,7 +66,7 @@ object::FieldManager manager_of(const Call& call, const WriteOptions& options, s
 // Records the managers of an object whose empty lists and maps are still there for validation to see.
 void track(const object::Type& type, Value live, Value object, const object::FieldManager& manager,
            std::span<const std::string_view> reset, Arena& arena) {
-    Value stored_form = object::canonical(type, object, arena);
+    Value stored_form = object::canonical(type, object, arena, object::EmptyLists::omit);
     object::track_update(type, live, stored_form, manager, reset, arena);
     Value managed = stored_form["metadata"]["managedFields"];
     Value metadata = object.child_map(arena, "metadata");

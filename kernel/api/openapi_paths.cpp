@@ -1,0 +1,584 @@
+#include "kernel/api/openapi_paths.h"
+
+#include <algorithm>
+#include <cctype>
+#include <utility>
+
+namespace keelson::api {
+
+using object::Arena;
+using object::Resource;
+using object::Subresource;
+using object::Type;
+using object::Value;
+
+namespace {
+
+using MediaTypes = std::vector<std::string_view>;
+
+const MediaTypes kAnyType = {"*/*"};
+const MediaTypes kDocumentTypes = {"application/json", "application/yaml",
+                                   "application/vnd.kubernetes.protobuf"};
+const MediaTypes kWatchTypes = {"application/json", "application/yaml", "application/vnd.kubernetes.protobuf",
+                                "application/json;stream=watch",
+                                "application/vnd.kubernetes.protobuf;stream=watch"};
+const MediaTypes kLogTypes = {"text/plain", "application/json", "application/yaml",
+                              "application/vnd.kubernetes.protobuf"};
+const MediaTypes kPatchTypes = {"application/json-patch+json", "application/merge-patch+json",
+                                "application/strategic-merge-patch+json", "application/apply-patch+yaml"};
+
+struct KnownParameter {
+    std::string_view name;
+    std::string_view type;
+    std::string_view description;
+};
+
+constexpr KnownParameter kParameters[] = {
+    {"allowWatchBookmarks", "boolean",
+     "Ask a watch for BOOKMARK events, which only carry a resource version."},
+    {"continue", "string", "The token of the page before, to read the next page of a list."},
+    {"dryRun", "string", "\"All\": go through every stage, but store nothing."},
+    {"fieldManager", "string", "The name of the actor that makes the change, at most 128 characters."},
+    {"fieldSelector", "string", "Restrict the list to objects whose fields match."},
+    {"fieldValidation", "string", "What to do about unknown and duplicate fields: Ignore, Warn or Strict."},
+    {"force", "boolean", "Take over fields that other managers own. Only for apply patches."},
+    {"gracePeriodSeconds", "integer", "Seconds until the object is deleted; 0 deletes it at once."},
+    {"ignoreStoreReadErrorWithClusterBreakingPotential", "boolean",
+     "Delete an object that cannot be read any more."},
+    {"labelSelector", "string", "Restrict the list to objects whose labels match."},
+    {"limit", "integer", "The most objects to return; the answer's continue token leads to the rest."},
+    {"orphanDependents", "boolean", "Deprecated, use propagationPolicy: whether dependents are kept."},
+    {"pretty", "string", "If \"true\", the output is indented."},
+    {"propagationPolicy", "string", "What happens to dependents: Orphan, Background or Foreground."},
+    {"resourceVersion", "string", "The resource version that the answer is made at."},
+    {"resourceVersionMatch", "string", "How resourceVersion binds a list: Exact or NotOlderThan."},
+    {"sendInitialEvents", "boolean", "Start a watch with events for all objects there are, then a bookmark."},
+    {"timeoutSeconds", "integer", "How long the call may last."},
+    {"watch", "boolean", "Answer with a stream of changes."},
+};
+
+constexpr std::initializer_list<std::string_view> kListParameters = {"allowWatchBookmarks",
+                                                                     "continue",
+                                                                     "fieldSelector",
+                                                                     "labelSelector",
+                                                                     "limit",
+                                                                     "resourceVersion",
+                                                                     "resourceVersionMatch",
+                                                                     "sendInitialEvents",
+                                                                     "timeoutSeconds",
+                                                                     "watch"};
+
+void capitalize(std::string& text, std::string_view word) {
+    std::size_t start = text.size();
+    text += word;
+    if (start < text.size())
+        text[start] = static_cast<char>(std::toupper(static_cast<unsigned char>(text[start])));
+}
+
+// "rbac.authorization.k8s.io" is "rbacAuthorization", the core group is "core".
+std::string group_word(std::string_view group) {
+    if (group.empty()) return "core";
+    if (group.ends_with(".k8s.io")) group.remove_suffix(7);
+    std::string word;
+    while (!group.empty()) {
+        std::size_t dot = std::min(group.find('.'), group.size());
+        if (word.empty())
+            word += group.substr(0, dot);
+        else
+            capitalize(word, group.substr(0, dot));
+        group.remove_prefix(std::min(dot + 1, group.size()));
+    }
+    return word;
+}
+
+std::string base_path(std::string_view group, std::string_view version) {
+    return group.empty() ? "/api/" + std::string(version) + "/"
+                         : "/apis/" + std::string(group) + "/" + std::string(version) + "/";
+}
+
+Value text_list(Arena& arena, const MediaTypes& items) {
+    Value list = Value::list(arena, items.size());
+    for (std::string_view item : items) list.push_back(arena, Value::reference(item));
+    return list;
+}
+
+const Type& meta_type(std::string_view id) {
+    return *object::find_type(id);
+}
+
+bool is_connect(const Subresource& sub) {
+    return sub.kind.ends_with("Options");
+}
+
+}  // namespace
+
+// One operation before it is written.
+struct OpenApiPaths::Operation {
+    std::string_view method;
+    std::string id;
+    std::string tag;
+    std::string description;
+    std::string_view action;  // x-kubernetes-action; empty for discovery
+    std::string_view group;
+    std::string_view version;
+    std::string_view kind;
+    const Type* body = nullptr;  // null: takes none
+    bool body_required = true;
+    bool is_patch = false;
+    const Type* answer = nullptr;  // null: text
+    std::vector<int> codes = {200};
+    std::vector<Value> parameters;
+    const MediaTypes* produces = &kDocumentTypes;
+};
+
+OpenApiPaths::OpenApiPaths(OpenApiVersion version, Arena& arena, OpenApiSchemas& schemas, Value paths)
+    : version_(version), arena_(arena), schemas_(schemas), paths_(paths), parameters_(Value::map(arena)) {}
+
+Value OpenApiPaths::parameter(std::string_view place, std::string_view name, std::string_view type,
+                              std::string_view description) {
+    Value value = Value::map(arena_);
+    if (!description.empty()) value.append(arena_, "description", Value::string(arena_, description));
+    value.append(arena_, "in", Value::reference(place));
+    value.append(arena_, "name", Value::reference(name));
+    if (place == "path") value.append(arena_, "required", Value::boolean(true));
+    if (version_ == OpenApiVersion::v3) {
+        Value schema = Value::map(arena_);
+        schema.append(arena_, "type", Value::reference(type));
+        schema.append(arena_, "uniqueItems", Value::boolean(true));
+        value.append(arena_, "schema", schema);
+    } else {
+        value.append(arena_, "type", Value::reference(type));
+        value.append(arena_, "uniqueItems", Value::boolean(true));
+    }
+    return value;
+}
+
+Value OpenApiPaths::named(std::string_view name) {
+    if (Value known = parameters_[name]; known.is_set()) return known;
+    auto found = std::ranges::find(kParameters, name, &KnownParameter::name);
+    Value made = parameter("query", found->name, found->type, found->description);
+    parameters_.append(arena_, found->name, made);
+    return made;
+}
+
+std::vector<Value> OpenApiPaths::named(std::initializer_list<std::string_view> names) {
+    std::vector<Value> values;
+    for (std::string_view name : names) values.push_back(named(name));
+    return values;
+}
+
+std::vector<Value> OpenApiPaths::path_parameters(const Resource& resource, bool with_name) {
+    std::vector<Value> values;
+    if (with_name)
+        values.push_back(parameter("path", "name", "string", "name of the " + std::string(resource.kind)));
+    if (resource.namespaced)
+        values.push_back(parameter("path", "namespace", "string",
+                                   "object name and auth scope, such as for teams and projects"));
+    return values;
+}
+
+std::vector<Value> OpenApiPaths::option_parameters(const Type& options) {
+    std::vector<Value> values;
+    for (const object::Field& field : options.fields) {
+        if (field.name == "kind" || field.name == "apiVersion") continue;
+        const Type* type = field.type->element ? field.type->element : field.type;
+        std::string_view name = type->shape == object::Shape::boolean ? "boolean"
+                                : type->shape == object::Shape::int32 || type->shape == object::Shape::int64
+                                    ? "integer"
+                                    : "string";
+        values.push_back(parameter("query", field.name, name, ""));
+    }
+    std::ranges::sort(values, {}, [](Value value) { return value["name"].as_string(); });
+    return values;
+}
+
+std::string OpenApiPaths::operation_id(std::string_view verb, const Resource& resource,
+                                       std::string_view infix, std::string_view suffix) const {
+    std::string id(verb);
+    capitalize(id, group_word(resource.group));
+    capitalize(id, resource.version);
+    id += infix;
+    id += resource.kind;
+    id += suffix;
+    return id;
+}
+
+Value OpenApiPaths::path_item(std::string_view path, const std::vector<Value>& parameters) {
+    Value item = Value::map(arena_);
+    paths_.append(arena_, arena_.copy(path), item);
+    if (parameters.empty()) return item;
+    Value list = Value::list(arena_, parameters.size());
+    for (Value value : parameters) list.push_back(arena_, value);
+    item.append(arena_, "parameters", list);
+    return item;
+}
+
+Value OpenApiPaths::request_body(const Operation& operation) {
+    Value schema = schemas_.use(*operation.body);
+    if (version_ == OpenApiVersion::v2) {
+        Value body = Value::map(arena_);
+        body.append(arena_, "in", Value::reference("body"));
+        body.append(arena_, "name", Value::reference("body"));
+        if (operation.body_required) body.append(arena_, "required", Value::boolean(true));
+        body.append(arena_, "schema", schema);
+        return body;
+    }
+    Value content = Value::map(arena_);
+    for (std::string_view type : operation.is_patch ? kPatchTypes : kAnyType) {
+        Value media = Value::map(arena_);
+        media.append(arena_, "schema", schema);
+        content.append(arena_, type, media);
+    }
+    Value body = Value::map(arena_);
+    body.append(arena_, "content", content);
+    if (operation.body_required) body.append(arena_, "required", Value::boolean(true));
+    return body;
+}
+
+Value OpenApiPaths::response(std::string_view description, const Type* type, const MediaTypes& media_types) {
+    Value answer = Value::map(arena_);
+    Value schema = Value::map(arena_);
+    if (type)
+        schema = schemas_.use(*type);
+    else
+        schema.append(arena_, "type", Value::reference("string"));
+    if (version_ == OpenApiVersion::v3) {
+        Value content = Value::map(arena_);
+        for (std::string_view media_type : media_types) {
+            Value media = Value::map(arena_);
+            media.append(arena_, "schema", schema);
+            content.append(arena_, media_type, media);
+        }
+        answer.append(arena_, "content", content);
+    }
+    answer.append(arena_, "description", Value::reference(description));
+    if (version_ == OpenApiVersion::v2) answer.append(arena_, "schema", schema);
+    return answer;
+}
+
+Value OpenApiPaths::responses(const Operation& operation) {
+    Value all = Value::map(arena_);
+    for (int code : operation.codes) {
+        std::string_view name = code == 200 ? "200" : code == 201 ? "201" : "202";
+        std::string_view description = code == 200 ? "OK" : code == 201 ? "Created" : "Accepted";
+        all.append(arena_, name, response(description, operation.answer, *operation.produces));
+    }
+    Value unauthorized = Value::map(arena_);
+    unauthorized.append(arena_, "description", Value::reference("Unauthorized"));
+    all.append(arena_, "401", unauthorized);
+    return all;
+}
+
+void OpenApiPaths::add_operation(Value item, const Operation& operation) {
+    Value value = Value::map(arena_);
+    bool v2 = version_ == OpenApiVersion::v2;
+    if (v2) value.append(arena_, "consumes", text_list(arena_, operation.is_patch ? kPatchTypes : kAnyType));
+    value.append(arena_, "description", Value::string(arena_, operation.description));
+    value.append(arena_, "operationId", Value::string(arena_, operation.id));
+    Value parameters = Value::list(arena_);
+    if (v2 && operation.body) parameters.push_back(arena_, request_body(operation));
+    for (Value parameter : operation.parameters) parameters.push_back(arena_, parameter);
+    if (!parameters.empty()) value.append(arena_, "parameters", parameters);
+    if (v2) value.append(arena_, "produces", text_list(arena_, *operation.produces));
+    if (!v2 && operation.body) value.append(arena_, "requestBody", request_body(operation));
+    value.append(arena_, "responses", responses(operation));
+    if (v2) value.append(arena_, "schemes", text_list(arena_, {"https"}));
+    value.append(arena_, "tags", text_list(arena_, {arena_.copy(operation.tag)}));
+    if (!operation.action.empty()) {
+        value.append(arena_, "x-kubernetes-action", Value::reference(operation.action));
+        Value kind = Value::map(arena_);
+        kind.append(arena_, "group", Value::reference(operation.group));
+        kind.append(arena_, "kind", Value::reference(operation.kind));
+        kind.append(arena_, "version", Value::reference(operation.version));
+        value.append(arena_, "x-kubernetes-group-version-kind", kind);
+    }
+    item.append(arena_, operation.method, value);
+}
+
+void OpenApiPaths::add_document(std::string_view path, std::string_view id, std::string_view tag,
+                                std::string_view description, const Type& type) {
+    Operation operation;
+    operation.method = "get";
+    operation.id = id;
+    operation.tag = tag;
+    operation.description = description;
+    operation.answer = &type;
+    add_operation(path_item(path, {}), operation);
+}
+
+void OpenApiPaths::add_server_version() {
+    add_document("/version/", "getCodeVersion", "version", "get the version information for this server",
+                 meta_type("version.Info"));
+}
+
+void OpenApiPaths::add_core_versions() {
+    add_document("/api/", "getCoreAPIVersions", "core", "get available API versions",
+                 meta_type("meta/v1.APIVersions"));
+}
+
+void OpenApiPaths::add_groups() {
+    add_document("/apis/", "getAPIVersions", "apis", "get available API versions",
+                 meta_type("meta/v1.APIGroupList"));
+}
+
+void OpenApiPaths::add_group(std::string_view group) {
+    std::string word = group_word(group);
+    std::string id = "get";
+    capitalize(id, word);
+    add_document("/apis/" + std::string(group) + "/", id + "APIGroup", word, "get information of a group",
+                 meta_type("meta/v1.APIGroup"));
+}
+
+void OpenApiPaths::add_group_version(std::string_view group, std::string_view version) {
+    std::string base = base_path(group, version);
+    std::string word = group_word(group);
+    std::string id = "get";
+    capitalize(id, word);
+    capitalize(id, version);
+    add_document(base, id + "APIResources", word + "_" + std::string(version), "get available resources",
+                 meta_type("meta/v1.APIResourceList"));
+    for (const Resource& resource : object::builtin_resources())
+        if (resource.group == group && resource.version == version) add_resource(resource, base);
+}
+
+void OpenApiPaths::add_resource(const Resource& resource, std::string_view base) {
+    std::string prefix(base);
+    if (resource.namespaced) {
+        if (resource.verbs & object::verb_list)
+            add_collection(resource, prefix + std::string(resource.name), true);
+        prefix += "namespaces/{namespace}/";
+    }
+    std::string collection = prefix + std::string(resource.name);
+    constexpr std::uint16_t on_items =
+        object::verb_get | object::verb_update | object::verb_patch | object::verb_delete;
+    if (resource.verbs & ~on_items) add_collection(resource, collection, false);
+    std::string item = collection + "/{name}";
+    if (resource.verbs & on_items) add_item(resource, item);
+    for (const Subresource& sub : resource.subresources) {
+        std::string path = item + "/" + std::string(sub.name);
+        if (!is_connect(sub)) {
+            add_subresource(resource, sub, path);
+            continue;
+        }
+        add_connect(resource, sub, path, false);
+        if (sub.name == "proxy") add_connect(resource, sub, path + "/{path}", true);
+    }
+    if (resource.verbs & object::verb_watch) add_watches(resource, base);
+}
+
+namespace {
+
+std::string tag_of(const Resource& resource) {
+    return group_word(resource.group) + "_" + std::string(resource.version);
+}
+
+std::string_view scope_word(const Resource& resource) {
+    return resource.namespaced ? "Namespaced" : "";
+}
+
+const Type* list_type(const Resource& resource) {
+    return object::find_kind(resource.group, resource.version, std::string(resource.kind) + "List");
+}
+
+}  // namespace
+
+void OpenApiPaths::add_collection(const Resource& resource, std::string_view base, bool all_namespaces) {
+    std::vector<Value> shared;
+    if (!all_namespaces) shared = path_parameters(resource, false);
+    shared.push_back(named("pretty"));
+    Value item = path_item(base, shared);
+    std::string_view scope = all_namespaces ? "" : scope_word(resource);
+    std::string kind(resource.kind);
+    Operation common;
+    common.tag = tag_of(resource);
+    common.group = resource.group;
+    common.version = resource.version;
+    common.kind = resource.kind;
+    if (!all_namespaces && (resource.verbs & object::verb_delete_collection)) {
+        Operation operation = common;
+        operation.method = "delete";
+        operation.id = operation_id("delete", resource, "Collection" + std::string(scope), "");
+        operation.description = "delete collection of " + kind;
+        operation.action = "deletecollection";
+        operation.body = &meta_type("meta/v1.DeleteOptions");
+        operation.body_required = false;
+        operation.answer = &meta_type("meta/v1.Status");
+        operation.parameters = named({"continue", "dryRun", "fieldSelector", "gracePeriodSeconds",
+                                      "ignoreStoreReadErrorWithClusterBreakingPotential", "labelSelector",
+                                      "limit", "orphanDependents", "propagationPolicy", "resourceVersion",
+                                      "resourceVersionMatch", "sendInitialEvents", "timeoutSeconds"});
+        add_operation(item, operation);
+    }
+    if (resource.verbs & object::verb_list) {
+        Operation operation = common;
+        operation.method = "get";
+        operation.id = operation_id("list", resource, scope, all_namespaces ? "ForAllNamespaces" : "");
+        operation.description = "list or watch objects of kind " + kind;
+        operation.action = "list";
+        operation.answer = list_type(resource);
+        operation.parameters = named(kListParameters);
+        operation.produces = &kWatchTypes;
+        add_operation(item, operation);
+    }
+    if (!all_namespaces && (resource.verbs & object::verb_create)) {
+        Operation operation = common;
+        operation.method = "post";
+        operation.id = operation_id("create", resource, scope, "");
+        operation.description = "create " + kind;
+        operation.action = "post";
+        operation.body = operation.answer = resource.type;
+        operation.codes = {200, 201, 202};
+        operation.parameters = named({"dryRun", "fieldManager", "fieldValidation"});
+        add_operation(item, operation);
+    }
+}
+
+void OpenApiPaths::add_item(const Resource& resource, std::string_view base) {
+    Subresource whole;  // the object itself, written like a subresource without a name
+    whole.kind = resource.kind;
+    whole.group = resource.group;
+    whole.version = resource.version;
+    whole.verbs = resource.verbs & ~object::verb_create;
+    whole.type = resource.type;
+    add_subresource(resource, whole, base);
+}
+
+void OpenApiPaths::add_subresource(const Resource& resource, const Subresource& sub, std::string_view base) {
+    bool is_log = sub.name == "log";
+    bool is_item = sub.name.empty();
+    std::vector<Value> shared = path_parameters(resource, true);
+    if (is_log)
+        for (Value value : option_parameters(meta_type("core/v1.PodLogOptions"))) shared.push_back(value);
+    shared.push_back(named("pretty"));
+    Value item = path_item(base, shared);
+    std::string suffix;
+    capitalize(suffix, sub.name);
+    std::string what =
+        is_item ? std::string(resource.kind) : std::string(sub.name) + " of " + std::string(resource.kind);
+    Operation common;
+    common.tag = tag_of(resource);
+    common.group = sub.group;
+    common.version = sub.version;
+    common.kind = sub.kind;
+    common.answer = is_log ? nullptr : sub.type;
+    std::string_view specified = "the specified ";
+    auto start = [&](std::string_view method, std::string_view verb, std::string_view action) {
+        Operation operation = common;
+        operation.method = method;
+        operation.id = operation_id(verb, resource, scope_word(resource), suffix);
+        operation.description = std::string(verb) + " " +
+                                std::string(verb == "read" || verb == "replace" ? specified : "") + what;
+        operation.action = action;
+        return operation;
+    };
+    if (sub.verbs & object::verb_delete) {
+        Operation operation = start("delete", "delete", "delete");
+        operation.body = &meta_type("meta/v1.DeleteOptions");
+        operation.body_required = false;
+        if (!resource.delete_returns_object) operation.answer = &meta_type("meta/v1.Status");
+        operation.codes = {200, 202};
+        operation.parameters =
+            named({"dryRun", "gracePeriodSeconds", "ignoreStoreReadErrorWithClusterBreakingPotential",
+                   "orphanDependents", "propagationPolicy"});
+        add_operation(item, operation);
+    }
+    if (sub.verbs & object::verb_get) {
+        Operation operation = start("get", "read", "get");
+        if (is_log) operation.produces = &kLogTypes;
+        add_operation(item, operation);
+    }
+    if (sub.verbs & object::verb_patch) {
+        Operation operation = start("patch", "patch", "patch");
+        operation.description = "partially update " + std::string(specified) + what;
+        operation.body = &meta_type("meta/v1.Patch");
+        operation.is_patch = true;
+        operation.codes = {200, 201};
+        operation.parameters = named({"dryRun", "fieldManager", "fieldValidation", "force"});
+        add_operation(item, operation);
+    }
+    if (sub.verbs & object::verb_create) {
+        Operation operation = start("post", "create", "post");
+        operation.body = sub.type;
+        operation.codes = {200, 201, 202};
+        operation.parameters = named({"dryRun", "fieldManager", "fieldValidation"});
+        add_operation(item, operation);
+    }
+    if (sub.verbs & object::verb_update) {
+        Operation operation = start("put", "replace", "put");
+        operation.body = sub.type;
+        operation.codes = {200, 201};
+        operation.parameters = named({"dryRun", "fieldManager", "fieldValidation"});
+        add_operation(item, operation);
+    }
+}
+
+void OpenApiPaths::add_connect(const Resource& resource, const Subresource& sub, std::string_view path,
+                               bool with_path) {
+    std::vector<Value> shared = path_parameters(resource, true);
+    if (with_path) shared.push_back(parameter("path", "path", "string", "path to the resource"));
+    if (sub.type)
+        for (Value value : option_parameters(*sub.type)) {
+            // The rest of the path says it already.
+            if (!(with_path && value["name"].as_string() == "path")) shared.push_back(value);
+        }
+    Value item = path_item(path, shared);
+    constexpr std::pair<object::Verb, std::string_view> kMethods[] = {{object::verb_delete, "delete"},
+                                                                      {object::verb_get, "get"},
+                                                                      {object::verb_patch, "patch"},
+                                                                      {object::verb_create, "post"},
+                                                                      {object::verb_update, "put"}};
+    for (auto [verb, method] : kMethods) {
+        if ((sub.verbs & verb) == 0) continue;
+        Operation operation;
+        operation.method = method;
+        std::string infix;
+        capitalize(infix, method);
+        infix += scope_word(resource);
+        std::string suffix;
+        capitalize(suffix, sub.name);
+        if (with_path) suffix += "WithPath";
+        operation.id = operation_id("connect", resource, infix, suffix);
+        operation.tag = tag_of(resource);
+        operation.description = "connect " + std::string(method) + " requests to " + std::string(sub.name) +
+                                " of " + std::string(resource.kind);
+        operation.action = "connect";
+        operation.group = sub.group;
+        operation.version = sub.version;
+        operation.kind = sub.kind;
+        operation.produces = &kAnyType;
+        add_operation(item, operation);
+    }
+}
+
+void OpenApiPaths::add_watches(const Resource& resource, std::string_view base) {
+    std::string prefix = std::string(base) + "watch/";
+    std::string scoped =
+        prefix + (resource.namespaced ? "namespaces/{namespace}/" : "") + std::string(resource.name);
+    auto add = [&](const std::string& path, std::vector<Value> shared, std::string id,
+                   std::string_view action) {
+        for (std::string_view name : kListParameters) shared.push_back(named(name));
+        shared.push_back(named("pretty"));
+        Operation operation;
+        operation.method = "get";
+        operation.id = std::move(id);
+        operation.tag = tag_of(resource);
+        operation.description = "watch changes to objects of kind " + std::string(resource.kind) +
+                                ". deprecated: use the 'watch' parameter with a list operation instead.";
+        operation.action = action;
+        operation.group = resource.group;
+        operation.version = resource.version;
+        operation.kind = resource.kind;
+        operation.answer = &meta_type("meta/v1.WatchEvent");
+        operation.produces = &kWatchTypes;
+        add_operation(path_item(path, shared), operation);
+    };
+    if (resource.namespaced)
+        add(prefix + std::string(resource.name), {},
+            operation_id("watch", resource, "", "ListForAllNamespaces"), "watchlist");
+    add(scoped, path_parameters(resource, false),
+        operation_id("watch", resource, scope_word(resource), "List"), "watchlist");
+    add(scoped + "/{name}", path_parameters(resource, true),
+        operation_id("watch", resource, scope_word(resource), ""), "watch");
+}
+
+}  // namespace keelson::api
