@@ -129,9 +129,10 @@ class Compiler:
     def flatten(self, declaration, numbers=(), path=()):
         for name, type_name, number, marks, options in declaration.fields:
             if name == "embed":
-                inner = self.types[type_name]
-                yield from self.flatten(inner, numbers + ((number,) if number else ()),
-                                        path + (type_name.rsplit(".", 1)[-1],))
+                inner = self.flatten(self.types[type_name], numbers + ((number,) if number else ()),
+                                     path + (type_name.rsplit(".", 1)[-1],))
+                # Embedded without a number it is no part of the message: kind and apiVersion.
+                yield from inner if number else ((*field[:2], 0, *field[3:]) for field in inner)
             else:
                 yield name, type_name, number, marks, options, numbers, path
 

@@ -15,7 +15,8 @@ using base::Status;
 using object::Arena;
 using object::Value;
 
-constexpr std::string_view kAccepted = "application/json, application/yaml, application/vnd.kubernetes.protobuf";
+constexpr std::string_view kAccepted =
+    "application/json, application/yaml, application/vnd.kubernetes.protobuf";
 
 // The start of a body in an error: printable text as it is, else hexadecimal.
 std::string shown(std::string_view text, bool printable) {
@@ -35,8 +36,9 @@ Status unrecognized(std::string_view expected_kind, std::string_view why, std::s
     std::string message = "couldn't get version/kind; json parse error: " + std::string(why);
     if (expected_kind.empty()) return resource::bad_request(message);
     bool printable = text.starts_with('{');
-    return resource::bad_request("the object provided is unrecognized (must be of type " + std::string(expected_kind) +
-                                 "): " + message + " (" + shown(text, printable) + ")");
+    return resource::bad_request("the object provided is unrecognized (must be of type " +
+                                 std::string(expected_kind) + "): " + message + " (" +
+                                 shown(text, printable) + ")");
 }
 
 std::string_view json_kind(Value value) {
@@ -51,11 +53,12 @@ Result<resource::Body> parse_json_body(std::string_view text, std::string_view e
     auto value = object::parse_json(text, arena, note_duplicates ? &body.duplicate_fields : nullptr);
     if (!value) return unrecognized(expected_kind, value.error().message(), text);
     if (!value->is_map() && !value->is_unset())
-        return unrecognized(expected_kind,
-                            "json: cannot unmarshal " + std::string(json_kind(*value)) +
-                                " into Go value of type struct { APIVersion string "
-                                "\"json:\\\"apiVersion,omitempty\\\"\"; Kind string \"json:\\\"kind,omitempty\\\"\" }",
-                            text);
+        return unrecognized(
+            expected_kind,
+            "json: cannot unmarshal " + std::string(json_kind(*value)) +
+                " into Go value of type struct { APIVersion string "
+                "\"json:\\\"apiVersion,omitempty\\\"\"; Kind string \"json:\\\"kind,omitempty\\\"\" }",
+            text);
     body.value = *value;
     return body;
 }
@@ -80,8 +83,8 @@ Result<resource::Body> parse_protobuf_body(std::string_view text, Arena& arena) 
         slash == std::string_view::npos ? envelope.api_version : envelope.api_version.substr(slash + 1);
     const object::Type* type = object::find_kind(group, version, envelope.kind);
     if (!type)
-        return resource::bad_request("no kind \"" + std::string(envelope.kind) + "\" is registered for version \"" +
-                                     std::string(envelope.api_version) +
+        return resource::bad_request("no kind \"" + std::string(envelope.kind) +
+                                     "\" is registered for version \"" + std::string(envelope.api_version) +
                                      "\" in scheme \"pkg/api/legacyscheme/scheme.go:30\"");
     resource::Body body;
     KEELSON_TRY(body.value, object::decode_message(*type, envelope.message, arena));

@@ -13,8 +13,8 @@ enum class BodyFormat : std::uint8_t { json, yaml, protobuf };
 // The format of a request body; a missing Content-Type is JSON. Fails with Reason::unsupported_media_type.
 [[nodiscard]] base::Result<BodyFormat> body_format(const Request& request);
 
-// Parses a body into `arena` (the text must outlive it). `expected` is the endpoint's type: errors name its kind, and
-// protobuf is read by the type that the envelope names.
+// Parses a body into `arena` (the text must outlive it). `expected` is the endpoint's type: errors name its
+// kind, and protobuf is read by the type that the envelope names.
 [[nodiscard]] base::Result<resource::Body> parse_body(std::string_view text, BodyFormat format,
                                                       std::string_view expected_kind, object::Arena& arena,
                                                       bool note_duplicates);

@@ -21,13 +21,27 @@ struct Group {
 };
 
 // The order in which Kubernetes lists its groups, by priority.
-constexpr std::string_view kGroupOrder[] = {"", "apiregistration.k8s.io", "apps", "events.k8s.io",
-                                            "authentication.k8s.io", "authorization.k8s.io", "autoscaling", "batch",
-                                            "certificates.k8s.io", "networking.k8s.io", "policy",
-                                            "rbac.authorization.k8s.io", "storage.k8s.io",
-                                            "admissionregistration.k8s.io", "apiextensions.k8s.io",
-                                            "scheduling.k8s.io", "coordination.k8s.io", "node.k8s.io",
-                                            "discovery.k8s.io", "resource.k8s.io", "flowcontrol.apiserver.k8s.io"};
+constexpr std::string_view kGroupOrder[] = {"",
+                                            "apiregistration.k8s.io",
+                                            "apps",
+                                            "events.k8s.io",
+                                            "authentication.k8s.io",
+                                            "authorization.k8s.io",
+                                            "autoscaling",
+                                            "batch",
+                                            "certificates.k8s.io",
+                                            "networking.k8s.io",
+                                            "policy",
+                                            "rbac.authorization.k8s.io",
+                                            "storage.k8s.io",
+                                            "admissionregistration.k8s.io",
+                                            "apiextensions.k8s.io",
+                                            "scheduling.k8s.io",
+                                            "coordination.k8s.io",
+                                            "node.k8s.io",
+                                            "discovery.k8s.io",
+                                            "resource.k8s.io",
+                                            "flowcontrol.apiserver.k8s.io"};
 
 std::vector<Group> groups() {
     std::vector<Group> result;
@@ -61,9 +75,14 @@ Value text_list(Arena& arena, std::span<const std::string_view> items) {
 
 Value verb_list(Arena& arena, std::uint16_t verbs) {
     constexpr std::pair<object::Verb, std::string_view> kVerbs[] = {
-        {object::verb_create, "create"}, {object::verb_delete, "delete"},
-        {object::verb_delete_collection, "deletecollection"}, {object::verb_get, "get"}, {object::verb_list, "list"},
-        {object::verb_patch, "patch"}, {object::verb_update, "update"}, {object::verb_watch, "watch"}};
+        {object::verb_create, "create"},
+        {object::verb_delete, "delete"},
+        {object::verb_delete_collection, "deletecollection"},
+        {object::verb_get, "get"},
+        {object::verb_list, "list"},
+        {object::verb_patch, "patch"},
+        {object::verb_update, "update"},
+        {object::verb_watch, "watch"}};
     Value list = Value::list(arena);
     for (auto [bit, name] : kVerbs)
         if (verbs & bit) list.push_back(arena, Value::reference(name));
@@ -157,8 +176,9 @@ Value aggregated_resource(const Resource& resource, Arena& arena) {
     for (const Subresource& sub : resource.subresources) {
         Value item = Value::map(arena);
         item.set(arena, "subresource", Value::reference(sub.name));
-        item.set(arena, "responseKind", response_kind(sub.other_group ? sub.group : "",
-                                                      sub.other_group ? sub.version : "", sub.kind, arena));
+        item.set(arena, "responseKind",
+                 response_kind(sub.other_group ? sub.group : "", sub.other_group ? sub.version : "", sub.kind,
+                               arena));
         item.set(arena, "verbs", verb_list(arena, sub.verbs));
         subresources.push_back(arena, item);
     }
@@ -194,7 +214,8 @@ std::string aggregated_document(const std::vector<Group>& all, bool core, Arena&
     Value document = Value::map(arena);
     document.set(arena, "metadata", Value::map(arena));
     document.set(arena, "items", items);
-    return object::to_json(with_kind("APIGroupDiscoveryList", "apidiscovery.k8s.io/v2", document, arena)) + "\n";
+    return object::to_json(with_kind("APIGroupDiscoveryList", "apidiscovery.k8s.io/v2", document, arena)) +
+           "\n";
 }
 
 }  // namespace
@@ -234,8 +255,9 @@ bool Discovery::names_unserved_version(std::string_view path) {
     path.remove_prefix(6);
     std::size_t slash = path.find('/');
     if (slash == std::string_view::npos || path.find('/', slash + 1) != std::string_view::npos) return false;
-    return std::ranges::any_of(object::builtin_resources(),
-                               [&](const Resource& resource) { return resource.group == path.substr(0, slash); });
+    return std::ranges::any_of(object::builtin_resources(), [&](const Resource& resource) {
+        return resource.group == path.substr(0, slash);
+    });
 }
 
 bool Discovery::handle(Exchange& exchange) const {
@@ -248,8 +270,9 @@ bool Discovery::handle(Exchange& exchange) const {
             if (!clause.matches("application/json")) continue;
             if (clause.parameter("as").empty()) break;
             if (clause.parameter("as") == "APIGroupDiscoveryList" && clause.parameter("v") == "v2") {
-                exchange.respond(Response(
-                    200, "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList", grouped->second));
+                exchange.respond(
+                    Response(200, "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList",
+                             grouped->second));
                 return true;
             }
         }

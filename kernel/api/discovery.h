@@ -14,7 +14,8 @@ class Discovery {
   public:
     Discovery();
 
-    // Answers /api, /apis, /api/v1, /apis/GROUP and /apis/GROUP/VERSION. False when the path is none of these.
+    // Answers /api, /apis, /api/v1, /apis/GROUP and /apis/GROUP/VERSION. False when the path is none of
+    // these.
     bool handle(Exchange& exchange) const;
 
     // Whether the path asks for a version that a known group does not have (/apis/apps/v9, /api/v2).

@@ -44,4 +44,25 @@ void GzipStream::finish(std::string& out) {
     run({}, Z_FINISH, out);
 }
 
+std::string gunzip(std::string_view compressed) {
+    constexpr int window_bits_gzip = 15 + 16;
+    constexpr std::size_t step_bytes = 256 * 1024;
+    z_stream stream{};
+    if (inflateInit2(&stream, window_bits_gzip) != Z_OK) std::abort();
+    stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(compressed.data()));
+    stream.avail_in = static_cast<uInt>(compressed.size());
+    std::string out;
+    int code = Z_OK;
+    while (code == Z_OK) {
+        const std::size_t before = out.size();
+        out.resize(before + step_bytes);
+        stream.next_out = reinterpret_cast<Bytef*>(out.data() + before);
+        stream.avail_out = step_bytes;
+        code = inflate(&stream, Z_NO_FLUSH);
+        out.resize(before + step_bytes - stream.avail_out);
+    }
+    inflateEnd(&stream);
+    return out;
+}
+
 }  // namespace keelson::api

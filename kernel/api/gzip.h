@@ -21,4 +21,7 @@ class GzipStream {
     void run(std::string_view data, int flush, std::string& out);
 };
 
+// Undoes it, for what this room compressed itself.
+[[nodiscard]] std::string gunzip(std::string_view compressed);
+
 }  // namespace keelson::api

@@ -180,7 +180,11 @@ void HttpExchange::append_head(std::string& out, std::optional<std::uint64_t> le
     out += ' ';
     out += reason_phrase(response_.status);
     out += "\r\n";
-    for (const Header& header : headers_) append_header(out, header.name, header.value);
+    // What the answer itself says replaces what was added on its way (Cache-Control).
+    for (const Header& header : headers_) {
+        const auto same = [&](const Header& other) { return same_header_name(other.name, header.name); };
+        if (std::ranges::none_of(response_.headers, same)) append_header(out, header.name, header.value);
+    }
     for (const std::string& warning : warnings_) append_header(out, "Warning", warning);
     for (const Header& header : response_.headers) append_header(out, header.name, header.value);
     if (!response_.content_type.empty()) append_header(out, "Content-Type", response_.content_type);
@@ -250,7 +254,12 @@ base::Task<bool> HttpExchange::send_whole() {
     std::size_t size = total_size(response_.body);
     bytes_sent_ = size;
     bool compressed = false;
+    // A handler may have encoded the body itself.
+    const auto encoded = [](const Header& header) {
+        return same_header_name(header.name, "Content-Encoding");
+    };
     if (size >= connection_.worker().shared.limits.gzip_from_bytes && has_body(response_.status) &&
+        std::ranges::none_of(response_.headers, encoded) &&
         accepts_gzip(request_.header("Accept-Encoding"))) {
         const bool still_there = co_await compress_whole();
         if (!still_there) co_return false;

@@ -79,9 +79,11 @@ Result<Call> resolve(const Request& request, const RequestInfo& info, const acce
 
 ObjectAnswer list_answer(const Resource& resource, store::Revision revision, const std::string& items) {
     std::string json = "{\"kind\":\"" + std::string(resource.kind) + "List\",\"apiVersion\":\"" +
-                       std::string(object::api_version_of(resource)) + "\",\"metadata\":{\"resourceVersion\":\"" +
-                       std::to_string(revision) + "\"},\"items\":[" + items + "]}";
-    const object::Type* type = object::find_kind(resource.group, resource.version, std::string(resource.kind) + "List");
+                       std::string(object::api_version_of(resource)) +
+                       "\",\"metadata\":{\"resourceVersion\":\"" + std::to_string(revision) +
+                       "\"},\"items\":[" + items + "]}";
+    const object::Type* type =
+        object::find_kind(resource.group, resource.version, std::string(resource.kind) + "List");
     return {200, type, std::move(json)};
 }
 
@@ -96,6 +98,8 @@ Task<void> KubernetesHandler::handle(Exchange& exchange, RequestContext& context
     if (!context.info.is_resource_request) {
         bool reads = request.method == "GET" || request.method == "HEAD";
         if (reads && discovery_.handle(exchange)) co_return;
+        const bool described = reads && co_await open_api_.handle(exchange);
+        if (described) co_return;
         bool known_group = Discovery::names_unserved_version(request.path);
         exchange.respond(known_group ? status_response(resource::resource_not_served()) : page_not_found());
         co_return;
@@ -137,10 +141,12 @@ Task<void> KubernetesHandler::serve_resource(Exchange& exchange, Call& call, con
         co_return;
     }
     if (representation->is_plain()) body->push_back('\n');
-    exchange.respond(Response(answer->code, std::string(content_type(representation->format)), std::move(*body)));
+    exchange.respond(
+        Response(answer->code, std::string(content_type(representation->format)), std::move(*body)));
 }
 
-Task<Result<ObjectAnswer>> KubernetesHandler::carry_out(Exchange& exchange, Call& call, const RequestInfo& info) {
+Task<Result<ObjectAnswer>> KubernetesHandler::carry_out(Exchange& exchange, Call& call,
+                                                        const RequestInfo& info) {
     std::string_view verb = effective_verb(exchange.request(), info);
     if (verb == "get") {
         if (resource::Subresources::handles(call)) co_return co_await subresources_.get(call);
@@ -220,7 +226,8 @@ Task<Result<ObjectAnswer>> KubernetesHandler::remove(Exchange& exchange, Call& c
     bool chosen = options.propagation_policy || options.orphan_dependents;
     if (call.resource->delete_dependents == "orphan" && call.resource->kind == "Job" && !chosen)
         call.warnings.push_back(
-            "child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove "
+            "child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to "
+            "remove "
             "them or set propagationPolicy=Orphan to suppress this warning");
     co_return co_await verbs_.remove(call, options);
 }
@@ -246,7 +253,8 @@ Task<Result<ObjectAnswer>> KubernetesHandler::remove_collection(Exchange& exchan
         one.name = name;
         auto removed = co_await verbs_.remove(one, options);
         // Somebody else may have deleted it meanwhile; that is what was asked for.
-        if (!removed && removed.error().reason() != base::Reason::not_found) co_return std::move(removed).error();
+        if (!removed && removed.error().reason() != base::Reason::not_found)
+            co_return std::move(removed).error();
     }
     co_return list_answer(*call.resource, listing.revision(), items);
 }

@@ -1,9 +1,10 @@
-// Serves the Kubernetes API: resources and their subresources, discovery and OpenAPI. Stands behind the chain, so
-// callers are authenticated and authorized.
+// Serves the Kubernetes API: resources and their subresources, discovery and OpenAPI. Stands behind the
+// chain, so callers are authenticated and authorized.
 #pragma once
 
 #include "kernel/api/chain.h"
 #include "kernel/api/discovery.h"
+#include "kernel/api/openapi.h"
 #include "kernel/resource/subresources.h"
 #include "kernel/resource/verbs.h"
 
@@ -26,11 +27,13 @@ class KubernetesHandler {
     base::Task<base::Result<resource::ObjectAnswer>> update(Exchange& exchange, resource::Call& call);
     base::Task<base::Result<resource::ObjectAnswer>> patch(Exchange& exchange, resource::Call& call);
     base::Task<base::Result<resource::ObjectAnswer>> remove(Exchange& exchange, resource::Call& call);
-    base::Task<base::Result<resource::ObjectAnswer>> remove_collection(Exchange& exchange, resource::Call& call);
+    base::Task<base::Result<resource::ObjectAnswer>> remove_collection(Exchange& exchange,
+                                                                       resource::Call& call);
 
     resource::Verbs& verbs_;
     resource::Subresources& subresources_;
     Discovery discovery_;
+    OpenApi open_api_;
 };
 
 // A list of a resource, streamed (list_handler.cpp).

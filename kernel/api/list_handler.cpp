@@ -20,7 +20,8 @@ using resource::Listing;
 // {"resourceVersion":"5","continue":"...","remainingItemCount":3}
 std::string list_metadata(const Listing& listing) {
     std::string json = "{\"resourceVersion\":\"" + std::to_string(listing.revision()) + "\"";
-    if (std::string token = listing.continue_token(); !token.empty()) json += ",\"continue\":\"" + token + "\"";
+    if (std::string token = listing.continue_token(); !token.empty())
+        json += ",\"continue\":\"" + token + "\"";
     if (listing.remaining()) json += ",\"remainingItemCount\":" + std::to_string(*listing.remaining());
     return json + "}";
 }
@@ -30,57 +31,123 @@ std::string list_head(std::string_view kind, std::string_view api_version, const
            "\",\"metadata\":" + list_metadata(listing) + ",\"items\":[";
 }
 
-// Appends one record in the version asked for.
-void append_item(const Call& call, const store::Record& record, resource::WithKind with_kind, std::string& out) {
-    const object::Resource& stored = resource::storage_of(*call.resource);
-    if (&stored == call.resource) {
-        resource::append_json(record, with_kind, out);
-        return;
+// Writes the records of a list, one after the other, in the version and shape asked for.
+class ItemWriter {
+  public:
+    ItemWriter(const Call& call, const Representation& representation, std::int64_t now_seconds)
+        : call_(call),
+          stored_(resource::storage_of(*call.resource)),
+          representation_(representation),
+          now_seconds_(now_seconds) {}
+
+    // The kind of the whole document, and what comes before its first item.
+    [[nodiscard]] const object::Type& type() const {
+        if (representation_.shape == Shape::table) return *object::find_type("meta/v1.Table");
+        if (representation_.shape == Shape::metadata)
+            return *object::find_type("meta/v1.PartialObjectMetadataList");
+        return *object::find_kind(call_.resource->group, call_.resource->version, list_kind());
     }
-    Arena arena;
-    auto object = resource::decode(record, arena);
-    auto converted = object ? resource::convert(stored, *call.resource, *object, arena) : std::move(object);
-    if (!converted) return;
-    if (with_kind == resource::WithKind::no) {
+    [[nodiscard]] std::string head(const Listing& listing) {
+        if (representation_.shape == Shape::table) return table_head(listing);
+        if (representation_.shape == Shape::metadata)
+            return list_head("PartialObjectMetadataList", "meta.k8s.io/v1", listing);
+        return list_head(list_kind(), object::api_version_of(*call_.resource), listing);
+    }
+
+    // Appends an item and, before all but the first, a comma. A damaged record is left out.
+    void append(const store::Record& record, std::string& out) {
+        if (!first_) out += ',';
+        const std::size_t start = out.size();
+        append_item(record, out);
+        if (out.size() != start)
+            first_ = false;
+        else if (!first_)
+            out.pop_back();
+        arena_.clear();
+    }
+
+  private:
+    [[nodiscard]] std::string list_kind() const { return std::string(call_.resource->kind) + "List"; }
+    [[nodiscard]] bool is_stored_version() const { return &stored_ == call_.resource; }
+
+    // Everything up to the rows, as an empty table is written.
+    std::string table_head(const Listing& listing) {
+        Value table = table_of(*call_.resource->type, {}, representation_.include_object, true, now_seconds_,
+                               arena_);
+        if (auto metadata = object::parse_json_copy(list_metadata(listing), arena_))
+            table.set(arena_, "metadata", *metadata);
+        std::string text = object::to_json(table);
+        text.resize(text.size() - std::string_view("]}").size());
+        return text;
+    }
+
+    void append_item(const store::Record& record, std::string& out) {
+        if (representation_.shape == Shape::metadata) return append_metadata(record, out);
+        const bool whole = representation_.include_object == IncludeObject::object;
+        if (representation_.shape == Shape::table && is_stored_version() && !whole)
+            return append_row(record, out);
+        if (representation_.shape == Shape::object && is_stored_version())
+            return resource::append_json(record, resource::WithKind::no, out);
+        auto object = resource::decode(record, arena_);
+        auto converted =
+            object ? resource::convert(stored_, *call_.resource, *object, arena_) : std::move(object);
+        if (!converted) return;
+        if (representation_.shape == Shape::table) {
+            object::write_json(table_row(*call_.resource->type, *converted, representation_.include_object,
+                                         now_seconds_, arena_),
+                               out);
+            return;
+        }
         converted->erase("kind");
         converted->erase("apiVersion");
+        object::write_json(*converted, out);
     }
-    object::write_json(*converted, out);
-}
 
-// Reads everything that is left of a page into one text of comma-separated items.
-Result<std::string> collect_items(Listing& listing, const Call& call, resource::WithKind with_kind) {
-    std::string items;
-    bool more = true;
-    while (more) {
-        KEELSON_TRY(more, listing.step([&](const store::Record& record) {
-            if (!items.empty()) items += ',';
-            append_item(call, record, with_kind, items);
-        }));
+    // The cells are made from the object; its metadata goes out as it is stored.
+    void append_row(const store::Record& record, std::string& out) {
+        auto object = resource::decode_without_managers(record, arena_);
+        if (!object) return;
+        const bool with_metadata = representation_.include_object == IncludeObject::metadata;
+        Value row =
+            table_row(*call_.resource->type, *object, IncludeObject::none, now_seconds_, arena_);
+        object::write_json(row, out);
+        if (!with_metadata) return;
+        out.resize(out.size() - std::string_view("null}").size());
+        append_metadata(record, out);
+        out += '}';
     }
-    return items;
-}
+
+    static void append_metadata(const store::Record& record, std::string& out) {
+        out += "{\"kind\":\"PartialObjectMetadata\",\"apiVersion\":\"meta.k8s.io/v1\",\"metadata\":";
+        resource::append_metadata_json(record, out);
+        out += '}';
+    }
+
+    const Call& call_;
+    const object::Resource& stored_;
+    const Representation& representation_;
+    std::int64_t now_seconds_;
+    Arena arena_;
+    bool first_ = true;
+};
 
 BodyPiece piece(std::string text) {
     return std::make_shared<const std::string>(std::move(text));
 }
 
 // A list without a limit knows its metadata before its items, so it is sent as it is read.
-Task<void> stream_plain(Exchange& exchange, Listing& listing, const Call& call, std::string kind) {
-    std::string buffer = list_head(kind, object::api_version_of(*call.resource), listing);
-    bool first = true, more = true, begun = false;
+Task<void> stream_items(Exchange& exchange, Listing& listing, ItemWriter& writer, std::string_view tail) {
+    std::string buffer = writer.head(listing);
+    bool more = true, begun = false;
     while (more) {
-        auto step = listing.step([&](const store::Record& record) {
-            if (!std::exchange(first, false)) buffer += ',';
-            append_item(call, record, resource::WithKind::no, buffer);
-        });
+        auto step = listing.step([&](const store::Record& record) { writer.append(record, buffer); });
         if (!step) {
             // Once bytes are out, the only way to tell is to break off.
             if (!begun) exchange.respond(status_response(step.error()));
             co_return;
         }
         more = *step;
-        if (!more) buffer += "]}\n";
+        if (!more) buffer += tail;
         if (!begun && !more) {
             exchange.respond(Response(200, "application/json", std::move(buffer)));
             co_return;
@@ -97,53 +164,15 @@ Task<void> stream_plain(Exchange& exchange, Listing& listing, const Call& call, 
     co_await exchange.end_stream();
 }
 
-Result<std::string> write_table(Listing& listing, const Call& call, const Representation& representation,
-                                std::int64_t now_seconds) {
-    Arena arena;
-    std::vector<Value> objects;
-    const object::Resource& stored = resource::storage_of(*call.resource);
-    bool more = true;
-    while (more) {
-        KEELSON_TRY(more, listing.step([&](const store::Record& record) {
-            auto object = resource::decode(record, arena);
-            if (!object) return;
-            auto converted = resource::convert(stored, *call.resource, *object, arena);
-            if (converted) objects.push_back(*converted);
-        }));
-    }
-    Value table = table_of(*call.resource->type, objects, representation.include_object, true, now_seconds, arena);
-    KEELSON_TRY(Value metadata, object::parse_json_copy(list_metadata(listing), arena));
-    table.set(arena, "metadata", metadata);
-    return write_document(representation, *object::find_type("meta/v1.Table"), object::to_json(table));
-}
-
-Result<std::string> write_metadata_list(Listing& listing, const Representation& representation) {
+// The whole document at once: a page's metadata is known only behind its last item.
+Result<std::string> write_list(Listing& listing, ItemWriter& writer, const Representation& representation) {
     std::string items;
     bool more = true;
     while (more) {
-        KEELSON_TRY(more, listing.step([&](const store::Record& record) {
-            Arena arena;
-            auto metadata = resource::decode_metadata(record, arena);
-            if (!metadata) return;
-            Value object = Value::map(arena);
-            object.set(arena, "metadata", *metadata);
-            if (!items.empty()) items += ',';
-            object::write_json(partial_metadata(object, arena), items);
-        }));
+        KEELSON_TRY(more,
+                    listing.step([&](const store::Record& record) { writer.append(record, items); }));
     }
-    std::string json = list_head("PartialObjectMetadataList", "meta.k8s.io/v1", listing) + items + "]}";
-    return write_document(representation, *object::find_type("meta/v1.PartialObjectMetadataList"), std::move(json));
-}
-
-Result<std::string> write_list(Listing& listing, const Call& call, const Representation& representation,
-                               const std::string& kind, std::int64_t now_seconds) {
-    if (representation.shape == Shape::table) return write_table(listing, call, representation, now_seconds);
-    if (representation.shape == Shape::metadata) return write_metadata_list(listing, representation);
-    auto with_kind = resource::WithKind::no;
-    KEELSON_TRY(std::string items, collect_items(listing, call, with_kind));
-    std::string json = list_head(kind, object::api_version_of(*call.resource), listing) + items + "]}";
-    const object::Type* type = object::find_kind(call.resource->group, call.resource->version, kind);
-    return write_document(representation, *type, std::move(json));
+    return write_document(representation, writer.type(), writer.head(listing) + items + "]}");
 }
 
 }  // namespace
@@ -156,19 +185,20 @@ Task<void> serve_list(Exchange& exchange, resource::Verbs& verbs, const Call& ca
         co_return;
     }
     auto barrier = co_await verbs.store().read_barrier();
-    auto listing = barrier ? Listing::start(verbs.store(), call, *options)
-                           : Result<Listing>(std::move(barrier).error());
+    auto listing =
+        barrier ? Listing::start(verbs.store(), call, *options) : Result<Listing>(std::move(barrier).error());
     if (!listing) {
         exchange.respond(status_response(listing.error()));
         co_return;
     }
-    std::string kind = std::string(call.resource->kind) + "List";
-    if (representation->is_plain() && !listing->is_limited()) {
-        co_await stream_plain(exchange, *listing, call, kind);
+    auto now = std::chrono::floor<std::chrono::seconds>(verbs.clock().wall_now().time_since_epoch()).count();
+    ItemWriter writer(call, *representation, now);
+    if (representation->format == Format::json && !representation->pretty && !listing->is_limited()) {
+        const std::string_view tail = representation->shape == Shape::object ? "]}\n" : "]}";
+        co_await stream_items(exchange, *listing, writer, tail);
         co_return;
     }
-    auto now = std::chrono::floor<std::chrono::seconds>(verbs.clock().wall_now().time_since_epoch()).count();
-    auto body = write_list(*listing, call, *representation, kind, now);
+    auto body = write_list(*listing, writer, *representation);
     if (!body) {
         exchange.respond(status_response(body.error()));
         co_return;

@@ -18,7 +18,8 @@ using GroupVersion = std::pair<std::string_view, std::string_view>;
 
 std::set<GroupVersion> group_versions() {
     std::set<GroupVersion> all;
-    for (const object::Resource& resource : object::builtin_resources()) all.emplace(resource.group, resource.version);
+    for (const object::Resource& resource : object::builtin_resources())
+        all.emplace(resource.group, resource.version);
     return all;
 }
 
@@ -42,9 +43,12 @@ Value info(Arena& arena, std::string_view version) {
 
 // Adds the paths of a document of version 3; false when there is none of that name.
 bool add_paths(std::string_view name, OpenApiPaths& paths) {
-    if (name == "version") paths.add_server_version();
-    else if (name == "api") paths.add_core_versions();
-    else if (name == "apis") paths.add_groups();
+    if (name == "version")
+        paths.add_server_version();
+    else if (name == "api")
+        paths.add_core_versions();
+    else if (name == "apis")
+        paths.add_groups();
     else {
         bool core = name.starts_with("api/");
         if (!core && !name.starts_with("apis/")) return false;
@@ -54,7 +58,8 @@ bool add_paths(std::string_view name, OpenApiPaths& paths) {
         std::string_view version = core ? rest : slash == rest.npos ? "" : rest.substr(slash + 1);
         if (version.empty()) {
             auto known = [&](const object::Resource& resource) { return resource.group == group; };
-            if (group.empty() || slash != rest.npos || !std::ranges::any_of(object::builtin_resources(), known))
+            if (group.empty() || slash != rest.npos ||
+                !std::ranges::any_of(object::builtin_resources(), known))
                 return false;
             paths.add_group(group);
         } else {
@@ -63,6 +68,15 @@ bool add_paths(std::string_view name, OpenApiPaths& paths) {
         }
     }
     return true;
+}
+
+// The requirement that goes with it.
+Value security(Arena& arena) {
+    Value requirement = Value::map(arena);
+    requirement.append(arena, "BearerToken", Value::list(arena));
+    Value list = Value::list(arena);
+    list.push_back(arena, requirement);
+    return list;
 }
 
 }  // namespace
@@ -86,6 +100,7 @@ Value open_api_v2(Arena& arena) {
     document.append(arena, "paths", path_map);
     document.append(arena, "definitions", schemas.definitions());
     document.append(arena, "securityDefinitions", security_scheme(arena));
+    document.append(arena, "security", security(arena));
     return document;
 }
 
@@ -115,6 +130,7 @@ Value open_api_v3(std::string_view name, Arena& arena) {
     document.append(arena, "info", info(arena, "v1.36.2"));
     document.append(arena, "openapi", Value::reference("3.0.0"));
     document.append(arena, "paths", path_map);
+    document.append(arena, "security", security(arena));
     return document;
 }
 

@@ -1,5 +1,5 @@
-// Whole OpenAPI documents, made from the schema tables. Pure functions; the documents live in the arena and are some
-// megabytes large: write them out and let go.
+// Whole OpenAPI documents, made from the schema tables. Pure functions; the documents live in the arena and
+// are some megabytes large: write them out and let go.
 #pragma once
 
 #include <string>

@@ -91,7 +91,8 @@ Message schema_v2(Value value);
 
 Message schemas_v2(Value map) {
     Message message;
-    for (const Member& member : map.members()) message.message(1, named(member.name, schema_v2(member.value)));
+    for (const Member& member : map.members())
+        message.message(1, named(member.name, schema_v2(member.value)));
     return message;
 }
 
@@ -215,7 +216,8 @@ Message schema_v3(Value value) {
     message.text(25, value["type"]);
     for (Value item : value["allOf"].items()) message.message(26, schema_or_reference(item));
     for (Value item : value["oneOf"].items()) message.message(27, schema_or_reference(item));
-    if (Value inner = value["items"]; inner.is_set()) message.message(30, wrap(1, schema_or_reference(inner)));
+    if (Value inner = value["items"]; inner.is_set())
+        message.message(30, wrap(1, schema_or_reference(inner)));
     if (Value inner = value["properties"]; inner.is_set()) message.message(31, schemas_v3(inner));
     if (Value inner = value["additionalProperties"]; inner.is_set())
         message.message(32, wrap(1, schema_or_reference(inner)));
@@ -259,7 +261,8 @@ Message operation_v3(Value value) {
     for (const Member& member : value["responses"].members()) {
         Message response;
         response.text(1, member.value["description"]);
-        if (Value content = member.value["content"]; content.is_set()) response.message(3, content_v3(content));
+        if (Value content = member.value["content"]; content.is_set())
+            response.message(3, content_v3(content));
         responses.message(2, named(member.name, wrap(1, response)));
     }
     message.message(8, responses);

@@ -1,6 +1,6 @@
 // OpenAPI documents in the protobuf form of github.com/google/gnostic (openapiv2/OpenAPIv2.proto and
-// openapiv3/OpenAPIv3.proto), which older clients ask for. Covers what Kubernetes' documents use; extensions and
-// defaults travel as YAML text, for which JSON will do.
+// openapiv3/OpenAPIv3.proto), which older clients ask for. Covers what Kubernetes' documents use; extensions
+// and defaults travel as YAML text, for which JSON will do.
 #pragma once
 
 #include <string>

@@ -57,16 +57,36 @@ constexpr KnownParameter kParameters[] = {
     {"watch", "boolean", "Answer with a stream of changes."},
 };
 
-constexpr std::initializer_list<std::string_view> kListParameters = {"allowWatchBookmarks",
-                                                                     "continue",
-                                                                     "fieldSelector",
-                                                                     "labelSelector",
-                                                                     "limit",
-                                                                     "resourceVersion",
-                                                                     "resourceVersionMatch",
-                                                                     "sendInitialEvents",
-                                                                     "timeoutSeconds",
-                                                                     "watch"};
+constexpr std::string_view kListParameters[] = {"allowWatchBookmarks",
+                                                "continue",
+                                                "fieldSelector",
+                                                "labelSelector",
+                                                "limit",
+                                                "resourceVersion",
+                                                "resourceVersionMatch",
+                                                "sendInitialEvents",
+                                                "timeoutSeconds",
+                                                "watch"};
+
+constexpr std::string_view kWriteParameters[] = {"dryRun", "fieldManager", "fieldValidation"};
+constexpr std::string_view kPatchParameters[] = {"dryRun", "fieldManager", "fieldValidation", "force"};
+constexpr std::string_view kDeleteParameters[] = {"dryRun", "gracePeriodSeconds",
+                                                  "ignoreStoreReadErrorWithClusterBreakingPotential",
+                                                  "orphanDependents", "propagationPolicy"};
+constexpr std::string_view kDeleteCollectionParameters[] = {
+    "continue",
+    "dryRun",
+    "fieldSelector",
+    "gracePeriodSeconds",
+    "ignoreStoreReadErrorWithClusterBreakingPotential",
+    "labelSelector",
+    "limit",
+    "orphanDependents",
+    "propagationPolicy",
+    "resourceVersion",
+    "resourceVersionMatch",
+    "sendInitialEvents",
+    "timeoutSeconds"};
 
 void capitalize(std::string& text, std::string_view word) {
     std::size_t start = text.size();
@@ -161,7 +181,7 @@ Value OpenApiPaths::named(std::string_view name) {
     return made;
 }
 
-std::vector<Value> OpenApiPaths::named(std::initializer_list<std::string_view> names) {
+std::vector<Value> OpenApiPaths::named(std::span<const std::string_view> names) {
     std::vector<Value> values;
     for (std::string_view name : names) values.push_back(named(name));
     return values;
@@ -403,10 +423,7 @@ void OpenApiPaths::add_collection(const Resource& resource, std::string_view bas
         operation.body = &meta_type("meta/v1.DeleteOptions");
         operation.body_required = false;
         operation.answer = &meta_type("meta/v1.Status");
-        operation.parameters = named({"continue", "dryRun", "fieldSelector", "gracePeriodSeconds",
-                                      "ignoreStoreReadErrorWithClusterBreakingPotential", "labelSelector",
-                                      "limit", "orphanDependents", "propagationPolicy", "resourceVersion",
-                                      "resourceVersionMatch", "sendInitialEvents", "timeoutSeconds"});
+        operation.parameters = named(kDeleteCollectionParameters);
         add_operation(item, operation);
     }
     if (resource.verbs & object::verb_list) {
@@ -428,7 +445,7 @@ void OpenApiPaths::add_collection(const Resource& resource, std::string_view bas
         operation.action = "post";
         operation.body = operation.answer = resource.type;
         operation.codes = {200, 201, 202};
-        operation.parameters = named({"dryRun", "fieldManager", "fieldValidation"});
+        operation.parameters = named(kWriteParameters);
         add_operation(item, operation);
     }
 }
@@ -477,9 +494,7 @@ void OpenApiPaths::add_subresource(const Resource& resource, const Subresource& 
         operation.body_required = false;
         if (!resource.delete_returns_object) operation.answer = &meta_type("meta/v1.Status");
         operation.codes = {200, 202};
-        operation.parameters =
-            named({"dryRun", "gracePeriodSeconds", "ignoreStoreReadErrorWithClusterBreakingPotential",
-                   "orphanDependents", "propagationPolicy"});
+        operation.parameters = named(kDeleteParameters);
         add_operation(item, operation);
     }
     if (sub.verbs & object::verb_get) {
@@ -493,21 +508,21 @@ void OpenApiPaths::add_subresource(const Resource& resource, const Subresource& 
         operation.body = &meta_type("meta/v1.Patch");
         operation.is_patch = true;
         operation.codes = {200, 201};
-        operation.parameters = named({"dryRun", "fieldManager", "fieldValidation", "force"});
+        operation.parameters = named(kPatchParameters);
         add_operation(item, operation);
     }
     if (sub.verbs & object::verb_create) {
         Operation operation = start("post", "create", "post");
         operation.body = sub.type;
         operation.codes = {200, 201, 202};
-        operation.parameters = named({"dryRun", "fieldManager", "fieldValidation"});
+        operation.parameters = named(kWriteParameters);
         add_operation(item, operation);
     }
     if (sub.verbs & object::verb_update) {
         Operation operation = start("put", "replace", "put");
         operation.body = sub.type;
         operation.codes = {200, 201};
-        operation.parameters = named({"dryRun", "fieldManager", "fieldValidation"});
+        operation.parameters = named(kWriteParameters);
         add_operation(item, operation);
     }
 }

@@ -2,6 +2,7 @@
 // tables.
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -51,7 +52,7 @@ class OpenApiPaths {
     object::Value parameter(std::string_view place, std::string_view name, std::string_view type,
                             std::string_view description);
     object::Value named(std::string_view name);  // of the well-known query parameters
-    std::vector<object::Value> named(std::initializer_list<std::string_view> names);
+    std::vector<object::Value> named(std::span<const std::string_view> names);
     std::vector<object::Value> path_parameters(const object::Resource& resource, bool with_name);
     std::vector<object::Value> option_parameters(const object::Type& options);
     [[nodiscard]] std::string operation_id(std::string_view verb, const object::Resource& resource,

@@ -24,9 +24,11 @@ Result<std::optional<std::int64_t>> query_integer(const Request& request, std::s
     std::int64_t value = 0;
     auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
     if (error == std::errc::result_out_of_range)
-        return resource::bad_request("strconv.ParseInt: parsing \"" + std::string(text) + "\": value out of range");
+        return resource::bad_request("strconv.ParseInt: parsing \"" + std::string(text) +
+                                     "\": value out of range");
     if (error != std::errc() || end != text.data() + text.size())
-        return resource::bad_request("strconv.ParseInt: parsing \"" + std::string(text) + "\": invalid syntax");
+        return resource::bad_request("strconv.ParseInt: parsing \"" + std::string(text) +
+                                     "\": invalid syntax");
     return std::optional<std::int64_t>(value);
 }
 
@@ -51,7 +53,8 @@ bool check_dry_run(const std::vector<std::string_view>& values, FieldErrors& err
 void check_manager(std::string_view manager, bool is_apply, FieldErrors& errors) {
     FieldPath path("fieldManager");
     if (manager.empty() && is_apply) errors.required(path, "is required for apply patch");
-    if (manager.size() > kManagerLimitBytes) errors.too_long(path, static_cast<std::int64_t>(kManagerLimitBytes));
+    if (manager.size() > kManagerLimitBytes)
+        errors.too_long(path, static_cast<std::int64_t>(kManagerLimitBytes));
     bool printable = std::ranges::all_of(manager, [](unsigned char c) { return c >= 0x20 && c != 0x7f; });
     if (!printable) errors.invalid(path, manager, "should only contain printable characters");
 }
@@ -61,7 +64,8 @@ std::optional<std::string> text_member(Value map, std::string_view name) {
     return member.is_string() ? std::optional(member.to_string()) : std::nullopt;
 }
 
-Result<void> check_delete_options(const resource::DeleteOptions& options, const std::vector<std::string_view>& dry_run) {
+Result<void> check_delete_options(const resource::DeleteOptions& options,
+                                  const std::vector<std::string_view>& dry_run) {
     FieldErrors errors;
     FieldPath path("propagationPolicy");
     if (options.propagation_policy && options.orphan_dependents) {
@@ -83,7 +87,8 @@ Result<void> check_delete_options(const resource::DeleteOptions& options, const 
 bool query_flag(const Request& request, std::string_view name) {
     if (!request.has_query(name)) return false;
     std::string text(request.query_value(name));
-    std::ranges::transform(text, text.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    std::ranges::transform(text, text.begin(),
+                           [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
     return text != "false" && text != "0";
 }
 
@@ -91,7 +96,8 @@ bool asks_for_watch(const Request& request) {
     return query_flag(request, "watch");
 }
 
-Result<resource::WriteOptions> parse_write_options(const Request& request, std::string_view kind, bool is_apply) {
+Result<resource::WriteOptions> parse_write_options(const Request& request, std::string_view kind,
+                                                   bool is_apply) {
     resource::WriteOptions options;
     FieldErrors errors;
     std::string_view manager = request.query_value("fieldManager");
@@ -109,7 +115,8 @@ Result<resource::WriteOptions> parse_write_options(const Request& request, std::
     else if (!validation.empty() && validation != "Warn")
         errors.not_supported(FieldPath("fieldValidation"), validation, {"", "Ignore", "Strict", "Warn"});
     if (!errors.empty()) return object::invalid_status(kMetaGroup, kind, "", errors);
-    options.field_manager = manager.empty() ? manager_of_agent(request.header("User-Agent")) : std::string(manager);
+    options.field_manager =
+        manager.empty() ? manager_of_agent(request.header("User-Agent")) : std::string(manager);
     return options;
 }
 
@@ -143,7 +150,8 @@ Result<resource::DeleteOptions> parse_delete_options(const Request& request, Val
         if (body["gracePeriodSeconds"].is_integer())
             options.grace_period_seconds = body["gracePeriodSeconds"].as_integer();
         options.propagation_policy = text_member(body, "propagationPolicy");
-        if (body["orphanDependents"].is_boolean()) options.orphan_dependents = body["orphanDependents"].as_boolean();
+        if (body["orphanDependents"].is_boolean())
+            options.orphan_dependents = body["orphanDependents"].as_boolean();
         options.preconditions.uid = text_member(body["preconditions"], "uid");
         options.preconditions.resource_version = text_member(body["preconditions"], "resourceVersion");
         if (!body["dryRun"].empty()) {

@@ -8,11 +8,13 @@
 namespace keelson::api {
 
 // kind: "CreateOptions", "UpdateOptions" or "PatchOptions", as it appears in errors.
-[[nodiscard]] base::Result<resource::WriteOptions> parse_write_options(const Request& request, std::string_view kind,
+[[nodiscard]] base::Result<resource::WriteOptions> parse_write_options(const Request& request,
+                                                                       std::string_view kind,
                                                                        bool is_apply = false);
 [[nodiscard]] base::Result<resource::ListOptions> parse_list_options(const Request& request);
 // From the query and, where there is one, a DeleteOptions body (an unset value means none).
-[[nodiscard]] base::Result<resource::DeleteOptions> parse_delete_options(const Request& request, object::Value body);
+[[nodiscard]] base::Result<resource::DeleteOptions> parse_delete_options(const Request& request,
+                                                                         object::Value body);
 
 // Whether the query asks for a watch (`watch=1`, `watch=true`, a bare `watch`).
 [[nodiscard]] bool asks_for_watch(const Request& request);

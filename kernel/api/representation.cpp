@@ -99,7 +99,8 @@ std::string_view watch_content_type(Format format) {
     return format == Format::protobuf ? "application/vnd.kubernetes.protobuf;stream=watch" : kJson;
 }
 
-Result<std::string> write_document(const Representation& representation, const object::Type& type, std::string json) {
+Result<std::string> write_document(const Representation& representation, const object::Type& type,
+                                   std::string json) {
     if (representation.format == Format::json && !representation.pretty) return json;
     Arena arena;
     KEELSON_TRY(Value value, object::parse_json(json, arena));
@@ -130,22 +131,27 @@ Value partial_metadata(Value object, Arena& arena) {
     return partial;
 }
 
-Value table_of(const object::Type& type, std::span<const Value> objects, IncludeObject include, bool with_columns,
-               std::int64_t now_seconds, Arena& arena) {
+Value table_row(const object::Type& type, Value object, IncludeObject include, std::int64_t now_seconds,
+                Arena& arena) {
+    Value row = Value::map(arena, 3);
+    row.append(arena, "cells", object::table_cells(type, object, now_seconds, arena));
+    if (Value conditions = object::table_row_conditions(type, object, arena); conditions.is_set())
+        row.append(arena, "conditions", conditions);
+    Value shown = Value::null();
+    if (include == IncludeObject::metadata) shown = partial_metadata(object, arena);
+    if (include == IncludeObject::object) shown = object;
+    row.append(arena, "object", shown);
+    return row;
+}
+
+Value table_of(const object::Type& type, std::span<const Value> objects, IncludeObject include,
+               bool with_columns, std::int64_t now_seconds, Arena& arena) {
     Value rows = Value::list(arena, objects.size());
-    for (Value object : objects) {
-        Value row = Value::map(arena, 3);
-        row.append(arena, "cells", object::table_cells(type, object, now_seconds, arena));
-        if (Value conditions = object::table_row_conditions(type, object, arena); conditions.is_set())
-            row.append(arena, "conditions", conditions);
-        Value shown = Value::null();
-        if (include == IncludeObject::metadata) shown = partial_metadata(object, arena);
-        if (include == IncludeObject::object) shown = object;
-        row.append(arena, "object", shown);
-        rows.push_back(arena, row);
-    }
+    for (Value object : objects)
+        rows.push_back(arena, table_row(type, object, include, now_seconds, arena));
     Value metadata = Value::map(arena);
-    if (objects.size() == 1) metadata.set(arena, "resourceVersion", objects[0]["metadata"]["resourceVersion"]);
+    if (objects.size() == 1)
+        metadata.set(arena, "resourceVersion", objects[0]["metadata"]["resourceVersion"]);
     Value table = Value::map(arena, 5);
     table.append(arena, "kind", Value::reference("Table"));
     table.append(arena, "apiVersion", Value::reference("meta.k8s.io/v1"));

@@ -27,7 +27,9 @@ struct Representation {
     bool pretty = false;
 
     // Whether stored bytes can be sent as they are.
-    [[nodiscard]] bool is_plain() const { return format == Format::json && shape == Shape::object && !pretty; }
+    [[nodiscard]] bool is_plain() const {
+        return format == Format::json && shape == Shape::object && !pretty;
+    }
 };
 
 // What the Accept header and the query ask for. Fails with Reason::not_acceptable.
@@ -37,8 +39,8 @@ struct Representation {
 [[nodiscard]] std::string_view watch_content_type(Format format);
 
 // Writes a document whose kind is `type` (JSON in, the format out). The JSON may be that of a Status.
-[[nodiscard]] base::Result<std::string> write_document(const Representation& representation, const object::Type& type,
-                                                       std::string json);
+[[nodiscard]] base::Result<std::string> write_document(const Representation& representation,
+                                                       const object::Type& type, std::string json);
 
 // An answer of one object in the shape asked for; a Status stays one.
 [[nodiscard]] base::Result<std::string> write_answer(const Representation& representation,
@@ -47,7 +49,11 @@ struct Representation {
 
 // A PartialObjectMetadata of an object.
 [[nodiscard]] object::Value partial_metadata(object::Value object, object::Arena& arena);
-// A table of one object, or the start of one of a list. `with_columns`: watches send them with the first event only.
+// One row of a table: cells, conditions and the object as far as it is included.
+[[nodiscard]] object::Value table_row(const object::Type& type, object::Value object, IncludeObject include,
+                                      std::int64_t now_seconds, object::Arena& arena);
+// A table of one object, or the start of one of a list. `with_columns`: watches send them with the first
+// event only.
 [[nodiscard]] object::Value table_of(const object::Type& type, std::span<const object::Value> objects,
                                      IncludeObject include, bool with_columns, std::int64_t now_seconds,
                                      object::Arena& arena);

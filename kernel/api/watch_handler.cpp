@@ -51,8 +51,8 @@ class EventWriter {
 
     void write(WatchEventType type, const store::Record& record, std::string& out) {
         if (type == WatchEventType::bookmark || type == WatchEventType::initial_events_end)
-            return write_value(type_text(type), bookmark(record.modified, type == WatchEventType::initial_events_end),
-                               out);
+            return write_value(type_text(type),
+                               bookmark(record.modified, type == WatchEventType::initial_events_end), out);
         if (representation_.is_plain() && &stored_ == call_.resource) {
             out += "{\"type\":\"";
             out += type_text(type);
@@ -62,7 +62,8 @@ class EventWriter {
             return;
         }
         auto object = resource::decode(record, arena_);
-        auto converted = object ? resource::convert(stored_, *call_.resource, *object, arena_) : std::move(object);
+        auto converted =
+            object ? resource::convert(stored_, *call_.resource, *object, arena_) : std::move(object);
         if (converted) write_value(type_text(type), shaped(*converted), out);
         arena_ = {};
     }
@@ -134,18 +135,55 @@ class EventWriter {
 // What a waiting watch may be woken by; whichever comes first completes it.
 enum class Wake : std::uint8_t { events, deadline, closed };
 
-Task<Wake> wait_for_events(Exchange& exchange, WatchStream& stream, base::MonotonicTime until) {
-    base::Completion<Wake> woken;
-    stream.arm([woken] { woken.complete(Wake::events); });
-    auto timer = exchange.executor().post_at(until, [woken] { woken.complete(Wake::deadline); });
-    exchange.on_close([woken] { woken.complete(Wake::closed); });
-    Wake wake = co_await woken;
-    timer->cancel();
-    co_return wake;
-}
+// Waits for one of them, again and again. The timer and the look-out for the client stay from one wait to the next:
+// a busy watch waits thousands of times. Used on the exchange's executor only.
+class Waker {
+  public:
+    Waker(Exchange& exchange, WatchStream& stream) : exchange_(exchange), stream_(stream) {
+        exchange_.on_close([state = state_] { state->woken.complete(Wake::closed); });
+    }
+    ~Waker() {
+        if (timer_) timer_->cancel();
+        exchange_.on_close({});
+    }
+    Waker(const Waker&) = delete;
+    Waker& operator=(const Waker&) = delete;
+
+    Task<Wake> wait(base::MonotonicTime until) {
+        if (exchange_.closed()) co_return Wake::closed;
+        base::Completion<Wake> woken;
+        state_->woken = woken;
+        if (!state_->timer_runs || until != until_) start_timer(until);
+        stream_.arm([woken] { woken.complete(Wake::events); });
+        co_return co_await woken;
+    }
+
+  private:
+    struct State {
+        base::Completion<Wake> woken;  // of the wait under way, or of the last one
+        bool timer_runs = false;
+    };
+
+    void start_timer(base::MonotonicTime until) {
+        if (timer_) timer_->cancel();
+        until_ = until;
+        state_->timer_runs = true;
+        timer_ = exchange_.executor().post_at(until, [state = state_] {
+            state->timer_runs = false;
+            state->woken.complete(Wake::deadline);
+        });
+    }
+
+    Exchange& exchange_;
+    WatchStream& stream_;
+    std::shared_ptr<State> state_ = std::make_shared<State>();
+    std::shared_ptr<base::Timer> timer_;
+    base::MonotonicTime until_{};
+};
 
 base::Duration timeout_of(const resource::ListOptions& options, resource::Verbs& verbs) {
-    if (options.timeout_seconds && *options.timeout_seconds > 0) return std::chrono::seconds(*options.timeout_seconds);
+    if (options.timeout_seconds && *options.timeout_seconds > 0)
+        return std::chrono::seconds(*options.timeout_seconds);
     return std::chrono::seconds(kLeastTimeoutSeconds +
                                 static_cast<std::int64_t>(verbs.random().below(kLeastTimeoutSeconds)));
 }
@@ -173,6 +211,7 @@ Task<void> pump(Exchange& exchange, resource::Verbs& verbs, WatchStream& stream,
     base::Clock& clock = exchange.executor().clock();
     base::MonotonicTime end = clock.now() + timeout_of(options, verbs);
     base::MonotonicTime next_bookmark = clock.now() + kBookmarkInterval;
+    Waker waker(exchange, stream);
     while (!exchange.closed()) {
         std::string buffer;
         auto delivered = stream.poll(kEventsAtOnce, [&](WatchEventType type, const store::Record& record) {
@@ -187,7 +226,7 @@ Task<void> pump(Exchange& exchange, resource::Verbs& verbs, WatchStream& stream,
         if (!delivered) break;
         if (*delivered > 0) continue;
         base::MonotonicTime until = options.allow_watch_bookmarks ? std::min(end, next_bookmark) : end;
-        Wake wake = co_await wait_for_events(exchange, stream, until);
+        Wake wake = co_await waker.wait(until);
         if (wake == Wake::closed) break;
         if (wake == Wake::events) continue;
         bool is_over = clock.now() >= end;

@@ -4,6 +4,9 @@
 #include <ifaddrs.h>
 #include <net/if.h>
 
+#include <algorithm>
+#include <cstdlib>
+
 #include "kernel/api/kubernetes_handler.h"
 #include "kernel/base/sync_wait.h"
 #include "kernel/resource/bootstrap.h"
@@ -37,11 +40,34 @@ std::string host_address() {
     return {};
 }
 
+// For benchmarks: KEELSON_TEST_SYNC_DELAY_MS makes every sync of the store take that much longer.
+store::LmdbOptions store_options_for_test_environment() {
+    store::LmdbOptions options;
+    if (const char* delay_ms = std::getenv("KEELSON_TEST_SYNC_DELAY_MS"))
+        options.faults.sync_delay = std::chrono::milliseconds(std::clamp(std::atoi(delay_ms), 0, 10'000));
+    return options;
+}
+
+// Answers name the flow schema and priority level by the uids of their objects.
+base::Result<void> name_flow_control(const resource::Lookup& lookup, access::FlowControl& flow_control) {
+    constexpr std::string_view kGroup = "flowcontrol.apiserver.k8s.io";
+    object::Arena arena;
+    auto name_of = [](object::Value object) { return object["metadata"]["name"].to_string(); };
+    auto uid_of = [](object::Value object) { return object["metadata"]["uid"].to_string(); };
+    KEELSON_TRY_VOID(lookup.each(kGroup, "flowschemas", "", arena, [&](object::Value schema) {
+        flow_control.set_schema_uid(name_of(schema), uid_of(schema));
+    }));
+    return lookup.each(kGroup, "prioritylevelconfigurations", "", arena, [&](object::Value level) {
+        flow_control.set_level_uid(name_of(level), uid_of(level));
+    });
+}
+
 }  // namespace
 
 base::Result<Wiring> wire(const WireParts& parts) {
     auto rooms = std::make_shared<Rooms>();
-    KEELSON_TRY(rooms->store, store::open_lmdb_store(parts.data_directory + "/store"));
+    KEELSON_TRY(rooms->store, store::open_lmdb_store(parts.data_directory + "/store",
+                                                     store_options_for_test_environment()));
     rooms->verbs = std::make_unique<resource::Verbs>(*rooms->store, parts.executor.clock(), parts.random,
                                                      resource::NetworkSettings());
     rooms->subresources =
@@ -50,10 +76,12 @@ base::Result<Wiring> wire(const WireParts& parts) {
     bootstrap.advertise_address = host_address();
     bootstrap.api_port = parts.api_port;
     KEELSON_TRY_VOID(base::sync_wait(parts.executor, resource::bootstrap(*rooms->verbs, bootstrap)));
+    KEELSON_TRY_VOID(name_flow_control(rooms->verbs->lookup(), parts.flow_control));
     rooms->handler = std::make_unique<api::KubernetesHandler>(*rooms->verbs, *rooms->subresources);
     parts.health.add("store", [store = rooms->store.get()]() -> base::Result<void> {
         if (!store->statistics().read_only) return base::ok();
-        return base::Status(base::Reason::service_unavailable, "the disk is full: only deletions are accepted");
+        return base::Status(base::Reason::service_unavailable,
+                            "the disk is full: only deletions are accepted");
     });
     Wiring wiring;
     wiring.kubernetes = rooms->handler->handler();

@@ -1,4 +1,5 @@
-// Where the rooms are joined: given the parts that the daemon has made, returns what serves Kubernetes requests.
+// Where the rooms are joined: given the parts that the daemon has made, returns what serves Kubernetes
+// requests.
 #pragma once
 
 #include <functional>

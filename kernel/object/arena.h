@@ -41,6 +41,8 @@ class Arena {
         std::memcpy(to + first.size(), second.data(), second.size());
         return {to, first.size() + second.size()};
     }
+    // Forgets everything; the largest block is kept for what comes next.
+    void clear();
     [[nodiscard]] std::size_t bytes_reserved() const { return reserved_; }
 
   private:
@@ -50,6 +52,7 @@ class Arena {
     char* next_ = nullptr;
     std::size_t remaining_ = 0;
     std::size_t reserved_ = 0;
+    std::size_t last_size_ = 0;  // of the last block, the largest
 };
 
 }  // namespace keelson::object

@@ -1,8 +1,11 @@
 #include "kernel/object/conform.h"
 
+#include <algorithm>
+#include <array>
 #include <cassert>
 #include <cstdint>
 #include <limits>
+#include <span>
 
 #include "kernel/object/json.h"
 #include "kernel/object/quantity.h"
@@ -40,10 +43,12 @@ bool gates_on(std::string_view gates) {
     return true;
 }
 
-// Checks base64 as Go's StdEncoding does (line breaks are skipped) and gives its error text; empty when valid.
+// Checks base64 as Go's StdEncoding does (line breaks are skipped) and gives its error text; empty when
+// valid.
 std::string base64_error(std::string_view text) {
     auto is_digit = [](char c) {
-        return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '+' || c == '/';
+        return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '+' ||
+               c == '/';
     };
     auto illegal = [](std::size_t at) { return "illegal base64 data at input byte " + std::to_string(at); };
     std::size_t digits = 0, at = 0;
@@ -67,9 +72,11 @@ std::string base64_error(std::string_view text) {
     return "";
 }
 
-// One pass over one object. Follows Go's decoder: the first type error is remembered while decoding goes on, an
-// error of a type with its own decoder (quantity, time, ...) ends it.
+// One pass over one object. Follows Go's decoder: the first type error is remembered while decoding goes on,
+// an error of a type with its own decoder (quantity, time, ...) ends it.
 class Conformer {
+    static constexpr std::size_t kUsualFields = 48;
+
   public:
     Conformer(Arena& arena, std::vector<std::string>* unknown, EmptyLists empty_lists)
         : arena_(arena), unknown_(unknown), empty_lists_(empty_lists) {}
@@ -280,14 +287,35 @@ class Conformer {
         unknown_path_ += name;
     }
 
+    // Fills in the member for each field, null where there is none; how many there are. Members mostly come in the
+    // order of the fields, so the look for one starts behind the field of the one before.
+    static std::size_t match_members(const Type& type, Value raw, std::span<const Value*> found) {
+        std::fill(found.begin(), found.end(), nullptr);
+        std::size_t used = 0, next = 0;
+        for (const Member& member : raw.members()) {
+            for (std::size_t tried = 0; tried < found.size(); ++tried) {
+                if (next == found.size()) next = 0;
+                const std::size_t index = next++;
+                if (type.fields[index].name != member.name) continue;
+                if (!found[index]) ++used, found[index] = &member.value;
+                break;
+            }
+        }
+        return used;
+    }
+
     Value convert_structure(const Type& type, Value raw) {
         Value result = Value::map(arena_, raw.size() + 2);
         const Type* outer_structure = structure_;
         std::size_t field_mark = field_path_.size(), unknown_mark = unknown_path_.size();
-        std::size_t used = 0;
-        for (const Field& field : type.fields) {
-            const Value* found = raw.find(field.name);
-            if (found) ++used;
+        std::array<const Value*, kUsualFields> few;
+        std::span<const Value*> members(few.data(), std::min(type.fields.size(), few.size()));
+        if (type.fields.size() > few.size())
+            members = {arena_.allocate_array<const Value*>(type.fields.size()), type.fields.size()};
+        const std::size_t used = match_members(type, raw, members);
+        for (std::size_t index = 0; index < type.fields.size(); ++index) {
+            const Field& field = type.fields[index];
+            const Value* found = members[index];
             if (found && found->is_set() && (field.gate.empty() || gates_on(field.gate))) {
                 structure_ = &type;
                 if (!field_path_.empty()) field_path_ += '.';
@@ -346,7 +374,9 @@ class Conformer {
         return field.has(Field::omit_empty) && !is_go_struct(field.type->shape);
     }
 
-    static bool is_empty_container(Value value) { return (value.is_list() || value.is_map()) && value.empty(); }
+    static bool is_empty_container(Value value) {
+        return (value.is_list() || value.is_map()) && value.empty();
+    }
 
     // Storing turns empty lists and maps that are always written into null.
     Value stored_form(const Field& field, Value value) const {
@@ -361,7 +391,8 @@ class Conformer {
         // A pointer to a raw or time type whose text was null counts as unset.
         if (field.has(Field::pointer)) return value.is_unset() && field.has(Field::omit_empty);
         if (field.has(Field::omit_zero) && is_zero(*field.type, value)) return true;
-        return field.has(Field::omit_empty) && !is_go_struct(field.type->shape) && is_zero(*field.type, value);
+        return field.has(Field::omit_empty) && !is_go_struct(field.type->shape) &&
+               is_zero(*field.type, value);
     }
 
     Arena& arena_;

@@ -1,5 +1,7 @@
 #include "kernel/object/field_set.h"
 
+#include <utility>
+
 #include "kernel/object/json.h"
 
 namespace keelson::object {
@@ -43,13 +45,13 @@ FieldSet* FieldSet::child(std::string_view element) {
 }
 
 FieldSet& FieldSet::make_child(std::string_view element) {
-    auto found = children_.find(element);
-    if (found != children_.end()) return found->second;
-    return children_.emplace(std::string(element), FieldSet()).first->second;
+    auto found = children_.lower_bound(element);
+    if (found != children_.end() && found->first == element) return found->second;
+    return children_.emplace_hint(found, std::string(element), FieldSet())->second;
 }
 
-void FieldSet::add_child(std::string_view element, FieldSet child) {
-    if (!child.empty()) make_child(element).unite(child);
+void FieldSet::add_child(std::string element, FieldSet child) {
+    if (!child.empty()) children_[std::move(element)].unite(std::move(child));
 }
 
 void FieldSet::erase_child(std::string_view element) {
@@ -77,6 +79,11 @@ void FieldSet::unite(const FieldSet& other) {
     for (const auto& [element, child] : other.children_) make_child(element).unite(child);
 }
 
+void FieldSet::unite(FieldSet&& other) {
+    if (!empty()) return unite(std::as_const(other));
+    *this = std::move(other);
+}
+
 void FieldSet::subtract(const FieldSet& other) {
     if (other.member) member = false;
     for (const auto& [element, child] : other.children_) {
@@ -91,14 +98,16 @@ FieldSet FieldSet::intersection(const FieldSet& other) const {
     FieldSet result;
     result.member = member && other.member;
     for (const auto& [element, mine] : children_)
-        if (const FieldSet* theirs = other.child(element)) result.add_child(element, mine.intersection(*theirs));
+        if (const FieldSet* theirs = other.child(element))
+            result.add_child(std::string(element), mine.intersection(*theirs));
     return result;
 }
 
 Value FieldSet::to_value(Arena& arena) const {
     Value result = Value::map(arena, children_.size() + 1);
     if (member && !children_.empty()) result.append(arena, ".", Value::map(arena));
-    for (const auto& [element, child] : children_) result.append(arena, arena.copy(element), child.to_value(arena));
+    for (const auto& [element, child] : children_)
+        result.append(arena, arena.copy(element), child.to_value(arena));
     return result;
 }
 

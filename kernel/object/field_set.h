@@ -1,8 +1,8 @@
 // Sets of field paths, as server-side apply records them in managedFields (FieldsV1).
 //
-// A set is a tree: each node says whether its own path is in the set and has children by path element, written as in
-// FieldsV1: "f:name" for a field, `k:{"name":"a"}` for an item of a keyed list, `v:"x"` for a member of a set.
-// See https://kubernetes.io/docs/reference/using-api/server-side-apply/.
+// A set is a tree: each node says whether its own path is in the set and has children by path element,
+// written as in FieldsV1: "f:name" for a field, `k:{"name":"a"}` for an item of a keyed list, `v:"x"` for a
+// member of a set. See https://kubernetes.io/docs/reference/using-api/server-side-apply/.
 #pragma once
 
 #include <functional>
@@ -26,12 +26,13 @@ class FieldSet {
     FieldSet* child(std::string_view element);
     FieldSet& make_child(std::string_view element);
     // Adds a subtree unless it is empty.
-    void add_child(std::string_view element, FieldSet child);
+    void add_child(std::string element, FieldSet child);
     void erase_child(std::string_view element);
     // Removes the path ("metadata", "name") and all below it.
     void erase_path(std::initializer_list<std::string_view> elements);
 
     void unite(const FieldSet& other);
+    void unite(FieldSet&& other);
     void subtract(const FieldSet& other);
     [[nodiscard]] FieldSet intersection(const FieldSet& other) const;
     bool operator==(const FieldSet&) const = default;

@@ -3,6 +3,7 @@
 #include <charconv>
 #include <cmath>
 #include <cstdint>
+#include <cstring>
 #include <unordered_set>
 
 namespace keelson::object {
@@ -77,6 +78,30 @@ void append_utf8(std::uint32_t code, std::string& out) {
         out += static_cast<char>(0x80 | ((code >> 6) & 0x3f));
         out += static_cast<char>(0x80 | (code & 0x3f));
     }
+}
+
+// Of eight bytes, the high bit of each that a JSON string escapes: control characters, quotes and backslashes. Bytes
+// behind the first such one may be marked without cause; one of 0x80 or more never is the first.
+std::uint64_t special_bits(const char* bytes, std::uint64_t& word) {
+    constexpr std::uint64_t kOnes = 0x0101010101010101;
+    std::memcpy(&word, bytes, sizeof word);
+    const std::uint64_t quote = word ^ (kOnes * '"'), backslash = word ^ (kOnes * '\\');
+    const std::uint64_t low = (word - kOnes * 0x20) | (quote - kOnes) | (backslash - kOnes);
+    return low & ~word;
+}
+
+constexpr std::uint64_t kHighBits = 0x8080808080808080;
+
+// Whether one of eight bytes has to be escaped.
+bool has_special(const char* bytes) {
+    std::uint64_t word;
+    return (special_bits(bytes, word) & kHighBits) != 0;
+}
+
+// Whether eight bytes are ASCII and none of them ends or escapes a string.
+bool is_plain(const char* bytes) {
+    std::uint64_t word;
+    return ((special_bits(bytes, word) | word) & kHighBits) == 0;
 }
 
 class Parser {
@@ -186,7 +211,8 @@ class Parser {
         }
         double real = 0;
         if (std::from_chars(start, next_, real).ec != std::errc() || !std::isfinite(real)) {
-            error_ = "json: cannot unmarshal number " + std::string(start, next_) + " into Go value of type float64";
+            error_ = "json: cannot unmarshal number " + std::string(start, next_) +
+                     " into Go value of type float64";
             return false;
         }
         out = Value::real(real);
@@ -196,6 +222,7 @@ class Parser {
     bool parse_string(std::string_view& out) {
         const char* start = ++next_;
         while (true) {
+            while (end_ - next_ >= 8 && is_plain(next_)) next_ += 8;
             if (next_ == end_) return unexpected({});
             unsigned char c = static_cast<unsigned char>(*next_);
             if (c == '"') {
@@ -357,7 +384,8 @@ class Parser {
         std::size_t mark = path_.size();
         while (true) {
             skip_space();
-            if (next_ == end_ || *next_ != '"') return unexpected("looking for beginning of object key string");
+            if (next_ == end_ || *next_ != '"')
+                return unexpected("looking for beginning of object key string");
             std::string_view name;
             if (!parse_string(name)) return false;
             skip_space();
@@ -448,6 +476,8 @@ void write_json_string(std::string_view text, std::string& out) {
     out += '"';
     std::size_t plain = 0;
     for (std::size_t i = 0; i < text.size(); ++i) {
+        while (i + 8 <= text.size() && !has_special(text.data() + i)) i += 8;
+        if (i == text.size()) break;
         unsigned char c = static_cast<unsigned char>(text[i]);
         if (c >= 0x20 && c != '"' && c != '\\') continue;
         out.append(text, plain, i - plain);
@@ -493,6 +523,9 @@ void write_json_real(double value, std::string& out) {
     std::string_view text(buffer, static_cast<std::size_t>(end - buffer));
     if (error != std::errc()) text = "0";
     out += text;
+    // Go writes e-7 where C writes e-07.
+    if (exponent && text.size() >= 4 && text[text.size() - 4] == 'e' && text[text.size() - 2] == '0')
+        out.erase(out.size() - 2, 1);
 }
 
 void write_json(Value value, std::string& out) {

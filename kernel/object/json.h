@@ -1,5 +1,5 @@
-// JSON text to Value and back. Errors are worded as Go's encoding/json does, because Kubernetes passes them on to
-// clients ("invalid character 'b' looking for beginning of object key string").
+// JSON text to Value and back. Errors are worded as Go's encoding/json does, because Kubernetes passes them
+// on to clients ("invalid character 'b' looking for beginning of object key string").
 #pragma once
 
 #include <string>
@@ -14,8 +14,9 @@ namespace keelson::object {
 inline constexpr int kJsonDepthLimit = 1000;
 
 // Parses one JSON value; anything but white space after it is an error (Reason::bad_request). Strings without
-// escapes refer to `text`, which must live as long as the arena. Invalid UTF-8 becomes U+FFFD. Of duplicate members
-// the last wins; when `duplicates` is given, their paths ("data.a", "spec.ports[0].name") are added to it.
+// escapes refer to `text`, which must live as long as the arena. Invalid UTF-8 becomes U+FFFD. Of duplicate
+// members the last wins; when `duplicates` is given, their paths ("data.a", "spec.ports[0].name") are added
+// to it.
 [[nodiscard]] base::Result<Value> parse_json(std::string_view text, Arena& arena,
                                              std::vector<std::string>* duplicates = nullptr);
 

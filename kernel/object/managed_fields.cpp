@@ -39,9 +39,9 @@ struct Entry {
 std::vector<Entry> read_entries(Value object) {
     std::vector<Entry> entries;
     for (Value item : object["metadata"]["managedFields"].items()) {
-        Entry entry{item["manager"].to_string(),    item["operation"].to_string(), item["apiVersion"].to_string(),
-                    item["time"].to_string(),       item["subresource"].to_string(),
-                    FieldSet::from_value(item["fieldsV1"])};
+        Entry entry{item["manager"].to_string(),     item["operation"].to_string(),
+                    item["apiVersion"].to_string(),  item["time"].to_string(),
+                    item["subresource"].to_string(), FieldSet::from_value(item["fieldsV1"])};
         if (!entry.operation.empty()) entries.push_back(std::move(entry));
     }
     return entries;
@@ -98,7 +98,8 @@ void strip(FieldSet& fields, std::span<const std::string_view> reset) {
     }
 }
 
-Difference stripped_difference(const Type& type, Value before, Value after, std::span<const std::string_view> reset) {
+Difference stripped_difference(const Type& type, Value before, Value after,
+                               std::span<const std::string_view> reset) {
     Difference difference = compare(type, before, after);
     strip(difference.changed, reset);
     strip(difference.removed, reset);
@@ -111,7 +112,8 @@ void cap_update_managers(std::vector<Entry>& entries) {
     for (Entry& entry : entries)
         if (!entry.is_apply()) updates.push_back(&entry);
     if (updates.size() <= kUpdateManagerLimit) return;
-    std::sort(updates.begin(), updates.end(), [](const Entry* a, const Entry* b) { return a->time < b->time; });
+    std::sort(updates.begin(), updates.end(),
+              [](const Entry* a, const Entry* b) { return a->time < b->time; });
     std::size_t surplus = updates.size() - kUpdateManagerLimit + 1;
     Entry* bucket = nullptr;
     for (std::size_t i = 0; i < surplus; ++i) {
@@ -136,8 +138,9 @@ Entry& find_or_add(std::vector<Entry>& entries, Entry wanted) {
 }
 
 Entry entry_of(const FieldManager& manager, std::string_view operation) {
-    return Entry{std::string(manager.name), std::string(operation),   std::string(manager.api_version),
-                 std::string(manager.time), std::string(manager.subresource), {}};
+    return Entry{std::string(manager.name),        std::string(operation),
+                 std::string(manager.api_version), std::string(manager.time),
+                 std::string(manager.subresource), {}};
 }
 
 // A single empty entry is how a client asks to forget all managers.
@@ -157,7 +160,7 @@ void record_update(const Type& type, Value live, Value updated, const FieldManag
     }
     if (!difference.changed.empty()) {
         Entry& mine = find_or_add(entries, entry_of(manager, kUpdate));
-        mine.fields.unite(difference.changed);
+        mine.fields.unite(std::move(difference.changed));
         mine.time = manager.time;
     }
     std::erase_if(entries, [](const Entry& entry) { return entry.fields.empty(); });
@@ -175,10 +178,11 @@ Status conflict_status(const std::vector<std::pair<const Entry*, FieldSet>>& con
         if (!entry->is_apply()) manager += " using " + entry->api_version;
         for (std::string& path : fields.paths()) rows.push_back({manager, std::move(path)});
     }
-    std::sort(rows.begin(), rows.end(),
-              [](const Row& a, const Row& b) { return std::tie(a.manager, a.path) < std::tie(b.manager, b.path); });
-    std::string message =
-        "Apply failed with " + std::to_string(rows.size()) + (rows.size() == 1 ? " conflict: " : " conflicts: ");
+    std::sort(rows.begin(), rows.end(), [](const Row& a, const Row& b) {
+        return std::tie(a.manager, a.path) < std::tie(b.manager, b.path);
+    });
+    std::string message = "Apply failed with " + std::to_string(rows.size()) +
+                          (rows.size() == 1 ? " conflict: " : " conflicts: ");
     base::StatusDetails details;
     bool several_managers = rows.front().manager != rows.back().manager;
     if (rows.size() == 1) {
@@ -229,14 +233,15 @@ void track_update(const Type& type, Value live, Value updated, const FieldManage
     write_entries(std::move(entries), updated, arena);
 }
 
-Result<Value> apply(const Type& type, Value live, Value configuration, const FieldManager& manager, bool force,
-                    std::span<const std::string_view> reset, Arena& arena) {
+Result<Value> apply(const Type& type, Value live, Value configuration, const FieldManager& manager,
+                    bool force, std::span<const std::string_view> reset, Arena& arena) {
     if (!configuration["metadata"]["managedFields"].is_absent())
         return Status(Reason::bad_request, "metadata.managedFields must be nil");
     auto errors = apply_errors(type, configuration);
     std::string identity = configuration["metadata"]["namespace"].to_string() + "/" +
                            configuration["metadata"]["name"].to_string() + "; " +
-                           configuration["apiVersion"].to_string() + ", Kind=" + configuration["kind"].to_string();
+                           configuration["apiVersion"].to_string() +
+                           ", Kind=" + configuration["kind"].to_string();
     if (!errors.empty())
         return Status(Reason::unknown,
                       "failed to create typed patch object (" + identity + "): " + join_errors(errors));

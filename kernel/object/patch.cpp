@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "kernel/object/json.h"
+
 namespace keelson::object {
 namespace {
 
@@ -13,6 +15,8 @@ using base::Result;
 using base::Status;
 
 constexpr std::size_t kOperationLimit = 10'000;
+// What all copies of one patch may add: copying a document into itself doubles it each time.
+constexpr std::size_t kCopyLimitBytes = 3 * 1024 * 1024;
 
 Status rejected() {
     // Kubernetes does not tell clients which operation failed.
@@ -30,7 +34,8 @@ bool split_pointer(std::string_view pointer, std::vector<std::string>& parts) {
         if (i == pointer.size() || pointer[i] == '/') {
             parts.push_back(std::move(part));
             part.clear();
-        } else if (pointer[i] == '~' && i + 1 < pointer.size() && (pointer[i + 1] == '0' || pointer[i + 1] == '1')) {
+        } else if (pointer[i] == '~' && i + 1 < pointer.size() &&
+                   (pointer[i + 1] == '0' || pointer[i + 1] == '1')) {
             part += pointer[++i] == '0' ? '~' : '/';
         } else {
             part += pointer[i];
@@ -56,16 +61,23 @@ class JsonPatch {
     bool apply(Value operation) {
         std::string_view name = operation["op"].as_string();
         std::vector<std::string> path;
-        if (!operation["path"].is_string() || !split_pointer(operation["path"].as_string(), path)) return false;
+        if (!operation["path"].is_string() || !split_pointer(operation["path"].as_string(), path))
+            return false;
         if (name == "add") return operation.has("value") && add(path, operation["value"].clone(arena_));
         if (name == "remove") return remove(path);
-        if (name == "replace") return operation.has("value") && replace(path, operation["value"].clone(arena_));
+        if (name == "replace")
+            return operation.has("value") && replace(path, operation["value"].clone(arena_));
         if (name == "test") return test(path, operation["value"]);
         if (name == "move" || name == "copy") {
             std::vector<std::string> from;
-            if (!operation["from"].is_string() || !split_pointer(operation["from"].as_string(), from)) return false;
+            if (!operation["from"].is_string() || !split_pointer(operation["from"].as_string(), from))
+                return false;
             Value* found = find(from, from.size());
             if (!found) return false;
+            if (name == "copy") {
+                copied_bytes_ += to_json(*found).size();
+                if (copied_bytes_ > kCopyLimitBytes) return false;
+            }
             Value value = found->clone(arena_);
             if (name == "move" && !remove(from)) return false;
             return add(path, value);
@@ -107,7 +119,8 @@ class JsonPatch {
         }
         if (!parent->is_list()) return false;
         std::size_t index = parent->size();
-        if (path.back() != "-" && (!parse_index(path.back(), parent->size() + 1, index) || index > parent->size()))
+        if (path.back() != "-" &&
+            (!parse_index(path.back(), parent->size() + 1, index) || index > parent->size()))
             return false;
         parent->insert(arena_, index, value);
         return true;
@@ -140,6 +153,7 @@ class JsonPatch {
 
     Value root_;
     Arena& arena_;
+    std::size_t copied_bytes_ = 0;
 };
 
 constexpr std::string_view kPatch = "$patch";
@@ -157,7 +171,8 @@ class StrategicMerge {
             if (name == "replace") return without_directives(patch);
             if (name == "delete") return Value::map(arena_);
             if (name != "merge")
-                return Status(Reason::unknown, "unknown patch type: " + go_text(directive) + " in map: " + go_text(patch));
+                return Status(Reason::unknown,
+                              "unknown patch type: " + go_text(directive) + " in map: " + go_text(patch));
         }
         Value result = Value::map(arena_, target.size() + patch.size());
         for (const Member& member : target.members()) result.append(arena_, member.name, member.value);
@@ -183,7 +198,8 @@ class StrategicMerge {
     Result<void> retain_keys(Value result, Value patch) {
         Value keys = patch[kRetainKeys];
         if (keys.is_absent()) return base::ok();
-        if (!keys.is_list()) return Status(Reason::bad_request, "invalid retainKeys: the list must hold field names");
+        if (!keys.is_list())
+            return Status(Reason::bad_request, "invalid retainKeys: the list must hold field names");
         std::vector<std::string_view> drop;
         for (const Member& member : result.members()) {
             bool kept = false;
@@ -214,8 +230,9 @@ class StrategicMerge {
         Value current = result[member.name];
         if (member.value.is_map()) {
             bool replaces = field && field->type->shape == Shape::any;
-            KEELSON_TRY(Value merged, merge_map(inner, current.is_map() && !replaces ? current : Value::map(arena_),
-                                                member.value));
+            KEELSON_TRY(
+                Value merged,
+                merge_map(inner, current.is_map() && !replaces ? current : Value::map(arena_), member.value));
             result.set(arena_, member.name, merged);
             return base::ok();
         }
@@ -265,8 +282,8 @@ class StrategicMerge {
         return -1;
     }
 
-    // Items named in `order` come in that order. The others keep theirs among themselves and go before a named item
-    // only when they stood before it in `before`.
+    // Items named in `order` come in that order. The others keep theirs among themselves and go before a
+    // named item only when they stood before it in `before`.
     Value ordered(Value list, Value order, Value before, std::string_view key) {
         if (!order.is_list() || order.empty()) return list;
         std::vector<Value> named(order.size()), others;
@@ -341,8 +358,9 @@ class StrategicMerge {
         for (Value item : current.items()) result.push_back(arena_, item);
         for (Value item : patch.items()) {
             if (!item.is_map() || item[key].is_unset())
-                return Status(Reason::unknown, "map: " + go_text(item) +
-                                                   " does not contain declared merge key: " + std::string(key));
+                return Status(
+                    Reason::unknown,
+                    "map: " + go_text(item) + " does not contain declared merge key: " + std::string(key));
             if (item[kPatch].as_string() == "delete") {
                 for (std::size_t i = result.size(); i-- > 0;)
                     if (same_item(result.at(i), item, key)) result.remove_at(i);
@@ -379,7 +397,8 @@ std::string go_text(Value value) {
         case Kind::map: {
             std::string text = "map[";
             std::vector<Member> sorted(value.members().begin(), value.members().end());
-            std::sort(sorted.begin(), sorted.end(), [](const Member& a, const Member& b) { return a.name < b.name; });
+            std::sort(sorted.begin(), sorted.end(),
+                      [](const Member& a, const Member& b) { return a.name < b.name; });
             for (const Member& member : sorted) {
                 if (text.size() > 4) text += ' ';
                 text += std::string(member.name) + ":" + go_text(member.value);
@@ -401,8 +420,9 @@ std::string go_text(Value value) {
 
 Result<Value> json_patch(Value target, Value patch, Arena& arena) {
     if (patch.size() > kOperationLimit)
-        return Status(Reason::request_entity_too_large,
-                      "The allowed maximum operations in a JSON patch is 10000, got " + std::to_string(patch.size()));
+        return Status(
+            Reason::request_entity_too_large,
+            "The allowed maximum operations in a JSON patch is 10000, got " + std::to_string(patch.size()));
     JsonPatch work(target.clone(arena), arena);
     for (Value operation : patch.items())
         if (!work.apply(operation)) return rejected();

@@ -1,4 +1,5 @@
-// The patch formats of the Kubernetes API on untyped JSON. Targets are not changed; results share memory with them.
+// The patch formats of the Kubernetes API on untyped JSON. Targets are not changed; results share memory with
+// them.
 #pragma once
 
 #include <string>
@@ -17,7 +18,8 @@ namespace keelson::object {
 [[nodiscard]] Value merge_patch(Value target, Value patch, Arena& arena);
 
 // Kubernetes' strategic merge patch with $patch, $retainKeys, $setElementOrder and $deleteFromPrimitiveList.
-[[nodiscard]] base::Result<Value> strategic_merge_patch(const Type& type, Value target, Value patch, Arena& arena);
+[[nodiscard]] base::Result<Value> strategic_merge_patch(const Type& type, Value target, Value patch,
+                                                        Arena& arena);
 
 // A value as Go's %v prints it: "map[a:1 b:[x y]]".
 [[nodiscard]] std::string go_text(Value value);

@@ -87,20 +87,6 @@ std::string encode_special(const Type& type, Value value) {
     return out;
 }
 
-bool is_message(Shape shape) {
-    switch (shape) {
-        case Shape::boolean:
-        case Shape::int32:
-        case Shape::int64:
-        case Shape::float64:
-        case Shape::string:
-        case Shape::bytes:
-            return false;
-        default:
-            return true;
-    }
-}
-
 void encode_single(const Type& type, std::uint32_t number, Value value, std::string& out) {
     switch (type.shape) {
         case Shape::boolean:
@@ -161,7 +147,6 @@ void encode_field(const Field& field, Value value, std::string& out) {
     }
     encode_single(type, field.proto_number, value, out);
 }
-
 
 // Fields are written by ascending number; those of an embedded message go into it.
 void encode_level(const Type& type, Value value, std::size_t depth, std::uint32_t outer, std::string& out) {
@@ -311,7 +296,8 @@ class Decoder {
             list.push_back(arena_, item);
             return base::ok();
         }
-        if (type.shape == Shape::map) return read_map_entry(type, wire, into.child_map(arena_, field.name), depth);
+        if (type.shape == Shape::map)
+            return read_map_entry(type, wire, into.child_map(arena_, field.name), depth);
         KEELSON_TRY(Value value, single(type, wire, depth));
         into.set(arena_, field.name, value);
         return base::ok();
@@ -402,12 +388,13 @@ class Decoder {
                 if (integers[1] == 1) return Value::string(arena_, valid_text(texts[3]));
                 return Value::integer(static_cast<std::int32_t>(integers[2]));
             case Shape::time:
+            case Shape::micro_time: {
                 if (empty) return Value::null();
-                return Value::string(arena_, format_time({integers[1], 0}));
-            case Shape::micro_time:
-                if (empty) return Value::null();
-                return Value::string(arena_,
-                                     format_micro_time({integers[1], static_cast<std::int32_t>(integers[2])}));
+                bool micro = type.shape == Shape::micro_time;
+                Instant instant{integers[1], micro ? static_cast<std::int32_t>(integers[2]) : 0};
+                if (!has_time_text(instant)) return malformed("a time is out of range");
+                return Value::string(arena_, micro ? format_micro_time(instant) : format_time(instant));
+            }
             case Shape::duration:
                 return Value::string(arena_, format_duration(integers[1]));
             default: {
@@ -432,7 +419,8 @@ Result<Value> decode_message(const Type& type, std::string_view bytes, Arena& ar
     return Decoder(arena).message(type, bytes, 0);
 }
 
-void wrap_message(std::string_view api_version, std::string_view kind, std::string_view message, std::string& out) {
+void wrap_message(std::string_view api_version, std::string_view kind, std::string_view message,
+                  std::string& out) {
     out += kMagic;
     std::string type_meta;
     put_bytes(1, api_version, type_meta);
@@ -453,7 +441,8 @@ std::string watch_event_message(std::string_view type, std::string_view wrapped_
 
 Result<Envelope> unwrap_message(std::string_view bytes) {
     if (!bytes.starts_with(kMagic))
-        return malformed("provided data does not appear to be a protobuf message, expected prefix [107 56 115 0]");
+        return malformed(
+            "provided data does not appear to be a protobuf message, expected prefix [107 56 115 0]");
     Envelope envelope;
     Reader reader(bytes.substr(kMagic.size()));
     while (!reader.done()) {

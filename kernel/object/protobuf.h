@@ -18,7 +18,8 @@ void encode_message(const Type& type, Value value, std::string& out);
 [[nodiscard]] base::Result<Value> decode_message(const Type& type, std::string_view bytes, Arena& arena);
 
 // The envelope. Appends one around a message.
-void wrap_message(std::string_view api_version, std::string_view kind, std::string_view message, std::string& out);
+void wrap_message(std::string_view api_version, std::string_view kind, std::string_view message,
+                  std::string& out);
 // A meta/v1.WatchEvent around a wrapped object.
 [[nodiscard]] std::string watch_event_message(std::string_view type, std::string_view wrapped_object);
 

@@ -32,7 +32,8 @@ struct Index {
         for (const Type& type : tables::types()) {
             types.push_back(&type);
             type_by_id.emplace(type.id, &type);
-            if (!type.kind.empty()) type_by_kind.emplace(join_key(type.group, type.version, type.kind), &type);
+            if (!type.kind.empty())
+                type_by_kind.emplace(join_key(type.group, type.version, type.kind), &type);
         }
         for (const Resource& resource : tables::resources()) {
             resource_by_name.emplace(join_key(resource.group, resource.version, resource.name), &resource);
@@ -96,7 +97,8 @@ const Resource* find_resource(std::string_view group, std::string_view version, 
     return look_up(index().resource_by_name, join_key(group, version, name));
 }
 
-const Resource* find_resource_of_kind(std::string_view group, std::string_view version, std::string_view kind) {
+const Resource* find_resource_of_kind(std::string_view group, std::string_view version,
+                                      std::string_view kind) {
     return look_up(index().resource_by_kind, join_key(group, version, kind));
 }
 
@@ -106,8 +108,9 @@ bool is_known_group_version(std::string_view group, std::string_view version) {
 
 bool gate_enabled(std::string_view gate) {
     auto all = tables::gates();
-    auto found = std::lower_bound(all.begin(), all.end(), gate,
-                                  [](const tables::Gate& row, std::string_view name) { return row.name < name; });
+    auto found =
+        std::lower_bound(all.begin(), all.end(), gate,
+                         [](const tables::Gate& row, std::string_view name) { return row.name < name; });
     return found != all.end() && found->name == gate && found->enabled;
 }
 

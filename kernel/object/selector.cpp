@@ -13,8 +13,23 @@ using base::Result;
 using base::Status;
 using Operator = LabelRequirement::Operator;
 
-enum class Token : std::uint8_t { end, identifier, comma, open, close, equals, double_equals, not_equals, bang,
-                                  greater, less, in, not_in, gt, lt };
+enum class Token : std::uint8_t {
+    end,
+    identifier,
+    comma,
+    open,
+    close,
+    equals,
+    double_equals,
+    not_equals,
+    bang,
+    greater,
+    less,
+    in,
+    not_in,
+    gt,
+    lt
+};
 
 struct Lexeme {
     Token token;
@@ -52,7 +67,7 @@ std::vector<Lexeme> tokenize(std::string_view text) {
             i += 2;
             continue;
         }
-        Token token = c == '=' ? Token::equals
+        Token token = c == '='   ? Token::equals
                       : c == '!' ? Token::bang
                       : c == '(' ? Token::open
                       : c == ')' ? Token::close
@@ -188,8 +203,8 @@ class SelectorParser {
                                  "\": for 'Gt', 'Lt' operators, the value must be an integer");
             }
             if (auto problems = is_label_value(value); !problems.empty())
-                return error("values[" + std::to_string(index) + "][" + requirement.key + "]: Invalid value: \"" +
-                             value + "\": " + problems.front());
+                return error("values[" + std::to_string(index) + "][" + requirement.key +
+                             "]: Invalid value: \"" + value + "\": " + problems.front());
             ++index;
         }
         return requirement;
@@ -244,7 +259,8 @@ Result<LabelSelector> LabelSelector::parse(std::string_view text) {
 LabelSelector LabelSelector::from_labels(Value labels) {
     LabelSelector selector;
     for (const Member& label : labels.members())
-        selector.requirements_.push_back({std::string(label.name), Operator::equals, {label.value.to_string()}});
+        selector.requirements_.push_back(
+            {std::string(label.name), Operator::equals, {label.value.to_string()}});
     std::sort(selector.requirements_.begin(), selector.requirements_.end(),
               [](const LabelRequirement& a, const LabelRequirement& b) { return a.key < b.key; });
     return selector;
@@ -266,7 +282,8 @@ Result<LabelSelector> LabelSelector::from_object(Value object) {
         else if (op == "DoesNotExist")
             requirement.op = Operator::does_not_exist;
         else
-            return Status(Reason::bad_request, "\"" + std::string(op) + "\" is not a valid label selector operator");
+            return Status(Reason::bad_request,
+                          "\"" + std::string(op) + "\" is not a valid label selector operator");
         for (Value value : expression["values"].items()) requirement.values.push_back(value.to_string());
         std::sort(requirement.values.begin(), requirement.values.end());
         selector.requirements_.push_back(std::move(requirement));
@@ -329,8 +346,8 @@ Result<std::string> unescape_field_value(std::string_view text) {
     for (std::size_t i = 0; i < text.size(); ++i) {
         if (text[i] != '\\') {
             if (text[i] == ',' || text[i] == '=')
-                return Status(Reason::bad_request,
-                              "invalid field selector: unescaped character in value: " + std::string(1, text[i]));
+                return Status(Reason::bad_request, "invalid field selector: unescaped character in value: " +
+                                                       std::string(1, text[i]));
             out += text[i];
             continue;
         }
@@ -377,8 +394,8 @@ Result<FieldSelector> FieldSelector::parse(std::string_view text) {
             at = i;
         }
         if (length == 0)
-            return Status(Reason::bad_request, "invalid selector: '" + std::string(text) + "'; can't understand '" +
-                                                   std::string(term) + "'");
+            return Status(Reason::bad_request, "invalid selector: '" + std::string(text) +
+                                                   "'; can't understand '" + std::string(term) + "'");
         KEELSON_TRY(std::string value, unescape_field_value(term.substr(at + length)));
         selector.requirements_.push_back({std::string(term.substr(0, at)), std::move(value), negated});
     }

@@ -14,7 +14,16 @@ namespace keelson::object {
 
 struct LabelRequirement {
     // `equals` and `not_equals` mean what `in` and `not_in` with one value mean; they differ as text.
-    enum class Operator : std::uint8_t { equals, not_equals, in, not_in, exists, does_not_exist, greater_than, less_than };
+    enum class Operator : std::uint8_t {
+        equals,
+        not_equals,
+        in,
+        not_in,
+        exists,
+        does_not_exist,
+        greater_than,
+        less_than
+    };
     std::string key;
     Operator op = Operator::exists;
     std::vector<std::string> values;  // sorted
@@ -24,7 +33,8 @@ class LabelSelector {
   public:
     // "a=b,c in (d,e),!f"; the empty text selects everything. Errors are worded as Kubernetes words them.
     [[nodiscard]] static base::Result<LabelSelector> parse(std::string_view text);
-    // From a LabelSelector object {matchLabels, matchExpressions}; an unset one selects nothing, an empty one all.
+    // From a LabelSelector object {matchLabels, matchExpressions}; an unset one selects nothing, an empty one
+    // all.
     [[nodiscard]] static base::Result<LabelSelector> from_object(Value selector);
     // From a plain map of labels.
     [[nodiscard]] static LabelSelector from_labels(Value labels);
@@ -42,7 +52,7 @@ class LabelSelector {
 };
 
 struct FieldRequirement {
-    std::string path;   // "spec.nodeName"
+    std::string path;  // "spec.nodeName"
     std::string value;
     bool negated = false;
 };

@@ -70,7 +70,8 @@ std::vector<std::string> each_text(Value list, std::string_view name) {
 std::string first_three(const std::vector<std::string>& items, std::string_view empty) {
     constexpr std::size_t kShown = 3;
     if (items.empty()) return std::string(empty);
-    std::vector<std::string> shown(items.begin(), items.begin() + static_cast<std::ptrdiff_t>(std::min(kShown, items.size())));
+    std::vector<std::string> shown(
+        items.begin(), items.begin() + static_cast<std::ptrdiff_t>(std::min(kShown, items.size())));
     std::string text = join(shown);
     if (items.size() > kShown) text += " + " + std::to_string(items.size() - kShown) + " more...";
     return text;
@@ -92,13 +93,13 @@ Value age_cell(const Cell& cell) {
 
 namespace {
 
-constexpr ColumnRule kDefaultRules[] = {
-    kNameColumn,
-    {{"Created At", "date", "", 0}, [](const Cell& cell) { return cell.text_at("metadata.creationTimestamp"); }}};
+constexpr ColumnRule kDefaultRules[] = {kNameColumn, {{"Created At", "date", "", 0}, [](const Cell& cell) {
+                                                          return cell.text_at("metadata.creationTimestamp");
+                                                      }}};
 
 std::span<const ColumnRule> rules_of(const Type& type) {
-    if (auto rules = workload_rules(type.id); !rules.empty()) return rules;
-    if (auto rules = cluster_rules(type.id); !rules.empty()) return rules;
+    for (auto family : {workload_rules, cluster_rules, storage_rules, policy_rules})
+        if (auto rules = family(type.id); !rules.empty()) return rules;
     return kDefaultRules;
 }
 
@@ -130,9 +131,9 @@ Value table_row_conditions(const Type& type, Value object, Arena& arena) {
     condition.set(arena, "type", Value::reference("Completed"));
     condition.set(arena, "status", Value::reference("True"));
     condition.set(arena, "reason", Value::string(arena, phase));
-    condition.set(arena, "message",
-                  Value::reference(phase == "Succeeded" ? "The pod has completed successfully."
-                                                        : "The pod failed."));
+    condition.set(
+        arena, "message",
+        Value::reference(phase == "Succeeded" ? "The pod has completed successfully." : "The pod failed."));
     Value list = Value::list(arena);
     list.push_back(arena, condition);
     return list;

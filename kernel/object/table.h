@@ -13,8 +13,8 @@ namespace keelson::object {
 
 struct Column {
     std::string_view name;
-    std::string_view type;    // "string", "integer", "number", "boolean", "date"
-    std::string_view format;  // "name" for the column that names the object
+    std::string_view type;      // "string", "integer", "number", "boolean", "date"
+    std::string_view format;    // "name" for the column that names the object
     std::int32_t priority = 0;  // above 0: only in wide output
 };
 

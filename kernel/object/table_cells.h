@@ -20,7 +20,9 @@ struct Cell {
     [[nodiscard]] Value at(std::string_view path) const;
     // The text of a path, or what stands for a missing one. Numbers and booleans are written out.
     [[nodiscard]] Value text_at(std::string_view path, std::string_view missing = "") const;
-    [[nodiscard]] Value number_at(std::string_view path) const { return Value::integer(at(path).as_integer()); }
+    [[nodiscard]] Value number_at(std::string_view path) const {
+        return Value::integer(at(path).as_integer());
+    }
     [[nodiscard]] std::string age(Value time) const;
     [[nodiscard]] Value age_at(std::string_view path) const { return text(age(at(path))); }
 };
@@ -34,7 +36,11 @@ struct ColumnRule {
 
 // The rules of a kind by type id; empty for kinds with the default columns.
 [[nodiscard]] std::span<const ColumnRule> workload_rules(std::string_view type);  // pods and what makes pods
-[[nodiscard]] std::span<const ColumnRule> cluster_rules(std::string_view type);   // everything else
+[[nodiscard]] std::span<const ColumnRule> cluster_rules(
+    std::string_view type);  // networking, nodes, configuration
+[[nodiscard]] std::span<const ColumnRule> storage_rules(std::string_view type);
+[[nodiscard]] std::span<const ColumnRule> policy_rules(
+    std::string_view type);  // access, admission, scaling, devices
 
 [[nodiscard]] std::string plain_text(Value value);
 [[nodiscard]] std::string join(const std::vector<std::string>& items, std::string_view separator = ",");

@@ -72,7 +72,8 @@ std::string pod_status(Value pod) {
     Value status = pod["status"];
     std::string reason = status["reason"].to_string();
     if (reason.empty()) reason = status["phase"].to_string();
-    if (condition_of(status, "PodScheduled")["reason"].as_string() == "SchedulingGated") reason = "SchedulingGated";
+    if (condition_of(status, "PodScheduled")["reason"].as_string() == "SchedulingGated")
+        reason = "SchedulingGated";
     std::string initializing = initializing_text(pod);
     if (!initializing.empty()) reason = initializing;
     if (initializing.empty() || is_condition_true(pod, "Initialized")) reason = running_text(pod, reason);
@@ -216,7 +217,8 @@ constexpr ColumnRule kReplicationController[] = {
     kAgeColumn,
     kContainers,
     kImages,
-    {{"Selector", "string", "", 1}, [](const Cell& cell) { return cell.text(labels_text(cell.at("spec.selector"))); }},
+    {{"Selector", "string", "", 1},
+     [](const Cell& cell) { return cell.text(labels_text(cell.at("spec.selector"))); }},
 };
 
 constexpr ColumnRule kReplicaSet[] = {
@@ -324,7 +326,9 @@ constexpr ColumnRule kCronJob[] = {
          return cell.text(!suspend.is_boolean() ? "<unset>" : suspend.as_boolean() ? "True" : "False");
      }},
     {{"Active", "integer", "", 0},
-     [](const Cell& cell) { return Value::integer(static_cast<std::int64_t>(cell.at("status.active").size())); }},
+     [](const Cell& cell) {
+         return Value::integer(static_cast<std::int64_t>(cell.at("status.active").size()));
+     }},
     {{"Last Schedule", "string", "", 0},
      [](const Cell& cell) {
          Value last = cell.at("status.lastScheduleTime");

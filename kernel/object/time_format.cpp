@@ -22,8 +22,8 @@ Status time_error(std::string_view text, std::string_view rest, std::string_view
 }
 
 Status time_range_error(std::string_view text, std::string_view part) {
-    return Status(Reason::bad_request, "parsing time \"" + std::string(text) + "\": " + std::string(part) +
-                                           " out of range");
+    return Status(Reason::bad_request,
+                  "parsing time \"" + std::string(text) + "\": " + std::string(part) + " out of range");
 }
 
 bool read_digits(std::string_view text, std::size_t at, std::size_t count, int& value) {
@@ -38,11 +38,38 @@ bool read_digits(std::string_view text, std::size_t at, std::size_t count, int& 
 
 struct Part {
     std::string_view wanted;
-    std::size_t digits;   // 0: a literal
+    std::size_t digits;  // 0: a literal
 };
 
-constexpr std::array<Part, 11> kParts{{{"2006", 4}, {"-", 0}, {"01", 2}, {"-", 0}, {"02", 2}, {"T", 0},
-                                       {"15", 2}, {":", 0}, {"04", 2}, {":", 0}, {"05", 2}}};
+constexpr std::array<Part, 11> kParts{{{"2006", 4},
+                                       {"-", 0},
+                                       {"01", 2},
+                                       {"-", 0},
+                                       {"02", 2},
+                                       {"T", 0},
+                                       {"15", 2},
+                                       {":", 0},
+                                       {"04", 2},
+                                       {":", 0},
+                                       {"05", 2}}};
+
+bool is_digit(char c) {
+    return c >= '0' && c <= '9';
+}
+
+// 0 for an unknown unit.
+std::uint64_t unit_nanoseconds(std::string_view unit) {
+    struct Unit {
+        std::string_view name;
+        std::uint64_t nanoseconds;
+    };
+    constexpr Unit kUnits[] = {
+        {"ns", 1},         {"us", 1'000},        {"\xc2\xb5s", 1'000},  {"\xce\xbcs", 1'000},
+        {"ms", 1'000'000}, {"s", 1'000'000'000}, {"m", 60'000'000'000}, {"h", 3'600'000'000'000}};
+    for (const Unit& known : kUnits)
+        if (known.name == unit) return known.nanoseconds;
+    return 0;
+}
 
 std::chrono::sys_days civil_day(std::int64_t seconds, std::int64_t& rest) {
     std::int64_t days = seconds / 86400;
@@ -60,7 +87,8 @@ std::string format_seconds(std::int64_t seconds) {
     char buffer[64];
     std::snprintf(buffer, sizeof buffer, "%04d-%02u-%02uT%02d:%02d:%02d", static_cast<int>(day.year()),
                   static_cast<unsigned>(day.month()), static_cast<unsigned>(day.day()),
-                  static_cast<int>(rest / 3600), static_cast<int>(rest / 60 % 60), static_cast<int>(rest % 60));
+                  static_cast<int>(rest / 3600), static_cast<int>(rest / 60 % 60),
+                  static_cast<int>(rest % 60));
     return buffer;
 }
 
@@ -71,7 +99,8 @@ Result<Instant> parse_time(std::string_view text) {
     std::size_t at = 0, filled = 0;
     for (const Part& part : kParts) {
         if (part.digits == 0) {
-            if (at >= text.size() || text[at] != part.wanted[0]) return time_error(text, text.substr(at), part.wanted);
+            if (at >= text.size() || text[at] != part.wanted[0])
+                return time_error(text, text.substr(at), part.wanted);
             ++at;
         } else {
             if (!read_digits(text, at, part.digits, values[filled]))
@@ -106,12 +135,21 @@ Result<Instant> parse_time(std::string_view text) {
     if (values[3] > 23) return time_range_error(text, "hour");
     if (values[4] > 59) return time_range_error(text, "minute");
     if (values[5] > 59) return time_range_error(text, "second");
-    std::chrono::year_month_day day(std::chrono::year(values[0]), std::chrono::month(static_cast<unsigned>(values[1])),
+    std::chrono::year_month_day day(std::chrono::year(values[0]),
+                                    std::chrono::month(static_cast<unsigned>(values[1])),
                                     std::chrono::day(static_cast<unsigned>(values[2])));
     if (!day.ok()) return time_range_error(text, "day");
     std::int64_t days = std::chrono::sys_days(day).time_since_epoch().count();
-    return Instant{days * 86400 + values[3] * 3600 + values[4] * 60 + values[5] - offset,
-                   static_cast<std::int32_t>(nanoseconds)};
+    Instant instant{days * 86400 + values[3] * 3600 + values[4] * 60 + values[5] - offset,
+                    static_cast<std::int32_t>(nanoseconds)};
+    if (!has_time_text(instant)) return time_range_error(text, "year");
+    return instant;
+}
+
+bool has_time_text(Instant instant) {
+    constexpr std::int64_t kFirst = -62'167'219'200, kLast = 253'402'300'799;  // 0000-01-01 and 9999-12-31
+    return instant.seconds >= kFirst && instant.seconds <= kLast && instant.nanoseconds >= 0 &&
+           instant.nanoseconds < 1'000'000'000;
 }
 
 std::string format_time(Instant instant) {
@@ -136,54 +174,62 @@ Result<std::int64_t> parse_duration(std::string_view text) {
     }
     if (rest == "0") return 0;
     if (rest.empty()) return invalid();
-    long double total = 0;
+    // Whole numbers and fractions apart, as in Go: so what format_duration writes is read back exactly.
+    constexpr std::uint64_t kLimit = std::uint64_t{1} << 63;
+    std::uint64_t total = 0;
     while (!rest.empty()) {
+        std::uint64_t whole = 0, fraction = 0;
+        double scale = 1;
         std::size_t i = 0;
-        long double value = 0, scale = 1;
-        bool point = false, digit = false;
-        for (; i < rest.size(); ++i) {
-            if (rest[i] == '.' && !point) {
-                point = true;
-            } else if (rest[i] >= '0' && rest[i] <= '9') {
+        for (; i < rest.size() && is_digit(rest[i]); ++i) {
+            if (whole > kLimit / 10) return invalid();
+            whole = whole * 10 + static_cast<std::uint64_t>(rest[i] - '0');
+            if (whole > kLimit) return invalid();
+        }
+        bool digit = i > 0;
+        if (i < rest.size() && rest[i] == '.') {
+            bool full = false;
+            for (++i; i < rest.size() && is_digit(rest[i]); ++i) {
                 digit = true;
-                value = value * 10 + (rest[i] - '0');
-                if (point) scale *= 10;
-            } else {
-                break;
+                full = full || fraction > (kLimit - 1) / 10;
+                if (full) continue;
+                std::uint64_t longer = fraction * 10 + static_cast<std::uint64_t>(rest[i] - '0');
+                full = longer > kLimit;
+                if (full) continue;
+                fraction = longer;
+                scale *= 10;
             }
         }
         if (!digit) return invalid();
         rest.remove_prefix(i);
         std::size_t unit_length = 0;
-        while (unit_length < rest.size() && rest[unit_length] != '.' &&
-               (rest[unit_length] < '0' || rest[unit_length] > '9'))
+        while (unit_length < rest.size() && rest[unit_length] != '.' && !is_digit(rest[unit_length]))
             ++unit_length;
         std::string_view unit = rest.substr(0, unit_length);
         if (unit.empty()) return invalid("missing unit in duration ");
-        struct Unit {
-            std::string_view name;
-            long double nanoseconds;
-        };
-        constexpr Unit kUnits[] = {{"ns", 1},   {"us", 1e3}, {"\xc2\xb5s", 1e3}, {"\xce\xbcs", 1e3},
-                                   {"ms", 1e6}, {"s", 1e9},  {"m", 60e9},        {"h", 3600e9}};
-        const Unit* found = nullptr;
-        for (const Unit& candidate : kUnits)
-            if (candidate.name == unit) found = &candidate;
-        if (!found)
-            return Status(Reason::bad_request, "time: unknown unit \"" + std::string(unit) + "\" in duration \"" +
-                                                   std::string(text) + "\"");
-        total += value / scale * found->nanoseconds;
+        std::uint64_t nanoseconds = unit_nanoseconds(unit);
+        if (nanoseconds == 0)
+            return Status(Reason::bad_request, "time: unknown unit \"" + std::string(unit) +
+                                                   "\" in duration \"" + std::string(text) + "\"");
+        if (whole > kLimit / nanoseconds) return invalid();
+        whole *= nanoseconds;
+        whole += static_cast<std::uint64_t>(static_cast<double>(fraction) *
+                                            (static_cast<double>(nanoseconds) / scale));
+        if (whole > kLimit) return invalid();
+        total += whole;
+        if (total > kLimit) return invalid();
         rest.remove_prefix(unit_length);
     }
-    if (total > static_cast<long double>(std::numeric_limits<std::int64_t>::max())) return invalid();
-    auto nanoseconds = static_cast<std::int64_t>(total);
-    return negative ? -nanoseconds : nanoseconds;
+    if (negative) return static_cast<std::int64_t>(~total + 1);
+    if (total == kLimit) return invalid();
+    return static_cast<std::int64_t>(total);
 }
 
 std::string format_duration(std::int64_t nanoseconds) {
     if (nanoseconds == 0) return "0s";
     std::string sign = nanoseconds < 0 ? "-" : "";
-    auto rest = nanoseconds < 0 ? ~static_cast<std::uint64_t>(nanoseconds) + 1 : static_cast<std::uint64_t>(nanoseconds);
+    auto rest = nanoseconds < 0 ? ~static_cast<std::uint64_t>(nanoseconds) + 1
+                                : static_cast<std::uint64_t>(nanoseconds);
     auto fraction = [](std::uint64_t value, int digits) {
         std::uint64_t unit = 1;
         for (int i = 0; i < digits; ++i) unit *= 10;

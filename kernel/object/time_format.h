@@ -19,6 +19,8 @@ struct Instant {
 
 // Parses RFC 3339 as Go's time.Parse does; the error is worded as Go's.
 [[nodiscard]] base::Result<Instant> parse_time(std::string_view text);
+// Whether the instant lies in the years 0 to 9999, which the formats below can write and parse_time reads.
+[[nodiscard]] bool has_time_text(Instant instant);
 // "2006-01-02T15:04:05Z"
 [[nodiscard]] std::string format_time(Instant instant);
 // "2006-01-02T15:04:05.000000Z"

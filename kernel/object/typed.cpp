@@ -57,7 +57,8 @@ std::string key_element(const Place& list, Value item) {
         Value value = item[key];
         if (value.is_set()) {
             write_json(value, value_text);
-        } else if (const Field* field = list.type.element->field(key); field && !field->open_api_default.empty()) {
+        } else if (const Field* field = list.type.element->field(key);
+                   field && !field->open_api_default.empty()) {
             value_text = field->open_api_default;
         } else {
             continue;
@@ -95,8 +96,8 @@ Items index_items(const Place& list, Structure structure, Value value) {
 
 void compare_places(const Place& place, Value before, Value after, FieldSet& changed, FieldSet& removed);
 
-void compare_child(const std::string& element, const Place& place, Value before, Value after, FieldSet& changed,
-                   FieldSet& removed) {
+void compare_child(const std::string& element, const Place& place, Value before, Value after,
+                   FieldSet& changed, FieldSet& removed) {
     FieldSet child_changed, child_removed;
     compare_places(place, before, after, child_changed, child_removed);
     changed.add_child(element, std::move(child_changed));
@@ -105,17 +106,23 @@ void compare_child(const std::string& element, const Place& place, Value before,
 
 void compare_lists(const Place& place, Structure structure, Value before, Value after, FieldSet& changed,
                    FieldSet& removed) {
+    if (before.empty()) {
+        for (Value item : after.items())
+            compare_child(item_element(place, structure, item), item_place(place), Value(), item, changed, removed);
+        return;
+    }
     Items old_items = index_items(place, structure, before);
     Items seen;
     for (Value item : after.items()) {
         std::string element = item_element(place, structure, item);
         auto old = old_items.find(element);
-        compare_child(element, item_place(place), old == old_items.end() ? Value() : old->second, item, changed,
-                      removed);
+        compare_child(element, item_place(place), old == old_items.end() ? Value() : old->second, item,
+                      changed, removed);
         seen.emplace(std::move(element), item);
     }
     for (const auto& [element, item] : old_items)
-        if (!seen.contains(element)) compare_child(element, item_place(place), item, Value(), changed, removed);
+        if (!seen.contains(element))
+            compare_child(element, item_place(place), item, Value(), changed, removed);
 }
 
 void compare_places(const Place& place, Value before, Value after, FieldSet& changed, FieldSet& removed) {
@@ -136,11 +143,12 @@ void compare_places(const Place& place, Value before, Value after, FieldSet& cha
             return;
         case Structure::entries:
             for (const Member& entry : after.members())
-                compare_child(field_element(entry.name), item_place(place), before[entry.name], entry.value, changed,
-                              removed);
+                compare_child(field_element(entry.name), item_place(place), before[entry.name], entry.value,
+                              changed, removed);
             for (const Member& entry : before.members())
                 if (!after.has(entry.name))
-                    compare_child(field_element(entry.name), item_place(place), entry.value, Value(), changed, removed);
+                    compare_child(field_element(entry.name), item_place(place), entry.value, Value(), changed,
+                                  removed);
             return;
         case Structure::keyed_list:
         case Structure::value_set:
@@ -232,14 +240,16 @@ Value merge_places(const Place& place, Value live, Value configuration, Arena& a
     return result;
 }
 
-Value prune_places(const Place& place, Value value, const FieldSet& last, const FieldSet* owned, Arena& arena);
+Value prune_places(const Place& place, Value value, const FieldSet& last, const FieldSet* owned,
+                   Arena& arena);
 
 // Whether an element goes: it was applied before and nobody owns it or anything below it.
 bool goes(const FieldSet* last, const FieldSet* owned) {
     return last && last->member && (!owned || owned->empty());
 }
 
-Value prune_places(const Place& place, Value value, const FieldSet& last, const FieldSet* owned, Arena& arena) {
+Value prune_places(const Place& place, Value value, const FieldSet& last, const FieldSet* owned,
+                   Arena& arena) {
     Structure structure = place.structure();
     if (structure == Structure::leaf || last.children().empty()) return value;
     auto keep = [&](const std::string& element, const Place& child, Value member, auto&& add) {
@@ -265,7 +275,8 @@ Value prune_places(const Place& place, Value value, const FieldSet& last, const 
     return result;
 }
 
-void find_apply_errors(const Place& place, Value value, const std::string& path, std::vector<std::string>& errors) {
+void find_apply_errors(const Place& place, Value value, const std::string& path,
+                       std::vector<std::string>& errors) {
     if (value.is_unset()) return;
     switch (place.type.shape) {
         case Shape::structure:
@@ -279,7 +290,8 @@ void find_apply_errors(const Place& place, Value value, const std::string& path,
             return;
         case Shape::map:
             for (const Member& entry : value.members())
-                find_apply_errors(item_place(place), entry.value, path + "." + std::string(entry.name), errors);
+                find_apply_errors(item_place(place), entry.value, path + "." + std::string(entry.name),
+                                  errors);
             return;
         case Shape::list: {
             Structure structure = place.structure();
@@ -291,7 +303,8 @@ void find_apply_errors(const Place& place, Value value, const std::string& path,
                     FieldSet one;
                     one.make_child(item_element(place, structure, item)).member = true;
                     at = path + one.paths().front();
-                    if (++seen[at] == 2) errors.push_back(path + ": duplicate entries for key " + at.substr(path.size()));
+                    if (++seen[at] == 2)
+                        errors.push_back(path + ": duplicate entries for key " + at.substr(path.size()));
                 }
                 find_apply_errors(item_place(place), item, at, errors);
             }

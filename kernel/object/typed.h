@@ -1,6 +1,6 @@
-// What server-side apply does with typed objects: comparing, collecting fields, merging and removing. Lists and maps
-// are treated as their schema says (atomic, set, keyed; lists without a type are atomic, maps are granular).
-// All values are canonical (conform.h); results share memory with their inputs.
+// What server-side apply does with typed objects: comparing, collecting fields, merging and removing. Lists
+// and maps are treated as their schema says (atomic, set, keyed; lists without a type are atomic, maps are
+// granular). All values are canonical (conform.h); results share memory with their inputs.
 #pragma once
 
 #include <string>
@@ -26,7 +26,8 @@ struct Difference {
 [[nodiscard]] Value merge(const Type& type, Value live, Value configuration, Arena& arena);
 
 // Removes what is in `last` and of which nothing is in `owned`. Returns a new value.
-[[nodiscard]] Value prune(const Type& type, Value value, const FieldSet& last, const FieldSet& owned, Arena& arena);
+[[nodiscard]] Value prune(const Type& type, Value value, const FieldSet& last, const FieldSet& owned,
+                          Arena& arena);
 
 // What keeps a raw configuration from being an object of this type, as apply words it: ".spec.nope: field not
 // declared in schema", duplicate list keys.

@@ -8,11 +8,18 @@ namespace keelson::object {
 void Arena::grow(std::size_t at_least) {
     constexpr std::size_t kFirstBlock = 4096;
     constexpr std::size_t kLargestBlock = 1 << 20;
-    std::size_t size = std::max(at_least, std::min(kLargestBlock, std::max(kFirstBlock, reserved_)));
+    std::size_t size = std::max({at_least, std::min(kLargestBlock, std::max(kFirstBlock, reserved_)), last_size_});
     blocks_.push_back(std::make_unique_for_overwrite<char[]>(size));
     next_ = blocks_.back().get();
-    remaining_ = size;
+    remaining_ = last_size_ = size;
     reserved_ += size;
+}
+
+void Arena::clear() {
+    if (blocks_.empty()) return;
+    blocks_.erase(blocks_.begin(), blocks_.end() - 1);
+    next_ = blocks_.front().get();
+    remaining_ = reserved_ = last_size_;
 }
 
 struct Value::List {
@@ -44,15 +51,15 @@ void reserve_one(Arena& arena, T*& data, std::uint32_t size, std::uint32_t& capa
 
 Value Value::list(Arena& arena, std::size_t reserve) {
     Value result(Kind::list);
-    result.list_ = new (arena.allocate(sizeof(List)))
-        List{0, static_cast<std::uint32_t>(reserve), reserve ? arena.allocate_array<Value>(reserve) : nullptr};
+    result.list_ = new (arena.allocate(sizeof(List))) List{
+        0, static_cast<std::uint32_t>(reserve), reserve ? arena.allocate_array<Value>(reserve) : nullptr};
     return result;
 }
 
 Value Value::map(Arena& arena, std::size_t reserve) {
     Value result(Kind::map);
-    result.map_ = new (arena.allocate(sizeof(Map)))
-        Map{0, static_cast<std::uint32_t>(reserve), reserve ? arena.allocate_array<Member>(reserve) : nullptr};
+    result.map_ = new (arena.allocate(sizeof(Map))) Map{
+        0, static_cast<std::uint32_t>(reserve), reserve ? arena.allocate_array<Member>(reserve) : nullptr};
     return result;
 }
 
@@ -88,8 +95,14 @@ Value Value::at(std::size_t index) const {
 
 Value* Value::find(std::string_view name) const {
     if (kind_ != Kind::map) return nullptr;
-    for (Member* member = map_->members, *end = member + map_->size; member != end; ++member)
-        if (member->name == name) return &member->value;
+    // Most names differ in length or in the first letter: that is seen without a call.
+    const char first = name.empty() ? '\0' : name.front();
+    for (Member *member = map_->members, *end = member + map_->size; member != end; ++member) {
+        const std::string_view own = member->name;
+        if (own.size() != name.size()) continue;
+        if (own.data() == name.data() || name.empty()) return &member->value;
+        if (own.front() == first && own == name) return &member->value;
+    }
     return nullptr;
 }
 
@@ -147,9 +160,8 @@ bool Value::erase(std::string_view name) const {
     Value* found = find(name);
     if (!found) return false;
     auto all = members();
-    std::size_t index = static_cast<std::size_t>(reinterpret_cast<Member*>(reinterpret_cast<char*>(found) -
-                                                                          offsetof(Member, value)) -
-                                                 all.data());
+    std::size_t index = static_cast<std::size_t>(
+        reinterpret_cast<Member*>(reinterpret_cast<char*>(found) - offsetof(Member, value)) - all.data());
     std::move(all.begin() + static_cast<std::ptrdiff_t>(index) + 1, all.end(),
               all.begin() + static_cast<std::ptrdiff_t>(index));
     --map_->size;

@@ -1,8 +1,9 @@
-// Value: one JSON value in an Arena. A Value is a 16-byte handle; copies refer to the same list or map, so a change
-// through one is seen through all. Strings and member names are views into the arena (or into static memory).
+// Value: one JSON value in an Arena. A Value is a 16-byte handle; copies refer to the same list or map, so a
+// change through one is seen through all. Strings and member names are views into the arena (or into static
+// memory).
 //
-// Maps keep insertion order. Reading is total: a missing member, a wrong kind or an index past the end reads as
-// an absent Value, whose accessors give zero values. So paths may be walked without checks:
+// Maps keep insertion order. Reading is total: a missing member, a wrong kind or an index past the end reads
+// as an absent Value, whose accessors give zero values. So paths may be walked without checks:
 //     pod["spec"]["containers"].at(0)["name"].as_string()
 #pragma once
 
@@ -76,19 +77,20 @@ class Value {
     [[nodiscard]] std::size_t size() const;
     [[nodiscard]] bool empty() const { return size() == 0; }
 
-    [[nodiscard]] Value at(std::size_t index) const;               // list item
-    [[nodiscard]] Value operator[](std::string_view name) const;   // map member
+    [[nodiscard]] Value at(std::size_t index) const;              // list item
+    [[nodiscard]] Value operator[](std::string_view name) const;  // map member
     [[nodiscard]] bool has(std::string_view name) const { return !(*this)[name].is_absent(); }
     [[nodiscard]] Value path(std::initializer_list<std::string_view> names) const;
-    [[nodiscard]] std::span<Value> items() const;      // empty unless a list
-    [[nodiscard]] std::span<Member> members() const;   // empty unless a map
+    [[nodiscard]] std::span<Value> items() const;            // empty unless a list
+    [[nodiscard]] std::span<Member> members() const;         // empty unless a map
     [[nodiscard]] Value* find(std::string_view name) const;  // null when there is none
 
     // Changing; the Value must be a list or a map respectively. Names and values must live in the arena.
     void push_back(Arena& arena, Value item) const;
     void insert(Arena& arena, std::size_t index, Value item) const;
     void remove_at(std::size_t index) const;
-    void set(Arena& arena, std::string_view name, Value value) const;  // replaces or appends; name is not copied
+    void set(Arena& arena, std::string_view name,
+             Value value) const;  // replaces or appends; name is not copied
     void append(Arena& arena, std::string_view name, Value value) const;  // no look for an existing member
     bool erase(std::string_view name) const;
     void clear() const;

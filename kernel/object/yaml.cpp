@@ -49,8 +49,10 @@ bool parse_integer(std::string_view text, Value& value) {
     std::uint64_t number = 0;
     auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), number, radix);
     if (error != std::errc() || end != rest.data() + rest.size() || rest.empty()) return false;
-    if (negative ? number > (std::uint64_t{1} << 63) : number > static_cast<std::uint64_t>(INT64_MAX)) return false;
-    value = Value::integer(negative ? static_cast<std::int64_t>(~number + 1) : static_cast<std::int64_t>(number));
+    if (negative ? number > (std::uint64_t{1} << 63) : number > static_cast<std::uint64_t>(INT64_MAX))
+        return false;
+    value =
+        Value::integer(negative ? static_cast<std::int64_t>(~number + 1) : static_cast<std::int64_t>(number));
     return true;
 }
 
@@ -97,7 +99,8 @@ class Converter {
 
     Result<Value> convert(const YAML::Node& node, int depth) {
         if (depth > kDepthLimit) return Status(Reason::bad_request, "yaml: exceeded max depth");
-        if (++nodes_ > kNodeLimit) return Status(Reason::bad_request, "yaml: document contains excessive aliasing");
+        if (++nodes_ > kNodeLimit)
+            return Status(Reason::bad_request, "yaml: document contains excessive aliasing");
         switch (node.Type()) {
             case YAML::NodeType::Scalar:
                 return scalar(node);
@@ -164,6 +167,35 @@ class Converter {
     std::size_t nodes_ = 0;
 };
 
+// What keeps a text from being YAML: bytes that are no UTF-8, control characters. Empty when nothing does.
+std::string_view character_error(std::string_view text) {
+    constexpr std::string_view kInvalid = "yaml: invalid leading UTF-8 octet";
+    for (std::size_t i = 0; i < text.size();) {
+        auto byte = static_cast<unsigned char>(text[i]);
+        std::size_t length = byte < 0x80   ? 1
+                             : byte < 0xc2 ? 0
+                             : byte < 0xe0 ? 2
+                             : byte < 0xf0 ? 3
+                             : byte < 0xf5 ? 4
+                                           : 0;
+        if (length == 0 || i + length > text.size()) return kInvalid;
+        std::uint32_t code = length == 1 ? byte : byte & (0xffu >> (length + 1));
+        for (std::size_t at = 1; at < length; ++at) {
+            auto next = static_cast<unsigned char>(text[i + at]);
+            if ((next & 0xc0) != 0x80) return kInvalid;
+            code = code << 6 | (next & 0x3fu);
+        }
+        constexpr std::uint32_t kLeast[] = {0, 0, 0x80, 0x800, 0x10000};
+        if (code < kLeast[length] || code > 0x10ffff || (code >= 0xd800 && code < 0xe000)) return kInvalid;
+        bool allowed = code == '\t' || code == '\n' || code == '\r' || (code >= 0x20 && code <= 0x7e) ||
+                       code == 0x85 ||
+                       (code >= 0xa0 && code != 0xfffe && code != 0xffff && (code != 0xfeff || i == 0));
+        if (!allowed) return "yaml: control characters are not allowed";
+        i += length;
+    }
+    return {};
+}
+
 // --- writing ---
 
 bool looks_like_base60(std::string_view text) {
@@ -171,7 +203,8 @@ bool looks_like_base60(std::string_view text) {
     for (std::size_t i = 0; i < text.size(); ++i) {
         char c = text[i];
         if (c == ':') colon = true;
-        bool fine = (c >= '0' && c <= '9') || c == ':' || c == '_' || c == '.' || (i == 0 && (c == '-' || c == '+'));
+        bool fine =
+            (c >= '0' && c <= '9') || c == ':' || c == '_' || c == '.' || (i == 0 && (c == '-' || c == '+'));
         if (!fine) return false;
     }
     return colon;
@@ -184,17 +217,20 @@ bool looks_like_time(std::string_view text) {
             if (text[i] < '0' || text[i] > '9') return false;
         return true;
     };
-    return text.size() == 10 && digits(0, 4) && text[4] == '-' && digits(5, 2) && text[7] == '-' && digits(8, 2);
+    return text.size() == 10 && digits(0, 4) && text[4] == '-' && digits(5, 2) && text[7] == '-' &&
+           digits(8, 2);
 }
 
 bool has_control(std::string_view text) {
-    return std::ranges::any_of(text, [](unsigned char c) { return (c < 0x20 && c != '\n' && c != '\t') || c == 0x7f; });
+    return std::ranges::any_of(
+        text, [](unsigned char c) { return (c < 0x20 && c != '\n' && c != '\t') || c == 0x7f; });
 }
 
 bool can_be_plain(std::string_view text) {
     constexpr std::string_view kIndicators = "#,[]{}&*!|>'\"%@`";
     char first = text.front();
-    if (kIndicators.find(first) != std::string_view::npos || text.front() == ' ' || text.back() == ' ') return false;
+    if (kIndicators.find(first) != std::string_view::npos || text.front() == ' ' || text.back() == ' ')
+        return false;
     if ((first == '-' || first == '?' || first == ':') && (text.size() == 1 || text[1] == ' ')) return false;
     if (text.starts_with("---") || text.starts_with("...")) return false;
     for (std::size_t i = 0; i < text.size(); ++i) {
@@ -210,7 +246,7 @@ void write_literal(std::string_view text, int depth, std::string& out) {
     out += '|';
     if (text.front() == ' ' || text.front() == '\n') out += '2';
     if (!ends_with_break) out += '-';
-    if (text.ends_with("\n\n")) out += '+';
+    if (text == "\n" || text.ends_with("\n\n")) out += '+';
     if (ends_with_break) text.remove_suffix(1);
     while (true) {
         std::size_t end = text.find('\n');
@@ -227,8 +263,8 @@ void write_literal(std::string_view text, int depth, std::string& out) {
 
 void write_text(std::string_view text, int depth, bool is_key, std::string& out) {
     Value resolved;
-    bool ambiguous = text.empty() || resolve_plain(text, resolved) || looks_like_base60(text) || looks_like_time(text) ||
-                     is_one_of(text, {"<<", "=", ".inf", "-.inf", ".nan", "+.inf"});
+    bool ambiguous = text.empty() || resolve_plain(text, resolved) || looks_like_base60(text) ||
+                     looks_like_time(text) || is_one_of(text, {"<<", "=", ".inf", "-.inf", ".nan", "+.inf"});
     if (ambiguous || has_control(text)) return write_json_string(text, out);
     if (text.find('\n') != std::string_view::npos) {
         if (is_key) return write_json_string(text, out);
@@ -300,6 +336,8 @@ Result<Value> parse_yaml(std::string_view text, Arena& arena, std::vector<std::s
     std::size_t start = text.find_first_not_of(" \t\r\n");
     if (start != std::string_view::npos && text[start] == '{')
         if (auto json = parse_json(text, arena)) return json;
+    if (std::string_view problem = character_error(text); !problem.empty())
+        return Status(Reason::bad_request, std::string(problem));
     // yaml-cpp recurses over nesting without a limit of its own.
     int nesting = 0, deepest = 0;
     for (char c : text) {
@@ -311,7 +349,8 @@ Result<Value> parse_yaml(std::string_view text, Arena& arena, std::vector<std::s
         YAML::Node node = YAML::Load(std::string(text));
         return Converter(arena, duplicates).convert(node, 0);
     } catch (const YAML::Exception& problem) {
-        return Status(Reason::bad_request, "yaml: line " + std::to_string(problem.mark.line + 1) + ": " + problem.msg);
+        return Status(Reason::bad_request,
+                      "yaml: line " + std::to_string(problem.mark.line + 1) + ": " + problem.msg);
     }
 }
 

@@ -10,8 +10,9 @@
 
 namespace keelson::object {
 
-// Parses one document (further ones are ignored). Aliases may not make it larger than a bound, nesting is limited.
-// Duplicate keys: the last wins; when `duplicates` is given, a text naming the line is added to it for each.
+// Parses one document (further ones are ignored). Aliases may not make it larger than a bound, nesting is
+// limited. Duplicate keys: the last wins; when `duplicates` is given, a text naming the line is added to it
+// for each.
 [[nodiscard]] base::Result<Value> parse_yaml(std::string_view text, Arena& arena,
                                              std::vector<std::string>* duplicates = nullptr);
 

@@ -6,6 +6,7 @@
 #include "kernel/object/addresses.h"
 #include "kernel/object/json.h"
 #include "kernel/resource/codec.h"
+#include "kernel/resource/default_objects.h"
 
 namespace keelson::resource {
 namespace {
@@ -49,7 +50,8 @@ Task<Result<void>> ensure(Verbs& verbs, Wanted wanted) {
     Body body{value, {}};
     auto created = co_await verbs.create(call, body, options, arena);
     // Another server of the same cluster may have been faster.
-    if (!created && created.error().reason() != base::Reason::already_exists) co_return std::move(created).error();
+    if (!created && created.error().reason() != base::Reason::already_exists)
+        co_return std::move(created).error();
     co_return base::ok();
 }
 
@@ -72,8 +74,8 @@ std::string quoted_list(const std::vector<std::string>& items) {
 }
 
 Task<Result<void>> ensure_service_cidr(Verbs& verbs) {
-    std::string json =
-        R"({"metadata":{"name":"kubernetes"},"spec":{"cidrs":)" + quoted_list(verbs.network().service_cidrs) + "}}";
+    std::string json = R"({"metadata":{"name":"kubernetes"},"spec":{"cidrs":)" +
+                       quoted_list(verbs.network().service_cidrs) + "}}";
     Wanted space{"networking.k8s.io", "v1", "servicecidrs", "", json};
     KEELSON_CO_TRY_VOID(co_await ensure(verbs, space));
     Call call;
@@ -101,7 +103,8 @@ Task<Result<void>> ensure_service_cidr(Verbs& verbs) {
 std::string endpoint_slice_json(const BootstrapSettings& settings) {
     bool v6 = settings.advertise_address.find(':') != std::string::npos;
     return R"({"metadata":{"name":"kubernetes","labels":{"kubernetes.io/service-name":"kubernetes"}},"addressType":")" +
-           std::string(v6 ? "IPv6" : "IPv4") + R"(","endpoints":[{"addresses":[")" + settings.advertise_address +
+           std::string(v6 ? "IPv6" : "IPv4") + R"(","endpoints":[{"addresses":[")" +
+           settings.advertise_address +
            R"("],"conditions":{"ready":true}}],"ports":[{"name":"https","protocol":"TCP","port":)" +
            std::to_string(settings.api_port) + "}]}";
 }
@@ -109,8 +112,8 @@ std::string endpoint_slice_json(const BootstrapSettings& settings) {
 std::string endpoints_json(const BootstrapSettings& settings) {
     return R"({"metadata":{"name":"kubernetes","labels":{"endpointslice.kubernetes.io/skip-mirror":"true"}},)"
            R"("subsets":[{"addresses":[{"ip":")" +
-           settings.advertise_address + R"("}],"ports":[{"name":"https","port":)" + std::to_string(settings.api_port) +
-           R"(,"protocol":"TCP"}]}]})";
+           settings.advertise_address + R"("}],"ports":[{"name":"https","port":)" +
+           std::to_string(settings.api_port) + R"(,"protocol":"TCP"}]}]})";
 }
 
 }  // namespace
@@ -125,6 +128,12 @@ Task<Result<void>> bootstrap(Verbs& verbs, const BootstrapSettings& settings) {
     for (std::string_view json : {kNodeCritical, kClusterCritical}) {
         Wanted critical{"scheduling.k8s.io", "v1", "priorityclasses", "", json};
         KEELSON_CO_TRY_VOID(co_await ensure(verbs, critical));
+    }
+    std::vector<DefaultObject> defaults = flow_control_objects(access::default_flow_control(verbs.random()));
+    for (DefaultObject& service : api_service_objects()) defaults.push_back(std::move(service));
+    for (const DefaultObject& object : defaults) {
+        Wanted wanted{object.group, "v1", object.resource, "", object.json, object.manager};
+        KEELSON_CO_TRY_VOID(co_await ensure(verbs, wanted));
     }
     std::string address = first_address(verbs.network().service_cidrs.front());
     std::string service =

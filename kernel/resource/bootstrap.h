@@ -1,5 +1,5 @@
-// The objects that every cluster has before anyone creates one: namespaces, the API's own Service, priority classes,
-// the service CIDR.
+// The objects that every cluster has before anyone creates one: namespaces, the API's own Service, priority
+// classes, the service CIDR.
 #pragma once
 
 #include <cstdint>

@@ -20,7 +20,7 @@ struct Call {
     access::Identity identity;
     const object::Resource* resource = nullptr;
     const object::Subresource* subresource = nullptr;  // null for the resource itself
-    std::string namespace_name;                        // empty for cluster-scoped resources and all namespaces
+    std::string namespace_name;  // empty for cluster-scoped resources and all namespaces
     std::string name;
     std::vector<std::string> warnings;
 
@@ -31,7 +31,7 @@ struct Call {
 
 struct WriteOptions {
     bool dry_run = false;
-    bool force = false;  // of an apply
+    bool force = false;         // of an apply
     std::string field_manager;  // empty: "unknown" is recorded
     FieldValidation field_validation = FieldValidation::warn;
 };

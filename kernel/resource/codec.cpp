@@ -15,7 +15,8 @@ using object::Value;
 constexpr std::string_view kMetadataName = "\"metadata\":";
 
 bool comes_before_resource_version(std::string_view name) {
-    return name == "name" || name == "generateName" || name == "namespace" || name == "selfLink" || name == "uid";
+    return name == "name" || name == "generateName" || name == "namespace" || name == "selfLink" ||
+           name == "uid";
 }
 
 void write_metadata(Value metadata, Encoded& out) {
@@ -48,10 +49,21 @@ std::string group_part(const Resource& resource) {
     return resource.group.empty() ? "core" : std::string(resource.group);
 }
 
+base::Result<Value> parse_stored(const std::string& text, std::string_view what, const store::Record& record,
+                                 Arena& arena) {
+    auto value = object::parse_json_copy(text, arena);
+    if (!value)
+        return base::Status(base::Reason::store_read_error, "the stored " + std::string(what) + " of " +
+                                                                std::string(record.key) +
+                                                                " is damaged: " + value.error().message());
+    return value;
+}
+
 }  // namespace
 
 const Resource& storage_of(const Resource& resource) {
-    return resource.storage_index == resource.index ? resource : object::builtin_resources()[resource.storage_index];
+    return resource.storage_index == resource.index ? resource
+                                                    : object::builtin_resources()[resource.storage_index];
 }
 
 std::string prefix_of(const Resource& resource, std::string_view namespace_name) {
@@ -115,30 +127,43 @@ void append_json(const store::Record& record, WithKind with_kind, std::string& o
     out.append(bytes, record.header.revision_offset);
 }
 
+void append_metadata_json(const store::Record& record, std::string& out) {
+    const store::Header& header = record.header;
+    std::size_t end = header.metadata_offset + header.metadata_length;
+    out.append(record.bytes, header.metadata_offset, header.revision_offset - header.metadata_offset);
+    out += std::to_string(record.modified);
+    out.append(record.bytes, header.revision_offset, end - header.revision_offset);
+}
+
 base::Result<Value> decode(const store::Record& record, Arena& arena) {
     std::string text;
     text.reserve(record.bytes.size() + 20);
     append_json(record, WithKind::yes, text);
-    auto value = object::parse_json_copy(text, arena);
-    if (!value)
-        return base::Status(base::Reason::store_read_error, "the stored value of " + std::string(record.key) +
-                                                                " is damaged: " + value.error().message());
-    return value;
+    return parse_stored(text, "value", record, arena);
+}
+
+base::Result<Value> decode_without_managers(const store::Record& record, Arena& arena) {
+    const store::Header& header = record.header;
+    // The last member of the metadata. Quotes inside of texts are escaped, so this is found nowhere else.
+    std::string_view metadata = record.bytes.substr(header.metadata_offset, header.metadata_length);
+    std::size_t managers = metadata.find(",\"managedFields\":[{");
+    if (managers == std::string_view::npos) return decode(record, arena);
+    std::size_t kept = header.metadata_offset + managers;
+    std::size_t rest = header.metadata_offset + header.metadata_length - 1;
+    std::string text;
+    text.reserve(record.bytes.size() + 20);
+    text.append(record.bytes, 0, header.revision_offset);
+    text += std::to_string(record.modified);
+    text.append(record.bytes, header.revision_offset, kept - header.revision_offset);
+    text.append(record.bytes, rest);
+    return parse_stored(text, "value", record, arena);
 }
 
 base::Result<Value> decode_metadata(const store::Record& record, Arena& arena) {
-    const store::Header& header = record.header;
     std::string text;
-    text.reserve(header.metadata_length + 20);
-    std::size_t end = header.metadata_offset + header.metadata_length;
-    text.append(record.bytes, header.metadata_offset, header.revision_offset - header.metadata_offset);
-    text += std::to_string(record.modified);
-    text.append(record.bytes, header.revision_offset, end - header.revision_offset);
-    auto value = object::parse_json_copy(text, arena);
-    if (!value)
-        return base::Status(base::Reason::store_read_error, "the stored metadata of " + std::string(record.key) +
-                                                                " is damaged: " + value.error().message());
-    return value;
+    text.reserve(record.header.metadata_length + 20);
+    append_metadata_json(record, text);
+    return parse_stored(text, "metadata", record, arena);
 }
 
 store::Record view(const store::OwnedRecord& record) {

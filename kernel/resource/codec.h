@@ -33,7 +33,8 @@ struct Encoded {
     store::Header header;
 };
 
-// The object must be canonical and of the stored type; kind, apiVersion and resourceVersion in it are ignored.
+// The object must be canonical and of the stored type; kind, apiVersion and resourceVersion in it are
+// ignored.
 [[nodiscard]] Encoded encode(const object::Resource& stored, object::Value object);
 
 // The whole object with its resourceVersion; the value refers to `arena`. Fails when the bytes are damaged.
@@ -41,9 +42,16 @@ struct Encoded {
 // Only `metadata` of it.
 [[nodiscard]] base::Result<object::Value> decode_metadata(const store::Record& record, object::Arena& arena);
 
+// The object without its managed fields: they are half of many objects, and few readers look at them.
+[[nodiscard]] base::Result<object::Value> decode_without_managers(const store::Record& record,
+                                                                  object::Arena& arena);
+
 enum class WithKind : bool { no, yes };
 // Appends the JSON of a record with its resourceVersion; items of lists come without kind and apiVersion.
 void append_json(const store::Record& record, WithKind with_kind, std::string& out);
+
+// Appends only `metadata` of it, with its resourceVersion.
+void append_metadata_json(const store::Record& record, std::string& out);
 
 // A borrowed view of an owned record.
 [[nodiscard]] store::Record view(const store::OwnedRecord& record);

@@ -19,13 +19,13 @@ struct Rename {
 };
 
 constexpr std::array<Rename, 8> kEventFields{{{"involvedObject", "regarding"},
-                                             {"message", "note"},
-                                             {"source", "deprecatedSource"},
-                                             {"firstTimestamp", "deprecatedFirstTimestamp"},
-                                             {"lastTimestamp", "deprecatedLastTimestamp"},
-                                             {"count", "deprecatedCount"},
-                                             {"reportingComponent", "reportingController"},
-                                             {"reportingInstance", "reportingInstance"}}};
+                                              {"message", "note"},
+                                              {"source", "deprecatedSource"},
+                                              {"firstTimestamp", "deprecatedFirstTimestamp"},
+                                              {"lastTimestamp", "deprecatedLastTimestamp"},
+                                              {"count", "deprecatedCount"},
+                                              {"reportingComponent", "reportingController"},
+                                              {"reportingInstance", "reportingInstance"}}};
 
 Value rename_event(Value event, bool to_core, Arena& arena) {
     Value result = Value::map(arena, event.size());
@@ -84,7 +84,8 @@ Value autoscaler_to_v1(Value object, Arena& arena) {
     Value rest = Value::list(arena);
     for (Value metric : spec["metrics"].items()) {
         if (is_cpu_utilization(metric, "target"))
-            spec.set(arena, "targetCPUUtilizationPercentage", metric["resource"]["target"]["averageUtilization"]);
+            spec.set(arena, "targetCPUUtilizationPercentage",
+                     metric["resource"]["target"]["averageUtilization"]);
         else
             rest.push_back(arena, metric);
     }
@@ -99,7 +100,8 @@ Value autoscaler_to_v1(Value object, Arena& arena) {
     Value current = Value::list(arena);
     for (Value metric : status["currentMetrics"].items()) {
         if (is_cpu_utilization(metric, "current"))
-            status.set(arena, "currentCPUUtilizationPercentage", metric["resource"]["current"]["averageUtilization"]);
+            status.set(arena, "currentCPUUtilizationPercentage",
+                       metric["resource"]["current"]["averageUtilization"]);
         else
             current.push_back(arena, metric);
     }
@@ -130,7 +132,8 @@ Value autoscaler_to_v2(Value object, Arena& arena) {
     Value spec = shallow_copy(object["spec"], arena);
     result.set(arena, "spec", spec);
     Value metrics = Value::list(arena);
-    for (Value metric : take_annotation(result, kMetricsAnnotation, arena).items()) metrics.push_back(arena, metric);
+    for (Value metric : take_annotation(result, kMetricsAnnotation, arena).items())
+        metrics.push_back(arena, metric);
     if (Value percentage = spec["targetCPUUtilizationPercentage"]; percentage.is_set())
         metrics.push_back(arena, cpu_metric(percentage, "target", arena));
     spec.erase("targetCPUUtilizationPercentage");

@@ -1,5 +1,5 @@
-// Conversion between served versions of one stored resource: HorizontalPodAutoscaler v1 and v2, Event core/v1 and
-// events.k8s.io/v1.
+// Conversion between served versions of one stored resource: HorizontalPodAutoscaler v1 and v2, Event core/v1
+// and events.k8s.io/v1.
 #pragma once
 
 #include "kernel/base/result.h"

@@ -27,16 +27,17 @@ Result<void> check_kind(const ExpectedKind& expected, Value raw) {
     if (kind == expected.kind && api_version == wanted) return base::ok();
 
     std::size_t slash = api_version.find('/');
-    std::string_view group = slash == std::string_view::npos ? std::string_view() : api_version.substr(0, slash);
+    std::string_view group =
+        slash == std::string_view::npos ? std::string_view() : api_version.substr(0, slash);
     std::string_view version = slash == std::string_view::npos ? api_version : api_version.substr(slash + 1);
-    std::string prefix = std::string(kind) + " in version \"" + std::string(version) + "\" cannot be handled as a " +
-                         std::string(expected.kind) + ": ";
+    std::string prefix = std::string(kind) + " in version \"" + std::string(version) +
+                         "\" cannot be handled as a " + std::string(expected.kind) + ": ";
     if (!object::find_kind(group, version, kind))
         return bad_request(prefix + "no kind \"" + std::string(kind) + "\" is registered for version \"" +
                            std::string(api_version) + "\" in scheme \"pkg/api/legacyscheme/scheme.go:30\"");
     if (kind != expected.kind || group != expected.group)
-        return bad_request(prefix + "converting (" + std::string(version) + "." + std::string(kind) + ") to (" +
-                           internal_package(expected.group) + "." + std::string(expected.kind) +
+        return bad_request(prefix + "converting (" + std::string(version) + "." + std::string(kind) +
+                           ") to (" + internal_package(expected.group) + "." + std::string(expected.kind) +
                            "): unknown conversion");
     return bad_request("the API version in the data (" + std::string(api_version) +
                        ") does not match the expected API version (" + wanted + ")");
@@ -50,7 +51,8 @@ std::string group_version(std::string_view group, std::string_view version) {
 
 ExpectedKind expected_kind(const Call& call) {
     if (call.subresource && call.subresource->type)
-        return {call.subresource->type, call.subresource->group, call.subresource->version, call.subresource->kind};
+        return {call.subresource->type, call.subresource->group, call.subresource->version,
+                call.subresource->kind};
     return {call.resource->type, call.resource->group, call.resource->version, call.resource->kind};
 }
 
@@ -65,7 +67,8 @@ Result<void> report_fields(std::vector<std::string> problems, FieldValidation va
     return bad_request(std::move(text));
 }
 
-Value with_defaults(const object::Resource* resource, const ExpectedKind& expected, Value object, Arena& arena) {
+Value with_defaults(const object::Resource* resource, const ExpectedKind& expected, Value object,
+                    Arena& arena) {
     object::apply_defaults(*expected.type, object, arena);
     if (resource) apply_storage_defaults(*resource, object, arena);
     object.set(arena, "kind", Value::reference(expected.kind));
@@ -73,16 +76,16 @@ Value with_defaults(const object::Resource* resource, const ExpectedKind& expect
     return object::canonical(*expected.type, object, arena, object::EmptyLists::keep);
 }
 
-Result<Value> decode_body(const ExpectedKind& expected, const Body& body, FieldValidation validation, Call& call,
-                          Arena& arena) {
+Result<Value> decode_body(const ExpectedKind& expected, const Body& body, FieldValidation validation,
+                          Call& call, Arena& arena) {
     Value raw = body.value.is_unset() ? Value::map(arena) : body.value;
     KEELSON_TRY_VOID(check_kind(expected, raw));
     std::string prefix = std::string(expected.kind) + " in version \"" + std::string(expected.version) +
                          "\" cannot be handled as a " + std::string(expected.kind) + ": ";
     std::vector<std::string> unknown;
-    auto typed = object::conform(*expected.type, raw, arena,
-                                 validation == FieldValidation::ignore ? nullptr : &unknown,
-                                 object::EmptyLists::keep);
+    auto typed =
+        object::conform(*expected.type, raw, arena,
+                        validation == FieldValidation::ignore ? nullptr : &unknown, object::EmptyLists::keep);
     if (!typed) return std::move(typed).error().with_context(prefix);
     std::vector<std::string> problems;
     for (const std::string& path : body.duplicate_fields)
@@ -90,8 +93,7 @@ Result<Value> decode_body(const ExpectedKind& expected, const Body& body, FieldV
     for (const std::string& path : unknown) problems.push_back("unknown field \"" + path + "\"");
     if (auto reported = report_fields(std::move(problems), validation, call); !reported)
         return std::move(reported).error().with_context(prefix);
-    const object::Resource* resource =
-        expected.type == call.resource->type ? call.resource : nullptr;
+    const object::Resource* resource = expected.type == call.resource->type ? call.resource : nullptr;
     return with_defaults(resource, expected, *typed, arena);
 }
 

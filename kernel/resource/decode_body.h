@@ -18,10 +18,11 @@ struct ExpectedKind {
 
 [[nodiscard]] ExpectedKind expected_kind(const Call& call);
 
-// Checks kind and apiVersion (missing ones are taken from the endpoint), brings the body into canonical form with
-// defaults, and handles unknown and duplicate fields as the options say (warnings go to call.warnings).
+// Checks kind and apiVersion (missing ones are taken from the endpoint), brings the body into canonical form
+// with defaults, and handles unknown and duplicate fields as the options say (warnings go to call.warnings).
 [[nodiscard]] base::Result<object::Value> decode_body(const ExpectedKind& expected, const Body& body,
-                                                      FieldValidation validation, Call& call, object::Arena& arena);
+                                                      FieldValidation validation, Call& call,
+                                                      object::Arena& arena);
 
 // The warnings or the strict failure for fields that are not part of the type.
 [[nodiscard]] base::Result<void> report_fields(std::vector<std::string> problems, FieldValidation validation,

@@ -43,7 +43,8 @@ std::string_view propagation_of(const Resource& resource, Value finalizers, cons
     return resource.delete_dependents == "orphan" ? "Orphan" : "Background";
 }
 
-Value collector_finalizers(const Resource& resource, Value metadata, const DeleteOptions& options, Arena& arena) {
+Value collector_finalizers(const Resource& resource, Value metadata, const DeleteOptions& options,
+                           Arena& arena) {
     Value finalizers = metadata["finalizers"];
     std::string_view policy = propagation_of(resource, finalizers, options);
     Value result = Value::list(arena, finalizers.size() + 1);
@@ -68,7 +69,8 @@ std::int64_t grace_seconds(Value pod, const DeleteOptions& options) {
     // A negative period is left from an old meaning: at once, but not forced.
     if (period < 0) period = 1;
     std::string_view phase = pod["status"]["phase"].as_string();
-    bool nobody_stops_it = pod["spec"]["nodeName"].as_string().empty() || phase == "Failed" || phase == "Succeeded";
+    bool nobody_stops_it =
+        pod["spec"]["nodeName"].as_string().empty() || phase == "Failed" || phase == "Succeeded";
     return nobody_stops_it ? 0 : period;
 }
 
@@ -115,7 +117,8 @@ Result<void> check_namespace_preconditions(Value object, const Preconditions& pr
     };
     if (preconditions.uid && *preconditions.uid != metadata["uid"].as_string())
         return refuse("UID", *preconditions.uid, metadata["uid"]);
-    if (preconditions.resource_version && *preconditions.resource_version != metadata["resourceVersion"].as_string())
+    if (preconditions.resource_version &&
+        *preconditions.resource_version != metadata["resourceVersion"].as_string())
         return refuse("ResourceVersion", *preconditions.resource_version, metadata["resourceVersion"]);
     return base::ok();
 }
@@ -137,13 +140,16 @@ Result<void> check_preconditions(const Resource& resource, Value object, const P
     std::string name = metadata["name"].to_string();
     if (preconditions.uid && *preconditions.uid != metadata["uid"].as_string())
         return conflict(resource.group, kind, name,
-                        "the UID in the precondition (" + *preconditions.uid + ") does not match the UID in record (" +
-                            metadata["uid"].to_string() + "). The object might have been deleted and then recreated");
-    if (preconditions.resource_version && *preconditions.resource_version != metadata["resourceVersion"].as_string())
+                        "the UID in the precondition (" + *preconditions.uid +
+                            ") does not match the UID in record (" + metadata["uid"].to_string() +
+                            "). The object might have been deleted and then recreated");
+    if (preconditions.resource_version &&
+        *preconditions.resource_version != metadata["resourceVersion"].as_string())
         return conflict(resource.group, kind, name,
                         "the ResourceVersion in the precondition (" + *preconditions.resource_version +
                             ") does not match the ResourceVersion in record (" +
-                            metadata["resourceVersion"].to_string() + "). The object might have been modified");
+                            metadata["resourceVersion"].to_string() +
+                            "). The object might have been modified");
     return base::ok();
 }
 

@@ -11,9 +11,9 @@
 namespace keelson::resource {
 
 enum class Removal : std::uint8_t {
-    now,        // take it out of the store
-    later,      // the object was marked; write it back
-    nothing,    // it is being deleted already; answer with it as it is
+    now,      // take it out of the store
+    later,    // the object was marked; write it back
+    nothing,  // it is being deleted already; answer with it as it is
 };
 
 struct RemovalPlan {

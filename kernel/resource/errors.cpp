@@ -38,7 +38,8 @@ Status already_exists(const object::Resource& resource, std::string_view name) {
         .with_details(details_of(resource, name));
 }
 
-Status conflict(std::string_view group, std::string_view resource, std::string_view name, std::string_view why) {
+Status conflict(std::string_view group, std::string_view resource, std::string_view name,
+                std::string_view why) {
     std::string what(resource);
     if (!group.empty()) what += "." + std::string(group);
     StatusDetails details;
@@ -51,8 +52,9 @@ Status conflict(std::string_view group, std::string_view resource, std::string_v
 }
 
 Status modified_conflict(const object::Resource& resource, std::string_view name) {
-    return conflict(resource.group, resource.name, name,
-                    "the object has been modified; please apply your changes to the latest version and try again");
+    return conflict(
+        resource.group, resource.name, name,
+        "the object has been modified; please apply your changes to the latest version and try again");
 }
 
 Status forbidden(const object::Resource& resource, std::string_view name, std::string_view why) {
@@ -74,7 +76,8 @@ Status internal_error(std::string_view why) {
 }
 
 Status method_not_allowed() {
-    return Status(Reason::method_not_allowed, "the server does not allow this method on the requested resource")
+    return Status(Reason::method_not_allowed,
+                  "the server does not allow this method on the requested resource")
         .with_details({});
 }
 

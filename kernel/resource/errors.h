@@ -18,7 +18,8 @@ namespace keelson::resource {
 [[nodiscard]] base::Status conflict(std::string_view group, std::string_view resource, std::string_view name,
                                     std::string_view why);
 [[nodiscard]] base::Status modified_conflict(const object::Resource& resource, std::string_view name);
-[[nodiscard]] base::Status forbidden(const object::Resource& resource, std::string_view name, std::string_view why);
+[[nodiscard]] base::Status forbidden(const object::Resource& resource, std::string_view name,
+                                     std::string_view why);
 [[nodiscard]] base::Status bad_request(std::string message);
 [[nodiscard]] base::Status internal_error(std::string_view why);
 [[nodiscard]] base::Status method_not_allowed();

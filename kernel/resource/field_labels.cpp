@@ -64,7 +64,8 @@ std::string field_value(const Resource& resource, Value object, std::string_view
             std::string component = text_of(object["source"]["component"]);
             return component.empty() ? text_of(object["reportingComponent"]) : component;
         }
-        if (path == "reportingComponent" || path == "reportingController") return text_of(object["reportingComponent"]);
+        if (path == "reportingComponent" || path == "reportingController")
+            return text_of(object["reportingComponent"]);
         if (path.starts_with("regarding."))
             return text_of(object["involvedObject"][path.substr(std::string_view("regarding.").size())]);
     }

@@ -39,9 +39,10 @@ Result<store::Revision> parse_version(std::string_view text) {
 }
 
 Status too_old_to_continue() {
-    return Status(Reason::expired,
-                  "The provided continue parameter is too old to display a consistent list result. You can start a "
-                  "new list without the continue parameter.");
+    return Status(
+        Reason::expired,
+        "The provided continue parameter is too old to display a consistent list result. You can start a "
+        "new list without the continue parameter.");
 }
 
 }  // namespace
@@ -64,18 +65,22 @@ Result<void> check_list_options(const ListOptions& options, bool watch) {
         if (!watch)
             errors.forbidden(initial, "sendInitialEvents is forbidden for list");
         else if (how != "NotOlderThan")
-            errors.forbidden(match, "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan");
+            errors.forbidden(match,
+                             "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan");
     } else if (!how.empty()) {
         if (watch) {
-            errors.forbidden(match, "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided");
+            errors.forbidden(
+                match, "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided");
         } else {
             if (options.resource_version.empty())
-                errors.forbidden(match, "resourceVersionMatch is forbidden unless resourceVersion is provided");
+                errors.forbidden(match,
+                                 "resourceVersionMatch is forbidden unless resourceVersion is provided");
             if (!options.continue_token.empty())
                 errors.forbidden(match, "resourceVersionMatch is forbidden when continue is provided");
             if (!known) errors.not_supported(match, how, {"Exact", "NotOlderThan", ""});
             if (how == "Exact" && options.resource_version == "0")
-                errors.forbidden(match, "resourceVersionMatch \"exact\" is forbidden for resourceVersion \"0\"");
+                errors.forbidden(match,
+                                 "resourceVersionMatch \"exact\" is forbidden for resourceVersion \"0\"");
         }
     }
     if (!errors.empty()) return object::invalid_status("meta.k8s.io", "ListOptions", "", errors);
@@ -91,7 +96,8 @@ Result<Filter> Filter::parse(const Call& call, const ListOptions& options) {
         filter.needs_object_ = filter.needs_object_ || (requirement.path != "metadata.name" &&
                                                         requirement.path != "metadata.namespace");
     if (const std::string* name = filter.fields_.required("metadata.name")) filter.only_name_ = *name;
-    if (const std::string* space = filter.fields_.required("metadata.namespace")) filter.only_namespace_ = *space;
+    if (const std::string* space = filter.fields_.required("metadata.namespace"))
+        filter.only_namespace_ = *space;
     if (!call.name.empty() && filter.only_name_.empty()) filter.only_name_ = call.name;
     return filter;
 }
@@ -208,8 +214,8 @@ Result<bool> Listing::step(const std::function<void(const store::Record&)>& visi
 
 std::string Listing::continue_token() const {
     if (!more_) return {};
-    std::string json = "{\"v\":\"" + std::string(kTokenVersion) + "\",\"rv\":" + std::to_string(revision_) +
-                       ",\"start\":";
+    std::string json =
+        "{\"v\":\"" + std::string(kTokenVersion) + "\",\"rv\":" + std::to_string(revision_) + ",\"start\":";
     object::write_json_string(std::string_view(next_key_).substr(base_prefix_.size()), json);
     json += "}";
     return base::base64_encode(json, base::Base64::url);
@@ -221,7 +227,8 @@ Result<WatchStream> WatchStream::start(store::Store& store, const Call& call, co
     KEELSON_TRY(stream.filter_, Filter::parse(call, options));
     auto wanted = parse_version(options.resource_version);
     if (!wanted)
-        return Status(Reason::unknown, wanted.error().message().substr(std::string_view("invalid resource version: ").size()));
+        return Status(Reason::unknown,
+                      wanted.error().message().substr(std::string_view("invalid resource version: ").size()));
     bool fresh = *wanted == 0 || options.send_initial_events.value_or(false);
     if (*wanted > store.current()) return too_large_version(options.resource_version, store.current());
     store::Revision from = *wanted;
@@ -244,8 +251,8 @@ Result<WatchStream> WatchStream::start(store::Store& store, const Call& call, co
     return stream;
 }
 
-Result<std::size_t> WatchStream::poll(std::size_t limit,
-                                      const std::function<void(WatchEventType, const store::Record&)>& visit) {
+Result<std::size_t> WatchStream::poll(
+    std::size_t limit, const std::function<void(WatchEventType, const store::Record&)>& visit) {
     std::size_t delivered = 0;
     if (initial_) {
         KEELSON_TRY(bool more, initial_->step([&](const store::Record& record) {
@@ -262,7 +269,8 @@ Result<std::size_t> WatchStream::poll(std::size_t limit,
         initial_.reset();
         if (delivered > 0) return delivered;
     }
-    // Events that the filter drops count as work done, so that a busy resource cannot keep one caller forever.
+    // Events that the filter drops count as work done, so that a busy resource cannot keep one caller
+    // forever.
     std::size_t seen = 0;
     KEELSON_TRY(seen, watch_->poll(limit, [&](const store::Event& event) {
         bool was = event.kind != store::Event::Kind::created && !event.previous.key.empty() &&

@@ -1,8 +1,8 @@
 // Lists and watches of one resource.
 //
-// A list reads one revision, page by page: each step copies at most a quarter of a megabyte inside one store read,
-// so a slow reader holds nothing open. A watch is a cursor over the store's events with the selectors applied: an
-// object that leaves them is a DELETED for this watcher.
+// A list reads one revision, page by page: each step copies at most a quarter of a megabyte inside one store
+// read, so a slow reader holds nothing open. A watch is a cursor over the store's events with the selectors
+// applied: an object that leaves them is a DELETED for this watcher.
 #pragma once
 
 #include <functional>

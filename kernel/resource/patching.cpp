@@ -48,13 +48,15 @@ Value in_go_order(Value value, Value patch, Arena& arena) {
     return result;
 }
 
-// A strategic merge goes through another converter of Kubernetes', which has words of its own for a wrong type.
+// A strategic merge goes through another converter of Kubernetes', which has words of its own for a wrong
+// type.
 std::string converter_error(const std::string& decoder_error) {
     constexpr std::string_view kValue = "json: cannot unmarshal ", kType = " of type ";
     std::size_t type_at = decoder_error.rfind(kType);
     if (!decoder_error.starts_with(kValue) || type_at == std::string::npos) return decoder_error;
     std::string type = decoder_error.substr(type_at + kType.size());
-    std::string found = decoder_error.substr(kValue.size(), decoder_error.find(' ', kValue.size()) - kValue.size());
+    std::string found =
+        decoder_error.substr(kValue.size(), decoder_error.find(' ', kValue.size()) - kValue.size());
     if (found == "number") found = "int64";
     if (found == "array") found = "slice";
     if (found == "object") found = "map";
@@ -76,7 +78,8 @@ Result<Value> typed_result(const ExpectedKind& expected, Value patched, const ob
         return invalid_patch(shown, strategic ? converter_error(why) : why);
     }
     std::vector<std::string> problems;
-    for (const std::string& path : patch.duplicate_fields) problems.push_back("duplicate field \"" + path + "\"");
+    for (const std::string& path : patch.duplicate_fields)
+        problems.push_back("duplicate field \"" + path + "\"");
     for (const std::string& path : unknown) problems.push_back("unknown field \"" + path + "\"");
     if (auto reported = report_fields(std::move(problems), options.field_validation, call); !reported)
         return invalid_patch(shown, reported.error().message());
@@ -86,7 +89,8 @@ Result<Value> typed_result(const ExpectedKind& expected, Value patched, const ob
 
 Result<Change> apply_configuration(const ExpectedKind& expected, Value current, const Body& patch,
                                    const WriteOptions& options, Call& call,
-                                   std::span<const std::string_view> reset, std::string_view time, Arena& arena) {
+                                   std::span<const std::string_view> reset, std::string_view time,
+                                   Arena& arena) {
     Value configuration = patch.value.clone(arena);
     std::string wanted = group_version(expected.group, expected.version);
     if (configuration["apiVersion"].as_string() != wanted)
@@ -112,9 +116,10 @@ Result<void> check_patch_document(PatchType type, Value patch) {
             return bad_request(found + " into Go value of type []handlers.jsonPatchOp");
     } else if (type == PatchType::apply) {
         if (!patch.is_map())
-            return bad_request("error decoding YAML: error unmarshaling JSON: while decoding JSON: json: cannot "
-                               "unmarshal " + std::string(json_kind(patch)) +
-                               " into Go value of type map[string]interface {}");
+            return bad_request(
+                "error decoding YAML: error unmarshaling JSON: while decoding JSON: json: cannot "
+                "unmarshal " +
+                std::string(json_kind(patch)) + " into Go value of type map[string]interface {}");
     } else if (!patch.is_map()) {
         return bad_request(found + " into Go value of type map[string]interface {}");
     }
@@ -134,18 +139,23 @@ Result<Change> apply_patch(const ExpectedKind& expected, Value current, PatchTyp
     } else {
         KEELSON_TRY(patched, object::strategic_merge_patch(*expected.type, current, patch.value, arena));
     }
-    if (!patched.is_map()) return invalid_patch(object::to_json(patched), "the patched document is not an object");
-    object::BadValue shown = type == PatchType::strategic
-                                 ? object::BadValue(object::go_text(patch.value))
-                                 : object::BadValue(object::to_json(in_go_order(patched, patch.value, arena)));
-    KEELSON_TRY(Value object, typed_result(expected, patched, shown, type == PatchType::strategic, options, call, patch, arena));
+    if (!patched.is_map())
+        return invalid_patch(object::to_json(patched), "the patched document is not an object");
+    object::BadValue shown =
+        type == PatchType::strategic
+            ? object::BadValue(object::go_text(patch.value))
+            : object::BadValue(object::to_json(in_go_order(patched, patch.value, arena)));
+    KEELSON_TRY(Value object, typed_result(expected, patched, shown, type == PatchType::strategic, options,
+                                           call, patch, arena));
     return Change{object};
 }
 
-Task<Result<ObjectAnswer>> Verbs::patch(Call& call, PatchType type, const Body& patch, const WriteOptions& options) {
+Task<Result<ObjectAnswer>> Verbs::patch(Call& call, PatchType type, const Body& patch,
+                                        const WriteOptions& options) {
     KEELSON_CO_TRY_VOID(check_patch_document(type, patch.value));
     ExpectedKind expected = expected_kind(call);
-    auto reset = call.subresource_name() == "status" ? call.resource->reset_status : call.resource->reset_main;
+    auto reset =
+        call.subresource_name() == "status" ? call.resource->reset_status : call.resource->reset_main;
     Mutation mutation = [&](Value current, Arena& arena) {
         return apply_patch(expected, current, type, patch, options, call, reset, arena.copy(now()), arena);
     };

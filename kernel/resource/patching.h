@@ -13,9 +13,9 @@ namespace keelson::resource {
 
 // The object that a patch makes of `current` (unset: an apply that creates), typed and defaulted.
 // `reset`: fields that an apply through this endpoint never owns; `time`: now in RFC 3339.
-[[nodiscard]] base::Result<Change> apply_patch(const ExpectedKind& expected, object::Value current, PatchType type,
-                                               const Body& patch, const WriteOptions& options, Call& call,
-                                               std::span<const std::string_view> reset, std::string_view time,
-                                               object::Arena& arena);
+[[nodiscard]] base::Result<Change> apply_patch(const ExpectedKind& expected, object::Value current,
+                                               PatchType type, const Body& patch, const WriteOptions& options,
+                                               Call& call, std::span<const std::string_view> reset,
+                                               std::string_view time, object::Arena& arena);
 
 }  // namespace keelson::resource

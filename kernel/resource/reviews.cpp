@@ -82,7 +82,8 @@ Task<Result<Value>> review_token(const Call& call, Value review, access::Authent
         if (identity) {
             status.set(arena, "authenticated", Value::boolean(true));
             status.set(arena, "user", user_info(*identity, arena));
-            if (!review["spec"]["audiences"].empty()) status.set(arena, "audiences", review["spec"]["audiences"]);
+            if (!review["spec"]["audiences"].empty())
+                status.set(arena, "audiences", review["spec"]["audiences"]);
         } else {
             status.set(arena, "error", Value::string(arena, identity.error().message()));
         }
@@ -151,7 +152,8 @@ Result<Value> review_rules(const Call& call, Value review, Arena& arena) {
 Status budget_refusal(std::string_view budget) {
     base::StatusDetails details;
     details.causes.push_back({"DisruptionBudget",
-                              "The disruption budget " + std::string(budget) + " needs more healthy pods", ""});
+                              "The disruption budget " + std::string(budget) + " needs more healthy pods",
+                              ""});
     return Status(base::Reason::too_many_requests,
                   "Cannot evict pod as it would violate the pod's disruption budget.")
         .with_details(std::move(details));
@@ -160,8 +162,8 @@ Status budget_refusal(std::string_view budget) {
 }  // namespace
 
 Task<Result<Value>> answer_review(const Call& call, Value review, std::string_view time,
-                                  const access::Authorization* authorization, access::Authentication* authentication,
-                                  Arena& arena) {
+                                  const access::Authorization* authorization,
+                                  access::Authentication* authentication, Arena& arena) {
     std::string_view kind = call.resource->kind;
     if (kind == "TokenReview") co_return co_await review_token(call, review, authentication, arena);
     if (kind == "SelfSubjectReview") {
@@ -178,15 +180,16 @@ Task<Result<Value>> answer_review(const Call& call, Value review, std::string_vi
 Task<Result<void>> spend_disruption_budget(Verbs& verbs, const Call& call, Value pod, bool dry_run) {
     Arena arena;
     std::vector<Value> budgets;
-    KEELSON_CO_TRY_VOID(verbs.lookup().each(
-        "policy", "poddisruptionbudgets", call.namespace_name, arena, [&](Value budget) {
+    KEELSON_CO_TRY_VOID(
+        verbs.lookup().each("policy", "poddisruptionbudgets", call.namespace_name, arena, [&](Value budget) {
             auto selector = object::LabelSelector::from_object(budget["spec"]["selector"]);
             if (selector && selector->matches(pod["metadata"]["labels"])) budgets.push_back(budget);
         }));
     if (budgets.empty()) co_return base::ok();
     if (budgets.size() > 1)
-        co_return internal_error("This pod has more than one PodDisruptionBudget, which the eviction subresource does "
-                                 "not support.");
+        co_return internal_error(
+            "This pod has more than one PodDisruptionBudget, which the eviction subresource does "
+            "not support.");
     Call budget_call;
     budget_call.identity = call.identity;
     budget_call.resource = object::find_resource("policy", "v1", "poddisruptionbudgets");
@@ -199,7 +202,8 @@ Task<Result<void>> spend_disruption_budget(Verbs& verbs, const Call& call, Value
     Mutation spend = [&](Value budget, Arena& scratch) -> Result<Change> {
         Value status = budget.child_map(scratch, "status");
         std::int64_t allowed = status["disruptionsAllowed"].as_integer();
-        if (status["observedGeneration"].as_integer() < budget["metadata"]["generation"].as_integer() || allowed <= 0)
+        if (status["observedGeneration"].as_integer() < budget["metadata"]["generation"].as_integer() ||
+            allowed <= 0)
             return budget_refusal(budget_call.name);
         status.set(scratch, "disruptionsAllowed", Value::integer(allowed - 1));
         status.child_map(scratch, "disruptedPods")

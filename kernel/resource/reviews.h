@@ -11,12 +11,14 @@ namespace keelson::resource {
 
 // Fills the status of a TokenReview, SelfSubjectReview, SubjectAccessReview (self and local too) or
 // SelfSubjectRulesReview. `review` is canonical; the answer too. `time`: now in RFC 3339.
-base::Task<base::Result<object::Value>> answer_review(const Call& call, object::Value review, std::string_view time,
+base::Task<base::Result<object::Value>> answer_review(const Call& call, object::Value review,
+                                                      std::string_view time,
                                                       const access::Authorization* authorization,
-                                                      access::Authentication* authentication, object::Arena& arena);
+                                                      access::Authentication* authentication,
+                                                      object::Arena& arena);
 
-// Takes one disruption from every PodDisruptionBudget that selects the pod. Fails with Reason::too_many_requests
-// when one of them has none left.
+// Takes one disruption from every PodDisruptionBudget that selects the pod. Fails with
+// Reason::too_many_requests when one of them has none left.
 base::Task<base::Result<void>> spend_disruption_budget(Verbs& verbs, const Call& call, object::Value pod,
                                                        bool dry_run);
 

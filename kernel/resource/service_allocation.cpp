@@ -25,7 +25,8 @@ constexpr std::string_view kNone = "None";
 constexpr int kRandomTries = 64;
 
 const object::Resource& ip_addresses() {
-    static const object::Resource& resource = *object::find_resource("networking.k8s.io", "v1", "ipaddresses");
+    static const object::Resource& resource =
+        *object::find_resource("networking.k8s.io", "v1", "ipaddresses");
     return resource;
 }
 
@@ -105,7 +106,8 @@ class Planner {
             choose_families();
             if (errors_.empty()) KEELSON_TRY_VOID(choose_addresses());
         } else {
-            for (std::string_view name : {"clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"}) spec_.erase(name);
+            for (std::string_view name : {"clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"})
+                spec_.erase(name);
         }
         if (errors_.empty()) KEELSON_TRY_VOID(choose_ports());
         if (!errors_.empty())
@@ -148,7 +150,8 @@ class Planner {
         bool dual = policy != "SingleStack";
         if (dual && families.size() == 1) {
             std::string other = families[0] == "IPv4" ? "IPv6" : "IPv4";
-            if (free_choice || std::ranges::find(available, other) != available.end()) families.push_back(other);
+            if (free_choice || std::ranges::find(available, other) != available.end())
+                families.push_back(other);
         }
         if (policy == "SingleStack" && families.size() > 1) families.resize(1);
         spec_.set(arena_, "ipFamilies", to_list(families, arena_));
@@ -215,7 +218,8 @@ class Planner {
         return base::ok();
     }
 
-    // Network and broadcast address of IPv4 ranges are not handed out, nor is the first, which is the API's own.
+    // Network and broadcast address of IPv4 ranges are not handed out, nor is the first, which is the API's
+    // own.
     static std::optional<std::string> address_at(const IpNetwork& network, std::uint64_t offset) {
         IpAddress address = network.masked();
         for (int i = 15; i >= 8 && offset != 0; --i) {
@@ -388,14 +392,16 @@ class Planner {
         store::Operation put;
         put.key = node_port_key(port);
         put.expected = 0;
-        put.bytes = service_["metadata"]["namespace"].to_string() + "/" + service_["metadata"]["name"].to_string();
+        put.bytes =
+            service_["metadata"]["namespace"].to_string() + "/" + service_["metadata"]["name"].to_string();
         operations_.push_back(std::move(put));
     }
 
     void release_unused() {
         std::set<std::string> addresses = held_addresses(service_);
         for (const std::string& address : held_addresses(old_))
-            if (!addresses.contains(address)) operations_.push_back(removal(key_of(ip_addresses(), "", address)));
+            if (!addresses.contains(address))
+                operations_.push_back(removal(key_of(ip_addresses(), "", address)));
         std::set<std::int64_t> ports = held_ports(service_);
         for (std::int64_t port : held_ports(old_))
             if (!ports.contains(port)) operations_.push_back(removal(node_port_key(port)));

@@ -1,5 +1,6 @@
-// Cluster IPs and node ports of Services. An address is taken by an IPAddress object, a node port by a record of its
-// own, both written in the same transaction as the Service; so nothing is handed out twice, also after a crash.
+// Cluster IPs and node ports of Services. An address is taken by an IPAddress object, a node port by a record
+// of its own, both written in the same transaction as the Service; so nothing is handed out twice, also after
+// a crash.
 #pragma once
 
 #include <string>
@@ -14,7 +15,8 @@
 namespace keelson::resource {
 
 struct NetworkSettings {
-    std::vector<std::string> service_cidrs{"10.96.0.0/16"};  // at most one per IP family; the first is primary
+    std::vector<std::string> service_cidrs{
+        "10.96.0.0/16"};  // at most one per IP family; the first is primary
     int first_node_port = 30000;
     int last_node_port = 32767;
 };
@@ -24,11 +26,11 @@ class ServiceAllocation {
     ServiceAllocation(const Lookup& lookup, base::RandomSource& random, const NetworkSettings& settings)
         : lookup_(lookup), random_(random), settings_(settings) {}
 
-    // Fills spec.ipFamilies, ipFamilyPolicy, clusterIP(s), nodePorts and healthCheckNodePort of a new or changed
-    // Service and gives the store operations that take and release them. `old` is unset for a new one.
-    // A dry run shows node ports just above the range, as Kubernetes does, rather than ones that it does not take.
-    // Fails with Kubernetes' Invalid Status when a wanted address or port cannot be had. `now`: RFC 3339, for the
-    // IPAddress objects.
+    // Fills spec.ipFamilies, ipFamilyPolicy, clusterIP(s), nodePorts and healthCheckNodePort of a new or
+    // changed Service and gives the store operations that take and release them. `old` is unset for a new
+    // one. A dry run shows node ports just above the range, as Kubernetes does, rather than ones that it does
+    // not take. Fails with Kubernetes' Invalid Status when a wanted address or port cannot be had. `now`: RFC
+    // 3339, for the IPAddress objects.
     [[nodiscard]] base::Result<std::vector<store::Operation>> plan(object::Value service, object::Value old,
                                                                    std::string_view now, bool dry_run,
                                                                    object::Arena& arena) const;

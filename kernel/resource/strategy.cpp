@@ -42,8 +42,9 @@ void restore(Value object, Value old, std::string_view path, Arena& arena) {
 }
 
 void restore_metadata(Value object, Value old, Arena& arena) {
-    for (std::string_view path : {"metadata.labels", "metadata.annotations", "metadata.finalizers",
-                                  "metadata.ownerReferences", "metadata.deletionTimestamp", "metadata.generation"})
+    for (std::string_view path :
+         {"metadata.labels", "metadata.annotations", "metadata.finalizers", "metadata.ownerReferences",
+          "metadata.deletionTimestamp", "metadata.generation"})
         restore(object, old, path, arena);
 }
 
@@ -78,7 +79,8 @@ void prepare_job(Value object, std::string_view uid, Arena& arena) {
     Value spec = object.child_map(arena, "spec");
     Value template_metadata = spec.child_map(arena, "template").child_map(arena, "metadata");
     Value labels = shallow_copy(template_metadata["labels"], arena);
-    constexpr std::array<std::string_view, 2> kUidLabels{"batch.kubernetes.io/controller-uid", "controller-uid"};
+    constexpr std::array<std::string_view, 2> kUidLabels{"batch.kubernetes.io/controller-uid",
+                                                         "controller-uid"};
     constexpr std::array<std::string_view, 2> kNameLabels{"batch.kubernetes.io/job-name", "job-name"};
     for (std::string_view label : kUidLabels) labels.set(arena, label, text(arena, uid));
     for (std::string_view label : kNameLabels) labels.set(arena, label, text(arena, name));
@@ -320,7 +322,8 @@ void apply_storage_defaults(const Resource& resource, Value object, Arena& arena
     }
 }
 
-void prepare_create(const Resource& resource, Value object, std::string_view uid, const StrategyContext& context) {
+void prepare_create(const Resource& resource, Value object, std::string_view uid,
+                    const StrategyContext& context) {
     Arena& arena = context.arena;
     Value metadata = object.child_map(arena, "metadata");
     metadata.set(arena, "uid", text(arena, uid));
@@ -338,8 +341,8 @@ void prepare_update(const Resource& resource, std::string_view subresource, Valu
                     const StrategyContext& context) {
     Arena& arena = context.arena;
     for (std::string_view path : {"metadata.uid", "metadata.creationTimestamp", "metadata.deletionTimestamp",
-                                  "metadata.deletionGracePeriodSeconds", "metadata.generation", "metadata.selfLink",
-                                  "metadata.generateName"}) {
+                                  "metadata.deletionGracePeriodSeconds", "metadata.generation",
+                                  "metadata.selfLink", "metadata.generateName"}) {
         bool client_may_not_change = path != "metadata.generateName";
         if (client_may_not_change || object["metadata"]["generateName"].is_absent())
             restore(object, old, path, arena);

@@ -42,14 +42,26 @@ bool is_legacy_binding(const Call& call) {
 
 // Objects under which nothing is there must say so before anything else.
 Result<void> require_parent(const Verbs& verbs, const Call& call) {
-    KEELSON_TRY(auto record, verbs.lookup().store().get(key_of(*call.resource, call.namespace_name, call.name)));
+    KEELSON_TRY(auto record,
+                verbs.lookup().store().get(key_of(*call.resource, call.namespace_name, call.name)));
     if (!record) return not_found(*call.resource, call.name);
+    return base::ok();
+}
+
+// Logs and streams need the node that a pod runs on.
+Result<void> require_host(const Verbs& verbs, const Call& call) {
+    if (call.resource->kind != "Pod" || call.subresource_name() == "proxy") return base::ok();
+    Arena arena;
+    KEELSON_TRY(Value pod, verbs.lookup().get("", "pods", call.namespace_name, call.name, arena));
+    if (pod.is_set() && pod["spec"]["nodeName"].as_string().empty())
+        return bad_request("pod " + call.name + " does not have a host assigned");
     return base::ok();
 }
 
 Status stream_not_available(const Call& call) {
     return not_available("the " + std::string(call.subresource_name()) + " subresource of " +
-                         qualified_name(*call.resource) + " is not served: no node agent is running in this cluster");
+                         qualified_name(*call.resource) +
+                         " is not served: no node agent is running in this cluster");
 }
 
 // The last of a pod's conditions of a type is replaced, or one is added.
@@ -73,7 +85,8 @@ Result<void> check_binding(Value binding) {
     object::FieldErrors errors;
     object::FieldPath target("target");
     std::string_view kind = binding["target"]["kind"].as_string();
-    if (!kind.empty() && kind != "Node") errors.not_supported(target.child("kind"), kind, {"Node", "<empty>"});
+    if (!kind.empty() && kind != "Node")
+        errors.not_supported(target.child("kind"), kind, {"Node", "<empty>"});
     if (binding["target"]["name"].as_string().empty()) errors.required(target.child("name"));
     if (errors.empty()) return base::ok();
     return object::invalid_status("", "Binding", binding["metadata"]["name"].as_string(), errors);
@@ -91,11 +104,12 @@ Result<Change> bound_pod(Value pod, Value binding, std::string_view time, Arena&
         return refuse("pod " + name + " has non-empty .spec.schedulingGates");
     Value uid = binding["metadata"]["uid"];
     if (!uid.as_string().empty() && !uid.equals(pod["metadata"]["uid"]))
-        return refuse("the UID in the precondition (" + uid.to_string() + ") does not match the UID in record (" +
-                      pod["metadata"]["uid"].to_string() + ")");
+        return refuse("the UID in the precondition (" + uid.to_string() +
+                      ") does not match the UID in record (" + pod["metadata"]["uid"].to_string() + ")");
     spec.set(arena, "nodeName", Value::string(arena, binding["target"]["name"].as_string()));
     for (const object::Member& annotation : binding["metadata"]["annotations"].members())
-        pod["metadata"].child_map(arena, "annotations")
+        pod["metadata"]
+            .child_map(arena, "annotations")
             .set(arena, arena.copy(annotation.name), Value::string(arena, annotation.value.as_string()));
     set_pod_condition(pod, "PodScheduled", "", "", time, arena);
     return Change{pod, true};
@@ -160,6 +174,7 @@ Task<Result<ObjectAnswer>> Subresources::get(Call& call) {
                                object::to_json(scale_of(*call.resource, object, arena))};
     }
     KEELSON_CO_TRY_VOID(require_parent(verbs_, call));
+    KEELSON_CO_TRY_VOID(require_host(verbs_, call));
     co_return stream_not_available(call);
 }
 
@@ -172,6 +187,7 @@ Task<Result<ObjectAnswer>> Subresources::create(Call& call, const Body& body, co
     KEELSON_CO_TRY_VOID(require_parent(verbs_, call));
     if (name == "token")
         co_return not_available("tokens cannot be issued: no service account token issuer is configured");
+    KEELSON_CO_TRY_VOID(require_host(verbs_, call));
     co_return stream_not_available(call);
 }
 
@@ -181,8 +197,11 @@ Task<Result<ObjectAnswer>> Subresources::update(Call& call, const Body& body, co
         KEELSON_CO_TRY_VOID(require_parent(verbs_, call));
         co_return stream_not_available(call);
     }
-    KEELSON_CO_TRY(Value wanted, decode_body(expected_kind(call), body, options.field_validation, call, arena));
-    Mutation mutation = [wanted](Value, Arena& scratch) -> Result<Change> { return Change{wanted.clone(scratch)}; };
+    KEELSON_CO_TRY(Value wanted,
+                   decode_body(expected_kind(call), body, options.field_validation, call, arena));
+    Mutation mutation = [wanted](Value, Arena& scratch) -> Result<Change> {
+        return Change{wanted.clone(scratch)};
+    };
     co_return co_await change_scale(call, mutation, options);
 }
 
@@ -212,21 +231,26 @@ Task<Result<ObjectAnswer>> Subresources::change_scale(Call& call, const Mutation
             return bad_request("the name of the object (" + std::string(name) +
                                ") does not match the name on the URL (" + call.name + ")");
         Value object = parent.clone(arena);
-        object["spec"].set(arena, "replicas", Value::integer(changed.object["spec"]["replicas"].as_integer()));
+        object["spec"].set(arena, "replicas",
+                           Value::integer(changed.object["spec"]["replicas"].as_integer()));
         Value version = changed.object["metadata"]["resourceVersion"];
         if (version.is_set())
             object["metadata"].set(arena, "resourceVersion", version);
         else
             object["metadata"].erase("resourceVersion");
-        object::FieldManager manager{options.field_manager.empty() ? "unknown" : std::string_view(options.field_manager),
-                                     object::api_version_of(*call.resource), "scale", {}};
+        object::FieldManager manager{
+            options.field_manager.empty() ? "unknown" : std::string_view(options.field_manager),
+            object::api_version_of(*call.resource),
+            "scale",
+            {}};
         object::track_update(*call.resource->type, parent, object, manager, call.resource->reset_main, arena);
         return Change{object, true};
     };
     KEELSON_CO_TRY(ObjectAnswer parent, co_await verbs_.change(call, mutation, options));
     Arena arena;
     KEELSON_CO_TRY(Value object, object::parse_json(parent.json, arena));
-    co_return ObjectAnswer{200, call.subresource->type, object::to_json(scale_of(*call.resource, object, arena))};
+    co_return ObjectAnswer{200, call.subresource->type,
+                           object::to_json(scale_of(*call.resource, object, arena))};
 }
 
 Task<Result<ObjectAnswer>> Subresources::bind(Call& call, const Body& body, const WriteOptions& options,
@@ -248,7 +272,8 @@ Task<Result<ObjectAnswer>> Subresources::bind(Call& call, const Body& body, cons
 
 Task<Result<ObjectAnswer>> Subresources::evict(Call& call, const Body& body, const WriteOptions& options,
                                                Arena& arena) {
-    KEELSON_CO_TRY(Value eviction, decode_body(expected_kind(call), body, options.field_validation, call, arena));
+    KEELSON_CO_TRY(Value eviction,
+                   decode_body(expected_kind(call), body, options.field_validation, call, arena));
     std::string_view name = eviction["metadata"]["name"].as_string();
     if (!name.empty() && name != call.name)
         co_return bad_request("name in URL does not match name in Eviction object");
@@ -257,8 +282,10 @@ Task<Result<ObjectAnswer>> Subresources::evict(Call& call, const Body& body, con
     Value given = eviction["deleteOptions"];
     if (given["gracePeriodSeconds"].is_integer())
         removal.grace_period_seconds = given["gracePeriodSeconds"].as_integer();
-    if (given["propagationPolicy"].is_string()) removal.propagation_policy = given["propagationPolicy"].to_string();
-    if (Value uid = given["preconditions"]["uid"]; uid.is_string()) removal.preconditions.uid = uid.to_string();
+    if (given["propagationPolicy"].is_string())
+        removal.propagation_policy = given["propagationPolicy"].to_string();
+    if (Value uid = given["preconditions"]["uid"]; uid.is_string())
+        removal.preconditions.uid = uid.to_string();
     if (Value version = given["preconditions"]["resourceVersion"]; version.is_string())
         removal.preconditions.resource_version = version.to_string();
     for (Value item : given["dryRun"].items()) removal.dry_run = removal.dry_run || item.as_string() == "All";
@@ -268,7 +295,8 @@ Task<Result<ObjectAnswer>> Subresources::evict(Call& call, const Body& body, con
     std::string_view phase = pod["status"]["phase"].as_string();
     bool needs_no_budget = phase == "Succeeded" || phase == "Failed" || phase == "Pending" ||
                            pod["metadata"]["deletionTimestamp"].is_set();
-    if (!needs_no_budget) KEELSON_CO_TRY_VOID(co_await spend_disruption_budget(verbs_, call, pod, removal.dry_run));
+    if (!needs_no_budget)
+        KEELSON_CO_TRY_VOID(co_await spend_disruption_budget(verbs_, call, pod, removal.dry_run));
     Call pod_call = call;
     pod_call.subresource = call.resource->subresource("eviction");
     if (pod["metadata"]["deletionTimestamp"].is_unset()) {
@@ -289,10 +317,14 @@ Task<Result<ObjectAnswer>> Subresources::evict(Call& call, const Body& body, con
 
 Task<Result<ObjectAnswer>> Subresources::review(Call& call, const Body& body, const WriteOptions& options,
                                                 Arena& arena) {
-    KEELSON_CO_TRY(Value object, decode_body(expected_kind(call), body, options.field_validation, call, arena));
+    KEELSON_CO_TRY(Value object,
+                   decode_body(expected_kind(call), body, options.field_validation, call, arena));
     if (call.resource->kind != "SelfSubjectReview") {
-        object::FieldManager manager{options.field_manager.empty() ? "unknown" : std::string_view(options.field_manager),
-                                     object::api_version_of(*call.resource), {}, arena.copy(verbs_.now())};
+        object::FieldManager manager{
+            options.field_manager.empty() ? "unknown" : std::string_view(options.field_manager),
+            object::api_version_of(*call.resource),
+            {},
+            arena.copy(verbs_.now())};
         constexpr std::string_view kStatus[] = {"status"};
         object::track_update(*call.resource->type, Value(), object, manager, kStatus, arena);
     }

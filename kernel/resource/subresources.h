@@ -1,5 +1,5 @@
-// The subresources that are not simply another view of the object: scale, binding, eviction, ephemeralcontainers,
-// resize, and the reviews that are answered without being stored.
+// The subresources that are not simply another view of the object: scale, binding, eviction,
+// ephemeralcontainers, resize, and the reviews that are answered without being stored.
 #pragma once
 
 #include "kernel/access/authentication.h"
@@ -13,7 +13,8 @@ namespace keelson::resource {
 class Subresources {
   public:
     // Both may be null: then token reviews answer that they cannot authenticate, access reviews deny.
-    Subresources(Verbs& verbs, const access::Authorization* authorization, access::Authentication* authentication)
+    Subresources(Verbs& verbs, const access::Authorization* authorization,
+                 access::Authentication* authentication)
         : verbs_(verbs), authorization_(authorization), authentication_(authentication) {}
 
     // Whether this room answers the call itself instead of treating it as the parent object.
@@ -46,6 +47,7 @@ class Subresources {
 [[nodiscard]] ObjectAnswer success_status(int code);
 
 // The Scale of a workload; unset when the object cannot be scaled.
-[[nodiscard]] object::Value scale_of(const object::Resource& resource, object::Value object, object::Arena& arena);
+[[nodiscard]] object::Value scale_of(const object::Resource& resource, object::Value object,
+                                     object::Arena& arena);
 
 }  // namespace keelson::resource

@@ -39,7 +39,8 @@ Result<void> check_namespace(const Call& call, Value object, Arena& arena) {
         return base::ok();
     }
     if (!have.empty())
-        return bad_request("the namespace of the provided object does not match the namespace sent on the request");
+        return bad_request(
+            "the namespace of the provided object does not match the namespace sent on the request");
     metadata.set(arena, "namespace", Value::string(arena, call.namespace_name));
     return base::ok();
 }
@@ -50,8 +51,8 @@ Result<void> check_name(const Call& call, Value object) {
     if (have.empty())
         return bad_request("the name of the object (" + call.name +
                            " based on URL) was undeterminable: name must be provided");
-    return bad_request("the name of the object (" + std::string(have) + ") does not match the name on the URL (" +
-                       call.name + ")");
+    return bad_request("the name of the object (" + std::string(have) +
+                       ") does not match the name on the URL (" + call.name + ")");
 }
 
 std::span<const std::string_view> reset_fields(const Call& call) {
@@ -59,8 +60,9 @@ std::span<const std::string_view> reset_fields(const Call& call) {
 }
 
 object::FieldManager manager_of(const Call& call, const WriteOptions& options, std::string_view time) {
-    return {options.field_manager.empty() ? std::string_view("unknown") : std::string_view(options.field_manager),
-            object::api_version_of(*call.resource), call.subresource_name(), time};
+    return {
+        options.field_manager.empty() ? std::string_view("unknown") : std::string_view(options.field_manager),
+        object::api_version_of(*call.resource), call.subresource_name(), time};
 }
 
 // Records the managers of an object whose empty lists and maps are still there for validation to see.
@@ -79,7 +81,8 @@ void track(const object::Type& type, Value live, Value object, const object::Fie
 // Kinds are validated in the version that is stored, but for events, whose versions have rules of their own.
 Result<object::FieldErrors> validate_new(const Resource& requested, Value object, Arena& arena) {
     const Resource& stored = storage_of(requested);
-    if (&stored == &requested || stored.kind != "Event") return object::validate_create(stored, object, arena);
+    if (&stored == &requested || stored.kind != "Event")
+        return object::validate_create(stored, object, arena);
     KEELSON_TRY(Value converted, convert(stored, requested, object, arena));
     return object::validate_create(requested, converted, arena);
 }
@@ -105,7 +108,8 @@ std::string json_without_revision(const Encoded& encoded) {
     return text.erase(start, length);
 }
 
-Result<ObjectAnswer> dry_answer(const Call& call, const Encoded& encoded, store::Revision revision, int code) {
+Result<ObjectAnswer> dry_answer(const Call& call, const Encoded& encoded, store::Revision revision,
+                                int code) {
     std::string text;
     if (revision == 0) {
         text = json_without_revision(encoded);
@@ -160,18 +164,20 @@ Result<ObjectAnswer> answer_with(const Resource& requested, const store::Record&
 }
 
 Task<Result<ObjectAnswer>> Verbs::get(const Call& call, std::string_view resource_version) {
-    // A local store is always up to date; a later revision than the current one cannot have been seen by anyone.
+    // A local store is always up to date; a later revision than the current one cannot have been seen by
+    // anyone.
     if (!resource_version.empty()) {
         char* end = nullptr;
         std::string text(resource_version);
         unsigned long long wanted = std::strtoull(text.c_str(), &end, 10);
         if (*end != 0 || text[0] == '-')
-            co_return bad_request("resourceVersion: Invalid value: \"" + text + "\": strconv.ParseUint: parsing \"" +
-                                  text + "\": invalid syntax");
+            co_return bad_request("resourceVersion: Invalid value: \"" + text +
+                                  "\": strconv.ParseUint: parsing \"" + text + "\": invalid syntax");
         if (wanted > store_.current())
-            co_return Status(Reason::timeout, "Timeout: Too large resource version: " + text + ", current: " +
-                                                  std::to_string(store_.current()))
-                .with_details({"", "", "", "", {{"ResourceVersionTooLarge", "Too large resource version", ""}}, 1});
+            co_return Status(Reason::timeout, "Timeout: Too large resource version: " + text +
+                                                  ", current: " + std::to_string(store_.current()))
+                .with_details(
+                    {"", "", "", "", {{"ResourceVersionTooLarge", "Too large resource version", ""}}, 1});
     }
     KEELSON_CO_TRY_VOID(co_await store_.read_barrier());
     KEELSON_CO_TRY(auto record, store_.get(key_of(*call.resource, call.namespace_name, call.name)));
@@ -214,18 +220,49 @@ Result<Verbs::Pending> Verbs::prepare_new(Call& call, Value object, bool dry_run
     return pending;
 }
 
-Task<Result<ObjectAnswer>> Verbs::create_object(Call& call, Value object, const WriteOptions& options, Arena& arena) {
+Task<Result<void>> Verbs::note_priority_level(const Call& call) {
+    Arena arena;
+    std::string name = call.name;
+    KEELSON_CO_TRY(Value schema, lookup_.get(call.resource->group, "flowschemas", "", name, arena));
+    std::string level = schema["spec"]["priorityLevelConfiguration"]["name"].to_string();
+    KEELSON_CO_TRY(Value found, lookup_.get(call.resource->group, "prioritylevelconfigurations", "", level, arena));
+    bool exists = found.is_set();
+    std::string message = "This FlowSchema references the PriorityLevelConfiguration object named \"" + level +
+                          (exists ? "\" and it exists" : "\" but there is no such object");
+    std::string json = R"({"apiVersion":"flowcontrol.apiserver.k8s.io/v1","kind":"FlowSchema","metadata":{"name":)";
+    object::write_json_string(name, json);
+    json += R"(},"status":{"conditions":[{"type":"Dangling","status":")" + std::string(exists ? "False" : "True") +
+            R"(","reason":")" + (exists ? "Found" : "NotFound") + R"(","lastTransitionTime":")" + now() +
+            R"(","message":)";
+    object::write_json_string(message, json);
+    json += "}]}}";
+    Body patch_body;
+    KEELSON_CO_TRY(patch_body.value, object::parse_json(json, arena));
+    Call status_call = call;
+    status_call.identity = access::api_server_identity();
+    status_call.subresource = call.resource->subresource("status");
+    WriteOptions options;
+    options.force = true;
+    options.field_manager = "api-priority-and-fairness-config-consumer-v1";
+    KEELSON_CO_TRY_VOID(co_await patch(status_call, PatchType::apply, patch_body, options));
+    co_return base::ok();
+}
+
+Task<Result<ObjectAnswer>> Verbs::create_object(Call& call, Value object, const WriteOptions& options,
+                                                Arena& arena) {
     // Kept apart from the object: admission and allocation start afresh when a generated name is taken.
     std::string prefix = object["metadata"]["name"].as_string().empty()
                              ? object["metadata"]["generateName"].to_string()
                              : std::string();
     int attempts = prefix.empty() ? 1 : kGenerateNameAttempts;
+    // Only these are tried again.
+    bool repeatable = !prefix.empty() || call.resource->kind == "Service";
     for (int attempt = 1;; ++attempt) {
-        Value candidate = object.clone(arena);
+        Value candidate = repeatable ? object.clone(arena) : object;
         if (!prefix.empty())
-            candidate["metadata"].set(
-                arena, "name",
-                Value::string(arena, prefix.substr(0, kGeneratedPrefixLimit) + base::make_random_suffix(5, random_)));
+            candidate["metadata"].set(arena, "name",
+                                      Value::string(arena, prefix.substr(0, kGeneratedPrefixLimit) +
+                                                               base::make_random_suffix(5, random_)));
         std::size_t warnings = call.warnings.size();
         KEELSON_CO_TRY(Pending pending, prepare_new(call, candidate, options.dry_run, arena));
         if (options.dry_run) {
@@ -236,10 +273,11 @@ Task<Result<ObjectAnswer>> Verbs::create_object(Call& call, Value object, const 
         std::string key = pending.operations.front().key;
         store::Transaction transaction{std::move(pending.operations), pending.durability};
         KEELSON_CO_TRY(store::CommitResult result, co_await store_.commit(std::move(transaction)));
-        if (!result.conflict)
-            co_return answer_with(
-                *call.resource,
-                {key, pending.encoded.bytes, pending.encoded.header, result.revision, result.revision}, 201);
+        if (!result.conflict) {
+            if (call.resource->kind == "FlowSchema") KEELSON_CO_TRY_VOID(co_await note_priority_level(call));
+            store::Record record{key, pending.encoded.bytes, pending.encoded.header, result.revision, result.revision};
+            co_return answer_with(*call.resource, record, 201);
+        }
         bool name_taken = result.conflict->operation == 0;
         if (name_taken && attempt >= attempts)
             co_return already_exists(*call.resource, parts_of(*call.resource, key).name);
@@ -249,18 +287,20 @@ Task<Result<ObjectAnswer>> Verbs::create_object(Call& call, Value object, const 
     }
 }
 
-Task<Result<ObjectAnswer>> Verbs::create(Call& call, const Body& body, const WriteOptions& options, Arena& arena) {
+Task<Result<ObjectAnswer>> Verbs::create(Call& call, const Body& body, const WriteOptions& options,
+                                         Arena& arena) {
     ExpectedKind expected = expected_kind(call);
     KEELSON_CO_TRY(Value object, decode_body(expected, body, options.field_validation, call, arena));
     KEELSON_CO_TRY_VOID(check_namespace(call, object, arena));
     if (call.name.empty()) call.name = object["metadata"]["name"].to_string();
-    track(*expected.type, Value(), object, manager_of(call, options, arena.copy(now())), reset_fields(call), arena);
+    track(*expected.type, Value(), object, manager_of(call, options, arena.copy(now())), reset_fields(call),
+          arena);
     KEELSON_CO_TRY(object, convert(*call.resource, storage_of(*call.resource), object, arena));
     co_return co_await create_object(call, object, options, arena);
 }
 
-Result<Verbs::Pending> Verbs::prepare_changed(Call& call, Value object, Value old, const store::OwnedRecord& current,
-                                              bool dry_run, Arena& arena) {
+Result<Verbs::Pending> Verbs::prepare_changed(Call& call, Value object, Value old,
+                                              const store::OwnedRecord& current, bool dry_run, Arena& arena) {
     const Resource& stored = storage_of(*call.resource);
     std::string_view subresource = call.subresource_name();
     // Binding and eviction change what clients may not; their own code has checked what they do.
@@ -278,13 +318,15 @@ Result<Verbs::Pending> Verbs::prepare_changed(Call& call, Value object, Value ol
     if (!by_the_server) {
         object::FieldErrors errors = object::validate_update(stored, object, old, subresource, arena);
         if (!errors.empty())
-            return object::invalid_status(stored.group, stored.kind, object["metadata"]["name"].as_string(), errors);
+            return object::invalid_status(stored.group, stored.kind, object["metadata"]["name"].as_string(),
+                                          errors);
     }
     admission.object = object;
     KEELSON_TRY_VOID(admit_validating(admission));
     object = object::canonical(*stored.type, object, arena);
     if (!by_the_server)
-        for (std::string& warning : object::warnings(stored, object, old)) call.warnings.push_back(std::move(warning));
+        for (std::string& warning : object::warnings(stored, object, old))
+            call.warnings.push_back(std::move(warning));
     pending.encoded = encode(stored, object);
     pending.removes = is_ready_to_go(stored, object);
     pending.unchanged = !pending.removes && pending.encoded.bytes == current.bytes;
@@ -356,18 +398,20 @@ Task<Result<ObjectAnswer>> Verbs::change(Call& call, const Mutation& mutation, c
         store::Transaction transaction{std::move(pending.operations), pending.durability};
         KEELSON_CO_TRY(store::CommitResult result, co_await store_.commit(std::move(transaction)));
         if (!result.conflict)
-            co_return answer_with(
-                *call.resource,
-                {key, pending.encoded.bytes, pending.encoded.header, current->created, result.revision});
+            co_return answer_with(*call.resource, {key, pending.encoded.bytes, pending.encoded.header,
+                                                   current->created, result.revision});
         if (attempt >= kConflictAttempts) co_return modified_conflict(*call.resource, call.name);
     }
 }
 
-Task<Result<ObjectAnswer>> Verbs::update(Call& call, const Body& body, const WriteOptions& options, Arena& arena) {
+Task<Result<ObjectAnswer>> Verbs::update(Call& call, const Body& body, const WriteOptions& options,
+                                         Arena& arena) {
     ExpectedKind expected = expected_kind(call);
     KEELSON_CO_TRY(Value wanted, decode_body(expected, body, options.field_validation, call, arena));
     KEELSON_CO_TRY_VOID(check_name(call, wanted));
-    Mutation mutation = [wanted](Value, Arena& scratch) -> Result<Change> { return Change{wanted.clone(scratch)}; };
+    Mutation mutation = [wanted](Value, Arena& scratch) -> Result<Change> {
+        return Change{wanted.clone(scratch)};
+    };
     bool may_create = call.resource->create_on_update && call.subresource == nullptr;
     co_return co_await change(call, mutation, options, {}, may_create);
 }
@@ -398,7 +442,8 @@ Task<Result<ObjectAnswer>> Verbs::remove(Call& call, const DeleteOptions& option
             transaction.operations.push_back(std::move(write));
             if (now && stored.kind == "Service") {
                 KEELSON_CO_TRY(auto released, services_.release(object, arena));
-                for (store::Operation& operation : released) transaction.operations.push_back(std::move(operation));
+                for (store::Operation& operation : released)
+                    transaction.operations.push_back(std::move(operation));
             }
             transaction.durability = durability_of(stored, Value(), Value());
             KEELSON_CO_TRY(store::CommitResult result, co_await store_.commit(std::move(transaction)));
@@ -409,7 +454,8 @@ Task<Result<ObjectAnswer>> Verbs::remove(Call& call, const DeleteOptions& option
             if (!now) revision = result.revision;
         }
         if (plan.removal == Removal::now && !stored.delete_returns_object) {
-            std::string json = "{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"metadata\":{},\"status\":\"Success\",";
+            std::string json =
+                "{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"metadata\":{},\"status\":\"Success\",";
             json += "\"details\":{\"name\":";
             object::write_json_string(call.name, json);
             if (!call.resource->group.empty()) {
@@ -423,7 +469,8 @@ Task<Result<ObjectAnswer>> Verbs::remove(Call& call, const DeleteOptions& option
             json += "}}";
             co_return ObjectAnswer{200, object::find_type("meta/v1.Status"), std::move(json)};
         }
-        co_return answer_with(*call.resource, {key, encoded.bytes, encoded.header, current->created, revision});
+        co_return answer_with(*call.resource,
+                              {key, encoded.bytes, encoded.header, current->created, revision});
     }
 }
 

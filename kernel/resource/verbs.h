@@ -1,8 +1,10 @@
-// The verbs on objects without HTTP: get, create, update, patch, delete. Every write of the system, from outside or
-// from a controller, goes through here:
-//   decode -> (patch onto current) -> default -> mutating admission -> strategy -> validate -> validating admission
+// The verbs on objects without HTTP: get, create, update, patch, delete. Every write of the system, from
+// outside or from a controller, goes through here:
+//   decode -> (patch onto current) -> default -> mutating admission -> strategy -> validate -> validating
+//   admission
 //   -> commit; a conflict with another writer during a patch or an unconditional update starts again.
-// Authentication and authorization have happened before. Thread-safe; coroutines resume on their own executor.
+// Authentication and authorization have happened before. Thread-safe; coroutines resume on their own
+// executor.
 #pragma once
 
 #include <functional>
@@ -41,9 +43,10 @@ class Verbs {
     base::Task<base::Result<ObjectAnswer>> patch(Call& call, PatchType type, const Body& patch,
                                                  const WriteOptions& options);
     base::Task<base::Result<ObjectAnswer>> remove(Call& call, const DeleteOptions& options);
-    // Read, change, validate and write until nobody else wrote in between. The building block of update, patch and
-    // the subresources. A mutation is called again with the newer object after a conflict.
-    base::Task<base::Result<ObjectAnswer>> change(Call& call, const Mutation& mutation, const WriteOptions& options,
+    // Read, change, validate and write until nobody else wrote in between. The building block of update,
+    // patch and the subresources. A mutation is called again with the newer object after a conflict.
+    base::Task<base::Result<ObjectAnswer>> change(Call& call, const Mutation& mutation,
+                                                  const WriteOptions& options,
                                                   const Preconditions& preconditions = {},
                                                   bool may_create = false);
 
@@ -58,11 +61,14 @@ class Verbs {
   private:
     struct Pending;  // an object on its way into the store
 
+    // A FlowSchema is told whether its priority level exists.
+    base::Task<base::Result<void>> note_priority_level(const Call& call);
     base::Task<base::Result<ObjectAnswer>> create_object(Call& call, object::Value object,
                                                          const WriteOptions& options, object::Arena& arena);
     base::Result<Pending> prepare_new(Call& call, object::Value object, bool dry_run, object::Arena& arena);
     base::Result<Pending> prepare_changed(Call& call, object::Value object, object::Value old,
-                                          const store::OwnedRecord& current, bool dry_run, object::Arena& arena);
+                                          const store::OwnedRecord& current, bool dry_run,
+                                          object::Arena& arena);
 
     store::Store& store_;
     base::Clock& clock_;
@@ -73,7 +79,7 @@ class Verbs {
 };
 
 // The answer for a stored record in the version of the call's resource.
-[[nodiscard]] base::Result<ObjectAnswer> answer_with(const object::Resource& requested, const store::Record& record,
-                                                     int code = 200);
+[[nodiscard]] base::Result<ObjectAnswer> answer_with(const object::Resource& requested,
+                                                     const store::Record& record, int code = 200);
 
 }  // namespace keelson::resource

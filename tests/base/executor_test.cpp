@@ -110,7 +110,8 @@ TEST(ThreadExecutor, BlockingPoolIsBounded) {
 
 Task<int> add_later(int a, int b) {
     co_await sleep_for(milliseconds(1));
-    co_return co_await blocking([=] { return a + b; });
+    auto add = [=] { return a + b; };
+    co_return co_await blocking(add);
 }
 
 Task<Result<std::string>> try_twice(bool fail) {

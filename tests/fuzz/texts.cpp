@@ -17,8 +17,12 @@ void quantity(std::string_view input) {
     std::string text = first->to_string();
     auto second = object::Quantity::parse(text);
     FUZZ_CHECK(second);
-    FUZZ_CHECK(second->to_string() == text);
-    FUZZ_CHECK(*second == *first);
+    // As in Go, amounts with more digits than an int64 has are capped when they are read.
+    bool is_ordinary = first->compare(INT64_MAX) <= 0 && first->compare(-INT64_MAX) >= 0;
+    if (is_ordinary) {
+        FUZZ_CHECK(second->to_string() == text);
+        FUZZ_CHECK(*second == *first);
+    }
     object::Quantity sum = *first;
     sum.add(*second);
     FUZZ_CHECK(sum.sign() == first->sign());

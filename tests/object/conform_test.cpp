@@ -38,9 +38,10 @@ TEST(Conform, WordsTypeErrorsAsGoDoes) {
     EXPECT_EQ(conform_text("core/v1.Pod", R"({"spec":{"containers":3}})").text,
               "error: json: cannot unmarshal number into Go struct field PodSpec.spec.containers of type "
               "[]v1.Container");
-    EXPECT_EQ(conform_text("core/v1.Pod", R"({"spec":{"containers":[{"image":7}]}})").text,
-              "error: json: cannot unmarshal number into Go struct field Container.spec.containers.image of type "
-              "string");
+    EXPECT_EQ(
+        conform_text("core/v1.Pod", R"({"spec":{"containers":[{"image":7}]}})").text,
+        "error: json: cannot unmarshal number into Go struct field Container.spec.containers.image of type "
+        "string");
     EXPECT_EQ(conform_text("core/v1.Pod", R"({"metadata":3})").text,
               "error: json: cannot unmarshal number into Go struct field Pod.metadata of type v1.ObjectMeta");
     EXPECT_EQ(conform_text("core/v1.ConfigMap", R"({"data":{"a":5}})").text,
@@ -55,16 +56,19 @@ TEST(Conform, NamesUnknownFieldsWithTheirPaths) {
 }
 
 TEST(Conform, BringsQuantitiesAndTimesIntoCanonicalForm) {
-    EXPECT_EQ(conform_text("core/v1.ResourceRequirements", R"({"limits":{"cpu":0.5,"memory":"1024Mi"}})").text,
-              R"({"limits":{"cpu":"500m","memory":"1Gi"}})");
-    EXPECT_EQ(conform_text("meta/v1.ObjectMeta", R"({"deletionTimestamp":"2020-01-02T03:04:05.5+01:00"})").text,
-              R"({"deletionTimestamp":"2020-01-02T02:04:05Z"})");
+    EXPECT_EQ(
+        conform_text("core/v1.ResourceRequirements", R"({"limits":{"cpu":0.5,"memory":"1024Mi"}})").text,
+        R"({"limits":{"cpu":"500m","memory":"1Gi"}})");
+    EXPECT_EQ(
+        conform_text("meta/v1.ObjectMeta", R"({"deletionTimestamp":"2020-01-02T03:04:05.5+01:00"})").text,
+        R"({"deletionTimestamp":"2020-01-02T02:04:05Z"})");
 }
 
 TEST(Conform, IsIdempotent) {
-    std::string once = conform_text("apps/v1.Deployment", R"({"spec":{"template":{"spec":{"volumes":[{"name":"v",
+    std::string once =
+        conform_text("apps/v1.Deployment", R"({"spec":{"template":{"spec":{"volumes":[{"name":"v",
         "configMap":{"name":"c"}}]}}}})")
-                           .text;
+            .text;
     EXPECT_EQ(conform_text("apps/v1.Deployment", once).text, once);
 }
 

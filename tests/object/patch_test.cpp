@@ -126,7 +126,8 @@ TEST(StrategicPatch, MergesListsByTheirKey) {
         R"({"containers":[{"name":"a","image":"1"},{"name":"b","image":"3"},{"name":"c","image":"4"}]})");
     EXPECT_EQ(strategic(kSpec, R"({"containers":[{"name":"a","env":[{"name":"X","value":"1"}]}]})",
                         R"({"containers":[{"name":"a","env":[{"name":"Y","value":"2"}]}]})"),
-              R"({"containers":[{"name":"a","env":[{"name":"X","value":"1"},{"name":"Y","value":"2"}]}]})");
+              R"({"containers":[{"name":"a","env":[{"name":"Y","value":"2"},{"name":"X","value":"1"}]}]})")
+        << "what the patch brings comes first unless it names older items before it";
 }
 
 TEST(StrategicPatch, ReplacesListsWithoutAKey) {
@@ -137,7 +138,7 @@ TEST(StrategicPatch, ReplacesListsWithoutAKey) {
 
 TEST(StrategicPatch, MergesListsOfPlainValues) {
     EXPECT_EQ(strategic("meta/v1.ObjectMeta", R"({"finalizers":["a"]})", R"({"finalizers":["b","a"]})"),
-              R"({"finalizers":["a","b"]})");
+              R"({"finalizers":["b","a"]})");
     EXPECT_EQ(strategic("meta/v1.ObjectMeta", R"({"finalizers":["a","b","c"]})",
                         R"({"$deleteFromPrimitiveList/finalizers":["b"]})"),
               R"({"finalizers":["a","c"]})");

@@ -90,7 +90,7 @@ TEST(Schema, IsConsistent) {
             EXPECT_NE(field.type, nullptr);
             EXPECT_TRUE(names.insert(field.name).second) << field.name;
             EXPECT_EQ(type->field(field.name), &field);
-            if (field.list_type == ListType::map) EXPECT_FALSE(field.list_keys.empty()) << field.name;
+            EXPECT_EQ(field.list_type == ListType::map, !field.list_keys.empty()) << field.name;
         }
     }
     std::uint16_t index = 0;

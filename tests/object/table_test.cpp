@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "kernel/object/conform.h"
 #include "kernel/object/json.h"
 #include "kernel/object/time_format.h"
@@ -158,8 +160,7 @@ TEST(Table, EveryKindHasACellForEachColumn) {
         SCOPED_TRACE(std::string(type->id));
         auto columns = table_columns(*type);
         ASSERT_FALSE(columns.empty());
-        EXPECT_EQ(columns[0].name, "Name");
-        EXPECT_EQ(columns[0].format, "name");
+        EXPECT_GE(std::ranges::count(columns, "name", &Column::format), 1);
         for (std::uint64_t seed : {1, 2, 3}) {
             ObjectGenerator generator(seed, {.percent_set = 70});
             Arena arena;

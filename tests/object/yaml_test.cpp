@@ -90,7 +90,7 @@ TEST(Yaml, ReadsTheFirstDocumentOnly) {
 
 TEST(Yaml, JsonIsYaml) {
     EXPECT_EQ(json_of(R"({"a":[1,"b",null,{"c":true}]})"), R"({"a":[1,"b",null,{"c":true}]})");
-    EXPECT_EQ(json_of("{a: 1, b: [x, y]}"), R"({"a":1,"b":["x","y"]})");
+    EXPECT_EQ(json_of("{a: 1, b: [x, z]}"), R"({"a":1,"b":["x","z"]})");
 }
 
 TEST(Yaml, ExpandsAliasesAndMerges) {

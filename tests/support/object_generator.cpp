@@ -15,8 +15,9 @@ using object::Value;
 
 namespace {
 
-// Types that contain themselves end here.
 constexpr int kDepthLimit = 12;
+// How often a type may contain itself.
+constexpr int kRecursionLimit = 2;
 
 }  // namespace
 
@@ -55,13 +56,16 @@ Value ObjectGenerator::any(Arena& arena, int depth) {
 
 Value ObjectGenerator::structure(const Type& type, Arena& arena, int depth) {
     Value map = Value::map(arena);
+    int& open = open_[&type];
+    bool leaf = depth > kDepthLimit || open >= kRecursionLimit;
+    ++open;
     for (const Field& field : type.fields) {
         if (options_.only_in_protobuf && field.proto_number == 0) continue;
-        if (depth > kDepthLimit && field.type->element != nullptr) continue;
-        if (depth > kDepthLimit && field.has(Field::pointer)) continue;
+        if (leaf && (field.type->element != nullptr || field.has(Field::pointer))) continue;
         if (below(100) >= static_cast<std::uint64_t>(options_.percent_set)) continue;
         map.set(arena, field.name, value(*field.type, arena, depth + 1));
     }
+    --open;
     return map;
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <random>
 #include <vector>
 
@@ -35,6 +36,7 @@ class ObjectGenerator {
 
     std::mt19937_64 random_;
     Options options_;
+    std::map<const object::Type*, int> open_;  // structures that are being filled
 };
 
 // All types that stand on their own ("core/v1.Pod", "core/v1.PodList", "autoscaling/v1.Scale").

@@ -1,5 +1,5 @@
-// The admission steps that are built in, in Kubernetes' order: first those that change the object, then, after
-// validation, those that only judge it. Each step is a function of its own file.
+// The admission steps that are built in, in Kubernetes' order: first those that change the object, then,
+// after validation, those that only judge it. Each step is a function of its own file.
 #pragma once
 
 #include <cstdint>
@@ -24,7 +24,8 @@ struct AdmissionRequest {
     base::RandomSource& random;
 
     [[nodiscard]] bool is(std::string_view group, std::string_view resource) const {
-        return call.resource->group == group && call.resource->name == resource && call.subresource == nullptr;
+        return call.resource->group == group && call.resource->name == resource &&
+               call.subresource == nullptr;
     }
     [[nodiscard]] bool creates(std::string_view group, std::string_view resource) const {
         return operation == Operation::create && is(group, resource);

@@ -11,7 +11,8 @@
 namespace keelson::resource::admission {
 namespace {
 
-// Whether the subject of a PEM certificate request names an organization. What is no request is left to validation.
+// Whether the subject of a PEM certificate request names an organization. What is no request is left to
+// validation.
 bool requests_organization(const std::string& pem, std::string_view organization) {
     std::unique_ptr<BIO, decltype(&BIO_free)> source(
         BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())), BIO_free);

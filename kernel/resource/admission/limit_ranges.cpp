@@ -1,5 +1,6 @@
-// LimitRanges: default requests and limits for containers, and the bounds that pods, containers and claims keep.
-// Rules and wording follow Kubernetes' LimitRanger (https://kubernetes.io/docs/concepts/policy/limit-range/).
+// LimitRanges: default requests and limits for containers, and the bounds that pods, containers and claims
+// keep. Rules and wording follow Kubernetes' LimitRanger
+// (https://kubernetes.io/docs/concepts/policy/limit-range/).
 #include <map>
 #include <set>
 #include <string>
@@ -20,10 +21,10 @@ using object::Value;
 
 Result<std::vector<Value>> limits_of(const AdmissionRequest& request) {
     std::vector<Value> limits;
-    KEELSON_TRY_VOID(request.lookup.each("", "limitranges", request.call.namespace_name, request.arena,
-                                         [&](Value range) {
-                                             for (Value item : range["spec"]["limits"].items()) limits.push_back(item);
-                                         }));
+    KEELSON_TRY_VOID(
+        request.lookup.each("", "limitranges", request.call.namespace_name, request.arena, [&](Value range) {
+            for (Value item : range["spec"]["limits"].items()) limits.push_back(item);
+        }));
     return limits;
 }
 
@@ -60,8 +61,9 @@ void apply_container_defaults(const std::vector<Value>& limits, Value pod, Arena
         merge_defaults(default_limits, limit["default"], arena);
     }
     std::vector<std::string> notes;
-    for (auto [list, label] : {std::pair<std::string_view, std::string_view>{"containers", "container"},
-                               std::pair<std::string_view, std::string_view>{"initContainers", "init container"}}) {
+    for (auto [list, label] :
+         {std::pair<std::string_view, std::string_view>{"containers", "container"},
+          std::pair<std::string_view, std::string_view>{"initContainers", "init container"}}) {
         for (Value container : pod["spec"][list].items()) {
             std::string name = std::string(label) + " " + container["name"].to_string();
             auto requests = fill(container, "requests", default_requests, arena);
@@ -73,7 +75,8 @@ void apply_container_defaults(const std::vector<Value>& limits, Value pod, Arena
     if (notes.empty()) return;
     std::string text = "LimitRanger plugin set: ";
     for (std::size_t i = 0; i < notes.size(); ++i) text += (i == 0 ? "" : "; ") + notes[i];
-    pod["metadata"].child_map(arena, "annotations")
+    pod["metadata"]
+        .child_map(arena, "annotations")
         .set(arena, "kubernetes.io/limit-ranger", Value::string(arena, text));
 }
 
@@ -90,7 +93,8 @@ Quantity parse(Value text) {
 }
 
 void check_minimum(const Bound& bound, const Quantity& least, std::vector<std::string>& errors) {
-    std::string what = "minimum " + bound.name + " usage per " + std::string(bound.type) + " is " + least.to_string();
+    std::string what =
+        "minimum " + bound.name + " usage per " + std::string(bound.type) + " is " + least.to_string();
     if (!bound.request) {
         errors.push_back(what + ".  No request is specified");
         return;
@@ -102,7 +106,8 @@ void check_minimum(const Bound& bound, const Quantity& least, std::vector<std::s
 }
 
 void check_maximum(const Bound& bound, const Quantity& most, std::vector<std::string>& errors) {
-    std::string what = "maximum " + bound.name + " usage per " + std::string(bound.type) + " is " + most.to_string();
+    std::string what =
+        "maximum " + bound.name + " usage per " + std::string(bound.type) + " is " + most.to_string();
     if (!bound.limit) {
         errors.push_back(what + ".  No limit is specified");
         return;
@@ -116,8 +121,8 @@ void check_maximum(const Bound& bound, const Quantity& most, std::vector<std::st
 void check_ratio(const Bound& bound, const Quantity& most, std::vector<std::string>& errors) {
     double request = bound.request ? static_cast<double>(bound.request->milli_value()) : 0;
     double limit = bound.limit ? static_cast<double>(bound.limit->milli_value()) : 0;
-    std::string what = bound.name + " max limit to request ratio per " + std::string(bound.type) + " is " +
-                       most.to_string();
+    std::string what =
+        bound.name + " max limit to request ratio per " + std::string(bound.type) + " is " + most.to_string();
     if (request == 0) {
         errors.push_back(what + ", but no request is specified or request is 0");
         return;
@@ -143,8 +148,10 @@ void check_bounds(Value limit, std::string_view type, const std::map<std::string
         return Bound{type, key, request == requests.end() ? nullptr : &request->second,
                      most == limits.end() ? nullptr : &most->second};
     };
-    for (const Member& entry : limit["min"].members()) check_minimum(bound(entry.name), parse(entry.value), errors);
-    for (const Member& entry : limit["max"].members()) check_maximum(bound(entry.name), parse(entry.value), errors);
+    for (const Member& entry : limit["min"].members())
+        check_minimum(bound(entry.name), parse(entry.value), errors);
+    for (const Member& entry : limit["max"].members())
+        check_maximum(bound(entry.name), parse(entry.value), errors);
     for (const Member& entry : limit["maxLimitRequestRatio"].members())
         check_ratio(bound(entry.name), parse(entry.value), errors);
 }

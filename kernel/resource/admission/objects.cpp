@@ -23,7 +23,8 @@ Result<void> taint_new_nodes(const AdmissionRequest& request) {
     Arena& arena = request.arena;
     Value spec = request.object.child_map(arena, "spec");
     for (Value taint : spec["taints"].items())
-        if (taint["key"].as_string() == kKey && taint["effect"].as_string() == "NoSchedule") return base::ok();
+        if (taint["key"].as_string() == kKey && taint["effect"].as_string() == "NoSchedule")
+            return base::ok();
     Value taints = spec["taints"];
     if (!taints.is_list()) {
         taints = Value::list(arena);

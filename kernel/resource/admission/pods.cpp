@@ -46,8 +46,9 @@ Value token_volume(std::string_view name, Arena& arena) {
                                 make(arena, {{"expirationSeconds", Value::integer(kTokenExpirationSeconds)},
                                              {"path", text("token")}})}});
     Value item = make(arena, {{"key", text("ca.crt")}, {"path", text("ca.crt")}});
-    Value certificate = make(arena, {{"configMap", make(arena, {{"name", text("kube-root-ca.crt")},
-                                                                {"items", list_of(arena, {item})}})}});
+    Value certificate =
+        make(arena, {{"configMap",
+                      make(arena, {{"name", text("kube-root-ca.crt")}, {"items", list_of(arena, {item})}})}});
     Value field = make(arena, {{"apiVersion", text("v1")}, {"fieldPath", text("metadata.namespace")}});
     Value file = make(arena, {{"path", text("namespace")}, {"fieldRef", field}});
     Value downward = make(arena, {{"downwardAPI", make(arena, {{"items", list_of(arena, {file})}})}});
@@ -82,7 +83,8 @@ void mount_token(Value spec, base::RandomSource& random, Arena& arena) {
                                                {"mountPath", text(kTokenPath)}}));
         }
     }
-    if (used && !present) child_list(spec, "volumes", arena).push_back(arena, token_volume(volume_name, arena));
+    if (used && !present)
+        child_list(spec, "volumes", arena).push_back(arena, token_volume(volume_name, arena));
 }
 
 bool tolerates(Value tolerations, std::string_view key) {
@@ -106,8 +108,8 @@ Result<void> service_account(const AdmissionRequest& request) {
         spec.set(arena, "serviceAccountName", text("default"));
     std::string_view account_name = spec["serviceAccountName"].as_string();
     spec.set(arena, "serviceAccount", text(account_name));
-    KEELSON_TRY(Value account, request.lookup.get("", "serviceaccounts", request.call.namespace_name, account_name,
-                                                  arena));
+    KEELSON_TRY(Value account,
+                request.lookup.get("", "serviceaccounts", request.call.namespace_name, account_name, arena));
     if (account.is_absent())
         return forbidden(*request.call.resource, object["metadata"]["name"].as_string(),
                          "error looking up service account " + request.call.namespace_name + "/" +
@@ -141,13 +143,16 @@ Result<void> priority(const AdmissionRequest& request) {
     std::string_view policy = "PreemptLowerPriority";
     Value chosen;
     if (class_name.empty()) {
-        KEELSON_TRY_VOID(request.lookup.each("scheduling.k8s.io", "priorityclasses", "", arena, [&](Value candidate) {
-            bool better = chosen.is_absent() || candidate["value"].as_integer() < chosen["value"].as_integer();
-            if (candidate["globalDefault"].as_boolean() && better) chosen = candidate;
-        }));
+        KEELSON_TRY_VOID(
+            request.lookup.each("scheduling.k8s.io", "priorityclasses", "", arena, [&](Value candidate) {
+                bool better =
+                    chosen.is_absent() || candidate["value"].as_integer() < chosen["value"].as_integer();
+                if (candidate["globalDefault"].as_boolean() && better) chosen = candidate;
+            }));
         if (chosen.is_set()) spec.set(arena, "priorityClassName", chosen["metadata"]["name"]);
     } else {
-        KEELSON_TRY(chosen, request.lookup.get("scheduling.k8s.io", "priorityclasses", "", class_name, arena));
+        KEELSON_TRY(chosen,
+                    request.lookup.get("scheduling.k8s.io", "priorityclasses", "", class_name, arena));
         if (chosen.is_absent())
             return forbidden(*request.call.resource, object["metadata"]["name"].as_string(),
                              "no PriorityClass with name " + std::string(class_name) + " was found");
@@ -178,10 +183,11 @@ Result<void> default_toleration_seconds(const AdmissionRequest& request) {
     for (std::string_view key : {"node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"}) {
         if (tolerates(spec["tolerations"], key)) continue;
         child_list(spec, "tolerations", arena)
-            .push_back(arena, make(arena, {{"key", text(key)},
-                                           {"operator", text("Exists")},
-                                           {"effect", text("NoExecute")},
-                                           {"tolerationSeconds", Value::integer(kDefaultTolerationSeconds)}}));
+            .push_back(arena,
+                       make(arena, {{"key", text(key)},
+                                    {"operator", text("Exists")},
+                                    {"effect", text("NoExecute")},
+                                    {"tolerationSeconds", Value::integer(kDefaultTolerationSeconds)}}));
     }
     return base::ok();
 }
@@ -210,9 +216,9 @@ Result<void> runtime_class(const AdmissionRequest& request) {
         Value existing = selector[label.name];
         if (existing.is_set() && !existing.equals(label.value))
             return forbidden(*request.call.resource, pod_name,
-                             "conflict: runtimeClass.scheduling.nodeSelector[" + std::string(label.name) + "] = " +
-                                 label.value.to_string() + "; pod.spec.nodeSelector[" + std::string(label.name) +
-                                 "] = " + existing.to_string());
+                             "conflict: runtimeClass.scheduling.nodeSelector[" + std::string(label.name) +
+                                 "] = " + label.value.to_string() + "; pod.spec.nodeSelector[" +
+                                 std::string(label.name) + "] = " + existing.to_string());
         selector.set(arena, label.name, label.value);
     }
     for (Value toleration : scheduling["tolerations"].items()) {

@@ -1,0 +1,136 @@
+"""What the client tests share: a server of their own, and ways to run clients against it."""
+import json
+import os
+import pathlib
+import shutil
+import socket
+import ssl
+import subprocess
+import tempfile
+import time
+import urllib.error
+import urllib.request
+
+HERE = pathlib.Path(__file__).resolve().parent
+SKIPPED = 77  # what CTest takes as "skipped"
+READY_SECONDS = 30
+STOP_SECONDS = 10
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Server:
+    """keelsond on free ports with a data directory of its own. Use it as a context; it always ends."""
+
+    def __init__(self, binary):
+        self.binary = binary
+        self.directory = pathlib.Path(tempfile.mkdtemp(prefix="keelson-clients-"))
+        self.data = self.directory / "data"
+        self.port, self.admin_port = free_port(), free_port()
+        self.process = None
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    @property
+    def url(self):
+        return f"https://127.0.0.1:{self.port}"
+
+    @property
+    def token(self):
+        return (self.data / "admin.token").read_text().strip()
+
+    @property
+    def kubeconfig(self):
+        return str(self.data / "admin.kubeconfig")
+
+    def start(self):
+        log = open(self.directory / "log", "ab")
+        self.process = subprocess.Popen(
+            [self.binary, "--data-dir", str(self.data), "--api-port", str(self.port), "--admin-port",
+             str(self.admin_port), "--roles", "api"], stdout=log, stderr=log)
+        log.close()
+        deadline = time.monotonic() + READY_SECONDS
+        while not self.ready():
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError("keelsond is not ready:\n" + (self.directory / "log").read_text())
+            time.sleep(0.02)
+
+    def ready(self):
+        context = ssl._create_unverified_context()
+        try:
+            with urllib.request.urlopen(self.url + "/readyz", context=context, timeout=5) as answer:
+                return answer.status == 200
+        except (urllib.error.URLError, OSError):
+            return False
+
+    def stop(self):
+        if self.process is None:
+            return
+        self.process.terminate()
+        try:
+            self.process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.process = None
+
+    def request(self, method, path, body=None, content_type="application/json", accept="application/json"):
+        """The status code, headers and body of a plain request."""
+        data = json.dumps(body).encode() if body is not None else None
+        request = urllib.request.Request(self.url + path, data=data, method=method)
+        request.add_header("Authorization", "Bearer " + self.token)
+        request.add_header("Accept", accept)
+        if data is not None:
+            request.add_header("Content-Type", content_type)
+        try:
+            with urllib.request.urlopen(request, context=ssl._create_unverified_context(), timeout=30) as answer:
+                return answer.status, answer.headers, answer.read()
+        except urllib.error.HTTPError as error:
+            return error.code, error.headers, error.read()
+
+
+class Answer:
+    def __init__(self, done):
+        self.code, self.out, self.err = done.returncode, done.stdout, done.stderr
+
+    def json(self):
+        return json.loads(self.out)
+
+
+class Kubectl:
+    """Runs one kubectl against a server, with a home directory (and caches) of its own."""
+
+    def __init__(self, binary, server):
+        self.binary, self.server = binary, server
+        self.home = server.directory / "home"
+        self.home.mkdir(exist_ok=True)
+        text = self.run("version", "--client", "-o", "json").json()["clientVersion"]
+        self.version = (int(text["major"]), int("".join(c for c in text["minor"] if c.isdigit())))
+
+    def environment(self, **more):
+        keep = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
+        return {**keep, "HOME": str(self.home), "KUBECONFIG": self.server.kubeconfig, **more}
+
+    def run(self, *arguments, code=0, input=None, timeout=60, **environment):
+        """Fails unless the exit code is as expected; None takes any."""
+        command = [self.binary, *arguments]
+        done = subprocess.run(command, input=input, capture_output=True, text=True, timeout=timeout,
+                              env=self.environment(**environment))
+        if code is not None and done.returncode != code:
+            raise AssertionError(f"kubectl {' '.join(arguments)}: exit code {done.returncode}, expected {code}\n"
+                                 f"{done.stdout[-3000:]}{done.stderr[-3000:]}")
+        return Answer(done)
+
+    def start(self, *arguments):
+        return subprocess.Popen([self.binary, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                                env=self.environment())
