@@ -71,7 +71,7 @@ class Bench:
         text = subprocess.run(line, check=True, stdout=subprocess.PIPE, text=True).stdout
         result = {name: float(value) for name, value in (row.split() for row in text.splitlines())}
         if result.get("failures"):
-            raise SystemExit(f"{command}: {int(result['failures'])} of {int(result['answers'])} requests failed")
+            raise SystemExit(f"{command} on port {port}: {int(result['failures'])} of {int(result['answers'])} requests failed")
         return result
 
     def body(self, path, directory, accept="application/json"):
@@ -129,9 +129,14 @@ class Bench:
         return statistics.median(measure() for _ in range(self.rounds))
 
     def close(self):
-        for process in list(self.processes):
-            process.kill()
-            process.wait()
+        for process in self.processes:
+            process.terminate()  # not kill: nginx takes its workers along
+        for process in self.processes:
+            try:
+                process.wait(timeout=10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
         shutil.rmtree(self.work, ignore_errors=True)
 
 

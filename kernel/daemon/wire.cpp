@@ -1,13 +1,10 @@
 #include "kernel/daemon/wire.h"
 
-#include <arpa/inet.h>
-#include <ifaddrs.h>
-#include <net/if.h>
-
 #include <algorithm>
 #include <cstdlib>
 
 #include "kernel/api/kubernetes_handler.h"
+#include "kernel/base/log.h"
 #include "kernel/base/sync_wait.h"
 #include "kernel/resource/bootstrap.h"
 #include "kernel/resource/subresources.h"
@@ -24,21 +21,6 @@ struct Rooms {
     std::unique_ptr<resource::Subresources> subresources;
     std::unique_ptr<api::KubernetesHandler> handler;
 };
-
-// The first address of this host that others may reach; empty when it has loopback only.
-std::string host_address() {
-    ifaddrs* interfaces = nullptr;
-    if (getifaddrs(&interfaces) != 0) return {};
-    std::unique_ptr<ifaddrs, decltype(&freeifaddrs)> owner(interfaces, freeifaddrs);
-    for (const ifaddrs* at = interfaces; at != nullptr; at = at->ifa_next) {
-        if (at->ifa_addr == nullptr || at->ifa_addr->sa_family != AF_INET) continue;
-        if ((at->ifa_flags & IFF_LOOPBACK) != 0 || (at->ifa_flags & IFF_UP) == 0) continue;
-        char text[INET_ADDRSTRLEN];
-        const auto* address = reinterpret_cast<const sockaddr_in*>(at->ifa_addr);
-        if (inet_ntop(AF_INET, &address->sin_addr, text, sizeof text) != nullptr) return text;
-    }
-    return {};
-}
 
 // For benchmarks: KEELSON_TEST_SYNC_DELAY_MS makes every sync of the store take that much longer.
 store::LmdbOptions store_options_for_test_environment() {
@@ -73,7 +55,7 @@ base::Result<Wiring> wire(const WireParts& parts) {
     rooms->subresources =
         std::make_unique<resource::Subresources>(*rooms->verbs, &parts.authorization, &parts.authentication);
     resource::BootstrapSettings bootstrap;
-    bootstrap.advertise_address = host_address();
+    bootstrap.advertise_address = parts.config.advertise_address;
     bootstrap.api_port = parts.api_port;
     KEELSON_TRY_VOID(base::sync_wait(parts.executor, resource::bootstrap(*rooms->verbs, bootstrap)));
     KEELSON_TRY_VOID(name_flow_control(rooms->verbs->lookup(), parts.flow_control));
@@ -83,6 +65,9 @@ base::Result<Wiring> wire(const WireParts& parts) {
         return base::Status(base::Reason::service_unavailable,
                             "the disk is full: only deletions are accepted");
     });
+    for (const std::string& role : parts.config.roles)
+        if (role != "api")
+            base::log_warning("this version serves the API only; the role does nothing", {{"role", role}});
     Wiring wiring;
     wiring.kubernetes = rooms->handler->handler();
     wiring.stop = [rooms] { rooms->store->close(); };

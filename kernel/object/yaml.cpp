@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <cmath>
+#include <cstdio>
 
 #include "kernel/object/json.h"
 #include "kernel/object/time_format.h"
@@ -93,6 +93,46 @@ bool resolve_plain(std::string_view text, Value& value) {
     return numeric_start && (parse_integer(text, value) || parse_real(text, value));
 }
 
+// The length of the UTF-8 character that a text starts with and its code; 0 when it starts with something
+// else.
+std::size_t decode_character(std::string_view text, std::uint32_t& code) {
+    auto byte = static_cast<unsigned char>(text[0]);
+    std::size_t length = byte < 0x80   ? 1
+                         : byte < 0xc2 ? 0
+                         : byte < 0xe0 ? 2
+                         : byte < 0xf0 ? 3
+                         : byte < 0xf5 ? 4
+                                       : 0;
+    if (length == 0 || length > text.size()) return 0;
+    code = length == 1 ? byte : byte & (0xffu >> (length + 1));
+    for (std::size_t i = 1; i < length; ++i) {
+        auto next = static_cast<unsigned char>(text[i]);
+        if ((next & 0xc0) != 0x80) return 0;
+        code = code << 6 | (next & 0x3fu);
+    }
+    constexpr std::uint32_t kLeast[] = {0, 0, 0x80, 0x800, 0x10000};
+    bool is_surrogate = code >= 0xd800 && code < 0xe000;
+    return code < kLeast[length] || code > 0x10ffff || is_surrogate ? 0 : length;
+}
+
+// The input was UTF-8, but yaml-cpp reads the escapes \N and \_ as the single bytes 0x85 and 0xA0.
+std::string with_whole_characters(std::string_view text) {
+    std::string out;
+    while (!text.empty()) {
+        std::uint32_t code = 0;
+        std::size_t length = decode_character(text, code);
+        if (length > 0) {
+            out.append(text, 0, length);
+        } else {
+            auto byte = static_cast<unsigned char>(text[0]);
+            out += static_cast<char>(0xc0 | byte >> 6);
+            out += static_cast<char>(0x80 | (byte & 0x3f));
+        }
+        text.remove_prefix(std::max<std::size_t>(length, 1));
+    }
+    return out;
+}
+
 class Converter {
   public:
     Converter(Arena& arena, std::vector<std::string>* duplicates) : arena_(arena), duplicates_(duplicates) {}
@@ -119,8 +159,7 @@ class Converter {
         Value value;
         bool plain = node.Tag() == "?" || node.Tag().empty();
         if (plain && resolve_plain(text, value)) return value;
-        // Through JSON, so that invalid UTF-8 is replaced the same way everywhere.
-        return Value::string(arena_, text);
+        return Value::string(arena_, with_whole_characters(text));
     }
 
     Result<Value> sequence(const YAML::Node& node, int depth) {
@@ -137,7 +176,7 @@ class Converter {
         Value resolved;
         bool plain = key.Tag() == "?" || key.Tag().empty();
         if (plain && resolve_plain(key.Scalar(), resolved) && !resolved.is_null()) return to_json(resolved);
-        return key.Scalar();
+        return with_whole_characters(key.Scalar());
     }
 
     Result<Value> map(const YAML::Node& node, int depth) {
@@ -169,29 +208,17 @@ class Converter {
 
 // What keeps a text from being YAML: bytes that are no UTF-8, control characters. Empty when nothing does.
 std::string_view character_error(std::string_view text) {
-    constexpr std::string_view kInvalid = "yaml: invalid leading UTF-8 octet";
-    for (std::size_t i = 0; i < text.size();) {
-        auto byte = static_cast<unsigned char>(text[i]);
-        std::size_t length = byte < 0x80   ? 1
-                             : byte < 0xc2 ? 0
-                             : byte < 0xe0 ? 2
-                             : byte < 0xf0 ? 3
-                             : byte < 0xf5 ? 4
-                                           : 0;
-        if (length == 0 || i + length > text.size()) return kInvalid;
-        std::uint32_t code = length == 1 ? byte : byte & (0xffu >> (length + 1));
-        for (std::size_t at = 1; at < length; ++at) {
-            auto next = static_cast<unsigned char>(text[i + at]);
-            if ((next & 0xc0) != 0x80) return kInvalid;
-            code = code << 6 | (next & 0x3fu);
-        }
-        constexpr std::uint32_t kLeast[] = {0, 0, 0x80, 0x800, 0x10000};
-        if (code < kLeast[length] || code > 0x10ffff || (code >= 0xd800 && code < 0xe000)) return kInvalid;
+    bool at_start = true;
+    while (!text.empty()) {
+        std::uint32_t code = 0;
+        std::size_t length = decode_character(text, code);
+        if (length == 0) return "yaml: invalid leading UTF-8 octet";
         bool allowed = code == '\t' || code == '\n' || code == '\r' || (code >= 0x20 && code <= 0x7e) ||
                        code == 0x85 ||
-                       (code >= 0xa0 && code != 0xfffe && code != 0xffff && (code != 0xfeff || i == 0));
+                       (code >= 0xa0 && code != 0xfffe && code != 0xffff && (code != 0xfeff || at_start));
         if (!allowed) return "yaml: control characters are not allowed";
-        i += length;
+        text.remove_prefix(length);
+        at_start = false;
     }
     return {};
 }
@@ -221,9 +248,53 @@ bool looks_like_time(std::string_view text) {
            digits(8, 2);
 }
 
-bool has_control(std::string_view text) {
-    return std::ranges::any_of(
-        text, [](unsigned char c) { return (c < 0x20 && c != '\n' && c != '\t') || c == 0x7f; });
+// The first character of a non-empty text, which is cut off. Bytes that are no UTF-8 stand for themselves.
+std::uint32_t take_character(std::string_view& text) {
+    std::uint32_t code = 0;
+    std::size_t length = decode_character(text, code);
+    if (length == 0) code = static_cast<unsigned char>(text.front());
+    text.remove_prefix(std::max<std::size_t>(length, 1));
+    return code;
+}
+
+// What only double quotes can hold: control characters, line breaks of Unicode, byte order marks.
+bool needs_escape(std::uint32_t code) {
+    return (code < 0x20 && code != '\n' && code != '\t') || (code >= 0x7f && code < 0xa0) || code == 0x2028 ||
+           code == 0x2029 || code == 0xfeff || code == 0xfffe || code == 0xffff;
+}
+
+bool needs_escapes(std::string_view text) {
+    while (!text.empty())
+        if (needs_escape(take_character(text))) return true;
+    return false;
+}
+
+void write_double_quoted(std::string_view text, std::string& out) {
+    struct Short {
+        std::uint32_t code;
+        char letter;
+    };
+    constexpr Short kShort[] = {{0, '0'},     {7, 'a'},    {8, 'b'},    {9, 't'},      {10, 'n'},
+                                {11, 'v'},    {12, 'f'},   {13, 'r'},   {27, 'e'},     {'"', '"'},
+                                {'\\', '\\'}, {0x85, 'N'}, {0xa0, '_'}, {0x2028, 'L'}, {0x2029, 'P'}};
+    out += '"';
+    while (!text.empty()) {
+        std::string_view rest = text;
+        std::uint32_t code = take_character(rest);
+        const Short* known = std::ranges::find(kShort, code, &Short::code);
+        if (known != std::end(kShort)) {
+            out += '\\';
+            out += known->letter;
+        } else if (needs_escape(code)) {
+            char buffer[8];
+            std::snprintf(buffer, sizeof buffer, code <= 0xff ? "\\x%02X" : "\\u%04X", code);
+            out += buffer;
+        } else {
+            out.append(text, 0, text.size() - rest.size());
+        }
+        text = rest;
+    }
+    out += '"';
 }
 
 bool can_be_plain(std::string_view text) {
@@ -265,9 +336,9 @@ void write_text(std::string_view text, int depth, bool is_key, std::string& out)
     Value resolved;
     bool ambiguous = text.empty() || resolve_plain(text, resolved) || looks_like_base60(text) ||
                      looks_like_time(text) || is_one_of(text, {"<<", "=", ".inf", "-.inf", ".nan", "+.inf"});
-    if (ambiguous || has_control(text)) return write_json_string(text, out);
+    if (ambiguous || needs_escapes(text)) return write_double_quoted(text, out);
     if (text.find('\n') != std::string_view::npos) {
-        if (is_key) return write_json_string(text, out);
+        if (is_key) return write_double_quoted(text, out);
         return write_literal(text, depth, out);
     }
     if (can_be_plain(text)) {

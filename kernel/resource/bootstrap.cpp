@@ -23,6 +23,7 @@ struct Wanted {
     std::string_view namespace_name;
     std::string_view json;
     std::string_view manager = "kube-apiserver";
+    bool keeps_current = false;  // brought up to date when it is there already
 };
 
 constexpr std::string_view kNamespaces[] = {"default", "kube-node-lease", "kube-public", "kube-system"};
@@ -44,10 +45,14 @@ Task<Result<void>> ensure(Verbs& verbs, Wanted wanted) {
     call.namespace_name = wanted.namespace_name;
     call.name = value["metadata"]["name"].to_string();
     KEELSON_CO_TRY(auto record, verbs.store().get(key_of(*call.resource, call.namespace_name, call.name)));
-    if (record) co_return base::ok();
+    if (record && !wanted.keeps_current) co_return base::ok();
     WriteOptions options;
     options.field_manager = wanted.manager;
     Body body{value, {}};
+    if (record) {
+        KEELSON_CO_TRY_VOID(co_await verbs.update(call, body, options, arena));
+        co_return base::ok();
+    }
     auto created = co_await verbs.create(call, body, options, arena);
     // Another server of the same cluster may have been faster.
     if (!created && created.error().reason() != base::Reason::already_exists)
@@ -143,11 +148,13 @@ Task<Result<void>> bootstrap(Verbs& verbs, const BootstrapSettings& settings) {
         std::to_string(settings.api_port) + "}]}}";
     Wanted own_service{"", "v1", "services", "default", service};
     KEELSON_CO_TRY_VOID(co_await ensure(verbs, own_service));
-    if (settings.advertise_address.empty()) co_return base::ok();
+    // Endpoints may not be loopback addresses; a server that only this host reaches has none.
+    auto advertised = object::IpAddress::parse(settings.advertise_address);
+    if (!advertised || advertised->is_loopback()) co_return base::ok();
     std::string endpoints = endpoints_json(settings), slice = endpoint_slice_json(settings);
-    Wanted own_endpoints{"", "v1", "endpoints", "default", endpoints};
+    Wanted own_endpoints{"", "v1", "endpoints", "default", endpoints, "kube-apiserver", true};
     KEELSON_CO_TRY_VOID(co_await ensure(verbs, own_endpoints));
-    Wanted own_slice{"discovery.k8s.io", "v1", "endpointslices", "default", slice};
+    Wanted own_slice{"discovery.k8s.io", "v1", "endpointslices", "default", slice, "kube-apiserver", true};
     KEELSON_CO_TRY_VOID(co_await ensure(verbs, own_slice));
     co_return base::ok();
 }
