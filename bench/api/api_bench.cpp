@@ -7,7 +7,7 @@
 //     get     one path again and again:    --path PATH --accept TYPE --connections N --seconds S
 //     fetch   one path, its body to stdout: --path PATH --accept TYPE
 //     watch   delivery to many watchers:   --connections N --seconds S --rate EVENTS --namespace NAME
-//     ready   until /readyz answers 200; ends after --seconds S
+//     [--small-events] ready   until /readyz answers 200; ends after --seconds S
 //
 // Results are lines of "name value".
 #include <fcntl.h>
@@ -38,6 +38,7 @@ struct Options {
     std::uint64_t count = 0;
     double rate = 50;
     bool pause = false;
+    bool small_events = false;
 };
 
 // A pod as a Deployment with a sidecar would make it, about 1.5 KB.
@@ -61,6 +62,17 @@ std::string make_pod(const std::string& name, std::string_view annotation = "non
         R"("tolerations":[{"key":"dedicated","operator":"Equal","value":"shop","effect":"NoSchedule"}],)"
         R"("serviceAccountName":"default","automountServiceAccountToken":false,"terminationGracePeriodSeconds":30}})";
     return json;
+}
+
+// The smallest object that is often watched.
+std::string make_config_map(const std::string& name, std::string_view annotation) {
+    return R"({"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":")" + name +
+           R"(","annotations":{"sent":")" + std::string(annotation) +
+           R"("}},"data":{"mode":"primary","peers":"web-0,web-1,web-2"}})";
+}
+
+std::string watched_path(const Options& options) {
+    return "/api/v1/namespaces/" + options.name_space + (options.small_events ? "/configmaps" : "/pods");
 }
 
 std::string pods_path(const Options& options) {
@@ -130,8 +142,8 @@ void make_namespace(const Options& options) {
 
 // Where a watch starts: the version of a list that is empty or short.
 std::string current_version(SSL_CTX* context, const Options& options) {
-    const std::string list =
-        fetch(context, options.target, make_request(options.target, "GET", pods_path(options) + "?limit=1"));
+    const std::string list = fetch(context, options.target,
+                                   make_request(options.target, "GET", watched_path(options) + "?limit=1"));
     const std::string name = "\"resourceVersion\":\"";
     const std::size_t at = list.find(name) + name.size();
     return list.substr(at, list.find('"', at) - at);
@@ -143,12 +155,13 @@ std::int64_t now_nanoseconds() {
 
 // Takes whole events out of the body and notes how long after sending each arrived.
 void note_events(std::string& body, std::vector<float>& latencies_ms) {
+    constexpr std::string_view name = "\"sent\":\"";
     std::size_t start = 0;
-    const std::string_view name = "\"sent\":\"";
     for (std::size_t end = body.find('\n'); end != std::string::npos; end = body.find('\n', start)) {
-        const std::size_t at = body.find(name, start);
-        if (at < end) {
-            const std::int64_t sent = std::strtoll(body.data() + at + name.size(), nullptr, 10);
+        const void* found = ::memmem(body.data() + start, end - start, name.data(), name.size());
+        if (found != nullptr) {
+            const char* text = static_cast<const char*>(found) + name.size();
+            const std::int64_t sent = std::strtoll(text, nullptr, 10);
             latencies_ms.push_back(static_cast<float>(now_nanoseconds() - sent) / 1e6F);
         }
         start = end + 1;
@@ -164,13 +177,51 @@ void write_events(const Options& options, int events) {
     Clock::time_point due = Clock::now();
     for (int i = 0; i < events; ++i, due += interval) {
         std::this_thread::sleep_until(due);
-        const std::string pod = make_pod(prefix + std::to_string(i), std::to_string(now_nanoseconds()));
-        connection.send(make_request(options.target, "POST", pods_path(options), pod));
+        const std::string name = prefix + std::to_string(i);
+        const std::string sent = std::to_string(now_nanoseconds());
+        const std::string body = options.small_events ? make_config_map(name, sent) : make_pod(name, sent);
+        connection.send(make_request(options.target, "POST", watched_path(options), body));
         while (!connection.receive()) {
         }
         if (connection.answer().status() != 201) die("create: " + connection.answer().body());
     }
 }
+
+// A part of the watchers, served by one thread.
+class Watchers {
+  public:
+    Watchers(SSL_CTX* context, const Options& options, const std::string& request, int count) {
+        for (int i = 0; i < count; ++i) {
+            all_.push_back(std::make_unique<Connection>(context, options.target, true));
+            all_.back()->send(request);
+            poller_.add(*all_.back());
+        }
+        for (int started = 0; started < count;) {
+            poll();
+            started = 0;
+            for (const auto& watcher : all_) started += watcher->answer().status() == 200 ? 1 : 0;
+        }
+    }
+
+    // Until each watcher has had that many events, or the time is over.
+    void run(int events, Clock::time_point deadline) {
+        const std::size_t expected = static_cast<std::size_t>(events) * all_.size();
+        while (latencies_ms.size() < expected && Clock::now() < deadline) poll();
+    }
+
+    std::vector<float> latencies_ms;
+
+  private:
+    void poll() {
+        poller_.poll(100, [this](Connection& connection) {
+            connection.receive();
+            note_events(connection.answer().body(), latencies_ms);
+        });
+    }
+
+    Poller poller_;
+    std::vector<std::unique_ptr<Connection>> all_;
+};
 
 // With --pause it prints "watching" once all watchers stand and goes on at a line from stdin, so that the
 // server's memory can be looked at.
@@ -178,37 +229,27 @@ void measure_watch(const Options& options) {
     const auto context = make_client_context();
     const std::string version = current_version(context.get(), options);
     const std::string request =
-        make_request(options.target, "GET", pods_path(options) + "?watch=true&resourceVersion=" + version);
-    Poller poller;
-    std::vector<std::unique_ptr<Connection>> watchers;
-    for (int i = 0; i < options.connections; ++i) {
-        watchers.push_back(std::make_unique<Connection>(context.get(), options.target, true));
-        watchers.back()->send(request);
-        poller.add(*watchers.back());
-    }
-    std::vector<float> latencies_ms;
-    auto take = [&](Connection& connection) {
-        connection.receive();
-        note_events(connection.answer().body(), latencies_ms);
-    };
-    for (int started = 0; started < options.connections;) {
-        poller.poll(1000, take);
-        started = 0;
-        for (const auto& watcher : watchers) started += watcher->answer().status() == 200 ? 1 : 0;
-    }
+        make_request(options.target, "GET", watched_path(options) + "?watch=true&resourceVersion=" + version);
+    Watchers first(context.get(), options, request, options.connections / 2);
+    Watchers second(context.get(), options, request, options.connections - options.connections / 2);
     if (options.pause) {
         std::puts("watching");
         std::fflush(stdout);
         std::getchar();
     }
     const int events = static_cast<int>(options.rate * options.seconds);
-    const std::size_t expected = static_cast<std::size_t>(events) * watchers.size();
-    std::thread writer(write_events, options, events);
     const Clock::time_point deadline =
         Clock::now() + std::chrono::seconds(static_cast<int>(options.seconds) + 10);
-    while (latencies_ms.size() < expected && Clock::now() < deadline) poller.poll(100, take);
+    std::thread writer(write_events, options, events);
+    std::thread other([&] { second.run(events, deadline); });
+    first.run(events, deadline);
+    other.join();
     writer.join();
+    std::vector<float> latencies_ms = std::move(first.latencies_ms);
+    latencies_ms.insert(latencies_ms.end(), second.latencies_ms.begin(), second.latencies_ms.end());
     const std::size_t delivered = latencies_ms.size();
+    const std::size_t expected =
+        static_cast<std::size_t>(events) * static_cast<std::size_t>(options.connections);
     const double p50 = percentile(latencies_ms, 0.5);
     const double p99 = percentile(latencies_ms, 0.99);
     std::printf("delivered %zu\nexpected %zu\np50_ms %.2f\np99_ms %.2f\n", delivered, expected, p50, p99);
@@ -251,8 +292,8 @@ Options parse(int count, char** arguments) {
     Options options;
     for (int i = 2; i < count; ++i) {
         const std::string flag = arguments[i];
-        if (flag == "--pause") {
-            options.pause = true;
+        if (flag == "--pause" || flag == "--small-events") {
+            (flag == "--pause" ? options.pause : options.small_events) = true;
             continue;
         }
         if (++i == count) die("a value is missing after " + flag);

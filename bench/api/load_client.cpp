@@ -133,7 +133,7 @@ bool AnswerReader::take(std::string_view data) {
 
 std::unique_ptr<SSL_CTX, SslFree> make_client_context() {
     std::unique_ptr<SSL_CTX, SslFree> context(SSL_CTX_new(TLS_client_method()));
-    SSL_CTX_set_mode(context.get(), SSL_MODE_RELEASE_BUFFERS | SSL_MODE_AUTO_RETRY);
+    SSL_CTX_set_mode(context.get(), SSL_MODE_AUTO_RETRY);
     SSL_CTX_set_read_ahead(context.get(), 1);
     SSL_CTX_set_default_read_buffer_len(context.get(), kInputBytes);
     return context;

@@ -245,6 +245,7 @@ Discovery::Discovery() {
     versions.set(arena, "versions", text_list(arena, kCore));
     versions.set(arena, "serverAddressByClientCIDRs", Value::list(arena));
     documents_["/api"] = object::to_json(with_kind("APIVersions", "", versions, arena)) + "\n";
+    add_root();
     aggregated_["/api"] = aggregated_document(all, true, arena);
     aggregated_["/apis"] = aggregated_document(all, false, arena);
 }
@@ -258,6 +259,25 @@ bool Discovery::names_unserved_version(std::string_view path) {
     return std::ranges::any_of(object::builtin_resources(), [&](const Resource& resource) {
         return resource.group == path.substr(0, slash);
     });
+}
+
+// "/": the paths that there are, indented as Kubernetes does.
+void Discovery::add_root() {
+    Arena arena;
+    std::vector<std::string> known;
+    for (const auto& [path, document] : documents_) known.push_back(path);
+    for (std::string_view path :
+         {"/healthz", "/healthz/ping", "/livez", "/livez/ping", "/metrics", "/openapi/v2", "/openapi/v3",
+          "/openapi/v3/", "/readyz", "/readyz/ping", "/version"})
+        known.emplace_back(path);
+    std::ranges::sort(known);
+    Value paths = Value::list(arena);
+    for (const std::string& path : known) paths.push_back(arena, text(arena, path));
+    Value document = Value::map(arena);
+    document.set(arena, "paths", paths);
+    std::string& out = documents_["/"];
+    object::write_json_pretty(document, out);
+    out += '\n';
 }
 
 bool Discovery::handle(Exchange& exchange) const {

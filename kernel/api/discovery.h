@@ -14,7 +14,7 @@ class Discovery {
   public:
     Discovery();
 
-    // Answers /api, /apis, /api/v1, /apis/GROUP and /apis/GROUP/VERSION. False when the path is none of
+    // Answers /, /api, /apis, /api/v1, /apis/GROUP and /apis/GROUP/VERSION. False when the path is none of
     // these.
     bool handle(Exchange& exchange) const;
 
@@ -22,6 +22,8 @@ class Discovery {
     [[nodiscard]] static bool names_unserved_version(std::string_view path);
 
   private:
+    void add_root();
+
     std::map<std::string, std::string, std::less<>> documents_;   // by path
     std::map<std::string, std::string, std::less<>> aggregated_;  // by path: /api, /apis
 };

@@ -44,24 +44,27 @@ void GzipStream::finish(std::string& out) {
     run({}, Z_FINISH, out);
 }
 
-std::string gunzip(std::string_view compressed) {
-    constexpr int window_bits_gzip = 15 + 16;
-    constexpr std::size_t step_bytes = 256 * 1024;
+struct GunzipStream::Impl {
     z_stream stream{};
-    if (inflateInit2(&stream, window_bits_gzip) != Z_OK) std::abort();
-    stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(compressed.data()));
-    stream.avail_in = static_cast<uInt>(compressed.size());
-    std::string out;
-    int code = Z_OK;
-    while (code == Z_OK) {
-        const std::size_t before = out.size();
-        out.resize(before + step_bytes);
-        stream.next_out = reinterpret_cast<Bytef*>(out.data() + before);
-        stream.avail_out = step_bytes;
-        code = inflate(&stream, Z_NO_FLUSH);
-        out.resize(before + step_bytes - stream.avail_out);
-    }
-    inflateEnd(&stream);
+};
+
+GunzipStream::GunzipStream(std::string_view compressed) : impl_(std::make_unique<Impl>()) {
+    constexpr int window_bits_gzip = 15 + 16;
+    if (inflateInit2(&impl_->stream, window_bits_gzip) != Z_OK) std::abort();
+    impl_->stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(compressed.data()));
+    impl_->stream.avail_in = static_cast<uInt>(compressed.size());
+}
+
+GunzipStream::~GunzipStream() {
+    inflateEnd(&impl_->stream);
+}
+
+std::string GunzipStream::next(std::size_t limit_bytes) {
+    std::string out(limit_bytes, '\0');
+    impl_->stream.next_out = reinterpret_cast<Bytef*>(out.data());
+    impl_->stream.avail_out = static_cast<uInt>(limit_bytes);
+    inflate(&impl_->stream, Z_NO_FLUSH);  // makes no progress once the end is reached
+    out.resize(limit_bytes - impl_->stream.avail_out);
     return out;
 }
 

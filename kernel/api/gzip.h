@@ -21,7 +21,17 @@ class GzipStream {
     void run(std::string_view data, int flush, std::string& out);
 };
 
-// Undoes it, for what this room compressed itself.
-[[nodiscard]] std::string gunzip(std::string_view compressed);
+// Undoes it piece by piece, for what this room compressed itself. The text must outlive it.
+class GunzipStream {
+  public:
+    explicit GunzipStream(std::string_view compressed);
+    ~GunzipStream();
+    // The next piece of the text, at most that long; empty at its end.
+    [[nodiscard]] std::string next(std::size_t limit_bytes);
+
+  private:
+    struct Impl;
+    std::unique_ptr<Impl> impl_;
+};
 
 }  // namespace keelson::api

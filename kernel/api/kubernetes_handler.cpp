@@ -116,6 +116,8 @@ Task<void> KubernetesHandler::serve_resource(Exchange& exchange, Call& call, con
     std::string_view verb = effective_verb(exchange.request(), info);
     if (call.resource->kind == "Endpoints")
         exchange.add_warning("v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice");
+    if (call.resource->kind == "ComponentStatus")
+        exchange.add_warning("v1 ComponentStatus is deprecated in v1.19+");
     if (verb == "list") {
         co_await serve_list(exchange, verbs_, call);
         co_return;
@@ -154,6 +156,9 @@ Task<Result<ObjectAnswer>> KubernetesHandler::carry_out(Exchange& exchange, Call
             co_return resource::not_found(*call.resource, call.name);
         co_return co_await verbs_.get(call, exchange.request().query_value("resourceVersion"));
     }
+    // Exec, attach, port-forward and proxy: their options are in the query, whatever the method.
+    if (call.subresource && call.subresource->kind.ends_with("Options"))
+        co_return co_await subresources_.get(call);
     if (verb == "create") co_return co_await create(exchange, call);
     if (verb == "update") co_return co_await update(exchange, call);
     if (verb == "patch") co_return co_await patch(exchange, call);

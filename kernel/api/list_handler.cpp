@@ -72,8 +72,8 @@ class ItemWriter {
 
     // Everything up to the rows, as an empty table is written.
     std::string table_head(const Listing& listing) {
-        Value table = table_of(*call_.resource->type, {}, representation_.include_object, true, now_seconds_,
-                               arena_);
+        Value table =
+            table_of(*call_.resource->type, {}, representation_.include_object, true, now_seconds_, arena_);
         if (auto metadata = object::parse_json_copy(list_metadata(listing), arena_))
             table.set(arena_, "metadata", *metadata);
         std::string text = object::to_json(table);
@@ -108,8 +108,7 @@ class ItemWriter {
         auto object = resource::decode_without_managers(record, arena_);
         if (!object) return;
         const bool with_metadata = representation_.include_object == IncludeObject::metadata;
-        Value row =
-            table_row(*call_.resource->type, *object, IncludeObject::none, now_seconds_, arena_);
+        Value row = table_row(*call_.resource->type, *object, IncludeObject::none, now_seconds_, arena_);
         object::write_json(row, out);
         if (!with_metadata) return;
         out.resize(out.size() - std::string_view("null}").size());
@@ -169,8 +168,7 @@ Result<std::string> write_list(Listing& listing, ItemWriter& writer, const Repre
     std::string items;
     bool more = true;
     while (more) {
-        KEELSON_TRY(more,
-                    listing.step([&](const store::Record& record) { writer.append(record, items); }));
+        KEELSON_TRY(more, listing.step([&](const store::Record& record) { writer.append(record, items); }));
     }
     return write_document(representation, writer.type(), writer.head(listing) + items + "]}");
 }

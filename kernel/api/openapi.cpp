@@ -127,17 +127,32 @@ Task<void> OpenApi::answer(Exchange& exchange, Key key, std::string content_type
         exchange.respond(std::move(unchanged));
         co_return;
     }
-    Response response(200, std::move(content_type), "");
-    response.headers = std::move(headers);
     if (accepts_gzip(request.header("Accept-Encoding"))) {
+        Response response(200, std::move(content_type), "");
+        response.headers = std::move(headers);
         response.headers.push_back({"Content-Encoding", "gzip"});
         response.body.push_back(entry->compressed);
-    } else {
-        auto work = [entry] { return std::make_shared<const std::string>(gunzip(*entry->compressed)); };
-        BodyPiece plain = co_await base::blocking(std::move(work));
-        response.body.push_back(std::move(plain));
+        exchange.respond(std::move(response));
+        co_return;
     }
-    exchange.respond(std::move(response));
+    co_await send_plain(exchange, entry->compressed, std::move(content_type), std::move(headers));
+}
+
+// Piece by piece, so that many who ask at once do not hold many copies.
+Task<void> OpenApi::send_plain(Exchange& exchange, BodyPiece compressed, std::string content_type,
+                               std::vector<Header> headers) {
+    constexpr std::size_t piece_bytes = 64 * 1024;
+    auto begun =
+        co_await exchange.begin_stream(200, std::move(content_type), std::move(headers), StreamKind::bulk);
+    if (!begun) co_return;
+    GunzipStream stream(*compressed);
+    while (true) {
+        auto piece = std::make_shared<const std::string>(stream.next(piece_bytes));
+        if (piece->empty()) break;
+        auto written = co_await exchange.write(piece);
+        if (!written) co_return;
+    }
+    co_await exchange.end_stream();
 }
 
 std::shared_ptr<const OpenApi::Entry> OpenApi::cached(const Key& key) {

@@ -10,6 +10,7 @@
 #include <mutex>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "kernel/api/exchange.h"
 #include "kernel/base/task.h"
@@ -34,6 +35,8 @@ class OpenApi {
     };
 
     base::Task<void> answer(Exchange& exchange, Key key, std::string content_type);
+    static base::Task<void> send_plain(Exchange& exchange, BodyPiece compressed, std::string content_type,
+                                       std::vector<Header> headers);
     [[nodiscard]] std::shared_ptr<const Entry> cached(const Key& key);
     // Makes the document unless it is there; blocks. Null when there is none of that name.
     std::shared_ptr<const Entry> make(const Key& key);

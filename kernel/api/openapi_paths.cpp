@@ -14,48 +14,12 @@ using object::Value;
 
 namespace {
 
-using MediaTypes = std::vector<std::string_view>;
-
-const MediaTypes kAnyType = {"*/*"};
-const MediaTypes kDocumentTypes = {"application/json", "application/yaml",
-                                   "application/vnd.kubernetes.protobuf"};
-const MediaTypes kWatchTypes = {"application/json", "application/yaml", "application/vnd.kubernetes.protobuf",
-                                "application/json;stream=watch",
-                                "application/vnd.kubernetes.protobuf;stream=watch"};
-const MediaTypes kLogTypes = {"text/plain", "application/json", "application/yaml",
-                              "application/vnd.kubernetes.protobuf"};
-const MediaTypes kPatchTypes = {"application/json-patch+json", "application/merge-patch+json",
-                                "application/strategic-merge-patch+json", "application/apply-patch+yaml"};
-
-struct KnownParameter {
-    std::string_view name;
-    std::string_view type;
-    std::string_view description;
-};
-
-constexpr KnownParameter kParameters[] = {
-    {"allowWatchBookmarks", "boolean",
-     "Ask a watch for BOOKMARK events, which only carry a resource version."},
-    {"continue", "string", "The token of the page before, to read the next page of a list."},
-    {"dryRun", "string", "\"All\": go through every stage, but store nothing."},
-    {"fieldManager", "string", "The name of the actor that makes the change, at most 128 characters."},
-    {"fieldSelector", "string", "Restrict the list to objects whose fields match."},
-    {"fieldValidation", "string", "What to do about unknown and duplicate fields: Ignore, Warn or Strict."},
-    {"force", "boolean", "Take over fields that other managers own. Only for apply patches."},
-    {"gracePeriodSeconds", "integer", "Seconds until the object is deleted; 0 deletes it at once."},
-    {"ignoreStoreReadErrorWithClusterBreakingPotential", "boolean",
-     "Delete an object that cannot be read any more."},
-    {"labelSelector", "string", "Restrict the list to objects whose labels match."},
-    {"limit", "integer", "The most objects to return; the answer's continue token leads to the rest."},
-    {"orphanDependents", "boolean", "Deprecated, use propagationPolicy: whether dependents are kept."},
-    {"pretty", "string", "If \"true\", the output is indented."},
-    {"propagationPolicy", "string", "What happens to dependents: Orphan, Background or Foreground."},
-    {"resourceVersion", "string", "The resource version that the answer is made at."},
-    {"resourceVersionMatch", "string", "How resourceVersion binds a list: Exact or NotOlderThan."},
-    {"sendInitialEvents", "boolean", "Start a watch with events for all objects there are, then a bookmark."},
-    {"timeoutSeconds", "integer", "How long the call may last."},
-    {"watch", "boolean", "Answer with a stream of changes."},
-};
+constexpr std::string_view kAnyType[] = {"*/*"};
+constexpr std::string_view kWatchTypes[] = {
+    "application/json", "application/yaml", "application/vnd.kubernetes.protobuf",
+    "application/json;stream=watch", "application/vnd.kubernetes.protobuf;stream=watch"};
+constexpr std::string_view kLogTypes[] = {"text/plain", "application/json", "application/yaml",
+                                          "application/vnd.kubernetes.protobuf"};
 
 constexpr std::string_view kListParameters[] = {"allowWatchBookmarks",
                                                 "continue",
@@ -111,15 +75,20 @@ std::string group_word(std::string_view group) {
     return word;
 }
 
+std::string with_article(const std::string& noun) {
+    if (noun.ends_with('s')) return noun;
+    return (std::string_view("AEIOU").find(noun.front()) != std::string_view::npos ? "an " : "a ") + noun;
+}
+
+std::string upper(std::string_view text) {
+    std::string result(text);
+    for (char& letter : result) letter = static_cast<char>(std::toupper(static_cast<unsigned char>(letter)));
+    return result;
+}
+
 std::string base_path(std::string_view group, std::string_view version) {
     return group.empty() ? "/api/" + std::string(version) + "/"
                          : "/apis/" + std::string(group) + "/" + std::string(version) + "/";
-}
-
-Value text_list(Arena& arena, const MediaTypes& items) {
-    Value list = Value::list(arena, items.size());
-    for (std::string_view item : items) list.push_back(arena, Value::reference(item));
-    return list;
 }
 
 const Type& meta_type(std::string_view id) {
@@ -132,86 +101,6 @@ bool is_connect(const Subresource& sub) {
 
 }  // namespace
 
-// One operation before it is written.
-struct OpenApiPaths::Operation {
-    std::string_view method;
-    std::string id;
-    std::string tag;
-    std::string description;
-    std::string_view action;  // x-kubernetes-action; empty for discovery
-    std::string_view group;
-    std::string_view version;
-    std::string_view kind;
-    const Type* body = nullptr;  // null: takes none
-    bool body_required = true;
-    bool is_patch = false;
-    const Type* answer = nullptr;  // null: text
-    std::vector<int> codes = {200};
-    std::vector<Value> parameters;
-    const MediaTypes* produces = &kDocumentTypes;
-};
-
-OpenApiPaths::OpenApiPaths(OpenApiVersion version, Arena& arena, OpenApiSchemas& schemas, Value paths)
-    : version_(version), arena_(arena), schemas_(schemas), paths_(paths), parameters_(Value::map(arena)) {}
-
-Value OpenApiPaths::parameter(std::string_view place, std::string_view name, std::string_view type,
-                              std::string_view description) {
-    Value value = Value::map(arena_);
-    if (!description.empty()) value.append(arena_, "description", Value::string(arena_, description));
-    value.append(arena_, "in", Value::reference(place));
-    value.append(arena_, "name", Value::reference(name));
-    if (place == "path") value.append(arena_, "required", Value::boolean(true));
-    if (version_ == OpenApiVersion::v3) {
-        Value schema = Value::map(arena_);
-        schema.append(arena_, "type", Value::reference(type));
-        schema.append(arena_, "uniqueItems", Value::boolean(true));
-        value.append(arena_, "schema", schema);
-    } else {
-        value.append(arena_, "type", Value::reference(type));
-        value.append(arena_, "uniqueItems", Value::boolean(true));
-    }
-    return value;
-}
-
-Value OpenApiPaths::named(std::string_view name) {
-    if (Value known = parameters_[name]; known.is_set()) return known;
-    auto found = std::ranges::find(kParameters, name, &KnownParameter::name);
-    Value made = parameter("query", found->name, found->type, found->description);
-    parameters_.append(arena_, found->name, made);
-    return made;
-}
-
-std::vector<Value> OpenApiPaths::named(std::span<const std::string_view> names) {
-    std::vector<Value> values;
-    for (std::string_view name : names) values.push_back(named(name));
-    return values;
-}
-
-std::vector<Value> OpenApiPaths::path_parameters(const Resource& resource, bool with_name) {
-    std::vector<Value> values;
-    if (with_name)
-        values.push_back(parameter("path", "name", "string", "name of the " + std::string(resource.kind)));
-    if (resource.namespaced)
-        values.push_back(parameter("path", "namespace", "string",
-                                   "object name and auth scope, such as for teams and projects"));
-    return values;
-}
-
-std::vector<Value> OpenApiPaths::option_parameters(const Type& options) {
-    std::vector<Value> values;
-    for (const object::Field& field : options.fields) {
-        if (field.name == "kind" || field.name == "apiVersion") continue;
-        const Type* type = field.type->element ? field.type->element : field.type;
-        std::string_view name = type->shape == object::Shape::boolean ? "boolean"
-                                : type->shape == object::Shape::int32 || type->shape == object::Shape::int64
-                                    ? "integer"
-                                    : "string";
-        values.push_back(parameter("query", field.name, name, ""));
-    }
-    std::ranges::sort(values, {}, [](Value value) { return value["name"].as_string(); });
-    return values;
-}
-
 std::string OpenApiPaths::operation_id(std::string_view verb, const Resource& resource,
                                        std::string_view infix, std::string_view suffix) const {
     std::string id(verb);
@@ -221,98 +110,6 @@ std::string OpenApiPaths::operation_id(std::string_view verb, const Resource& re
     id += resource.kind;
     id += suffix;
     return id;
-}
-
-Value OpenApiPaths::path_item(std::string_view path, const std::vector<Value>& parameters) {
-    Value item = Value::map(arena_);
-    paths_.append(arena_, arena_.copy(path), item);
-    if (parameters.empty()) return item;
-    Value list = Value::list(arena_, parameters.size());
-    for (Value value : parameters) list.push_back(arena_, value);
-    item.append(arena_, "parameters", list);
-    return item;
-}
-
-Value OpenApiPaths::request_body(const Operation& operation) {
-    Value schema = schemas_.use(*operation.body);
-    if (version_ == OpenApiVersion::v2) {
-        Value body = Value::map(arena_);
-        body.append(arena_, "in", Value::reference("body"));
-        body.append(arena_, "name", Value::reference("body"));
-        if (operation.body_required) body.append(arena_, "required", Value::boolean(true));
-        body.append(arena_, "schema", schema);
-        return body;
-    }
-    Value content = Value::map(arena_);
-    for (std::string_view type : operation.is_patch ? kPatchTypes : kAnyType) {
-        Value media = Value::map(arena_);
-        media.append(arena_, "schema", schema);
-        content.append(arena_, type, media);
-    }
-    Value body = Value::map(arena_);
-    body.append(arena_, "content", content);
-    if (operation.body_required) body.append(arena_, "required", Value::boolean(true));
-    return body;
-}
-
-Value OpenApiPaths::response(std::string_view description, const Type* type, const MediaTypes& media_types) {
-    Value answer = Value::map(arena_);
-    Value schema = Value::map(arena_);
-    if (type)
-        schema = schemas_.use(*type);
-    else
-        schema.append(arena_, "type", Value::reference("string"));
-    if (version_ == OpenApiVersion::v3) {
-        Value content = Value::map(arena_);
-        for (std::string_view media_type : media_types) {
-            Value media = Value::map(arena_);
-            media.append(arena_, "schema", schema);
-            content.append(arena_, media_type, media);
-        }
-        answer.append(arena_, "content", content);
-    }
-    answer.append(arena_, "description", Value::reference(description));
-    if (version_ == OpenApiVersion::v2) answer.append(arena_, "schema", schema);
-    return answer;
-}
-
-Value OpenApiPaths::responses(const Operation& operation) {
-    Value all = Value::map(arena_);
-    for (int code : operation.codes) {
-        std::string_view name = code == 200 ? "200" : code == 201 ? "201" : "202";
-        std::string_view description = code == 200 ? "OK" : code == 201 ? "Created" : "Accepted";
-        all.append(arena_, name, response(description, operation.answer, *operation.produces));
-    }
-    Value unauthorized = Value::map(arena_);
-    unauthorized.append(arena_, "description", Value::reference("Unauthorized"));
-    all.append(arena_, "401", unauthorized);
-    return all;
-}
-
-void OpenApiPaths::add_operation(Value item, const Operation& operation) {
-    Value value = Value::map(arena_);
-    bool v2 = version_ == OpenApiVersion::v2;
-    if (v2) value.append(arena_, "consumes", text_list(arena_, operation.is_patch ? kPatchTypes : kAnyType));
-    value.append(arena_, "description", Value::string(arena_, operation.description));
-    value.append(arena_, "operationId", Value::string(arena_, operation.id));
-    Value parameters = Value::list(arena_);
-    if (v2 && operation.body) parameters.push_back(arena_, request_body(operation));
-    for (Value parameter : operation.parameters) parameters.push_back(arena_, parameter);
-    if (!parameters.empty()) value.append(arena_, "parameters", parameters);
-    if (v2) value.append(arena_, "produces", text_list(arena_, *operation.produces));
-    if (!v2 && operation.body) value.append(arena_, "requestBody", request_body(operation));
-    value.append(arena_, "responses", responses(operation));
-    if (v2) value.append(arena_, "schemes", text_list(arena_, {"https"}));
-    value.append(arena_, "tags", text_list(arena_, {arena_.copy(operation.tag)}));
-    if (!operation.action.empty()) {
-        value.append(arena_, "x-kubernetes-action", Value::reference(operation.action));
-        Value kind = Value::map(arena_);
-        kind.append(arena_, "group", Value::reference(operation.group));
-        kind.append(arena_, "kind", Value::reference(operation.kind));
-        kind.append(arena_, "version", Value::reference(operation.version));
-        value.append(arena_, "x-kubernetes-group-version-kind", kind);
-    }
-    item.append(arena_, operation.method, value);
 }
 
 void OpenApiPaths::add_document(std::string_view path, std::string_view id, std::string_view tag,
@@ -434,14 +231,14 @@ void OpenApiPaths::add_collection(const Resource& resource, std::string_view bas
         operation.action = "list";
         operation.answer = list_type(resource);
         operation.parameters = named(kListParameters);
-        operation.produces = &kWatchTypes;
+        operation.produces = kWatchTypes;
         add_operation(item, operation);
     }
     if (!all_namespaces && (resource.verbs & object::verb_create)) {
         Operation operation = common;
         operation.method = "post";
         operation.id = operation_id("create", resource, scope, "");
-        operation.description = "create " + kind;
+        operation.description = "create " + with_article(kind);
         operation.action = "post";
         operation.body = operation.answer = resource.type;
         operation.codes = {200, 201, 202};
@@ -470,21 +267,21 @@ void OpenApiPaths::add_subresource(const Resource& resource, const Subresource& 
     Value item = path_item(base, shared);
     std::string suffix;
     capitalize(suffix, sub.name);
-    std::string what =
-        is_item ? std::string(resource.kind) : std::string(sub.name) + " of " + std::string(resource.kind);
+    std::string of = is_item ? "" : std::string(sub.name) + " of ";
+    std::string kind(resource.kind);
     Operation common;
     common.tag = tag_of(resource);
     common.group = sub.group;
     common.version = sub.version;
     common.kind = sub.kind;
     common.answer = is_log ? nullptr : sub.type;
-    std::string_view specified = "the specified ";
     auto start = [&](std::string_view method, std::string_view verb, std::string_view action) {
         Operation operation = common;
         operation.method = method;
         operation.id = operation_id(verb, resource, scope_word(resource), suffix);
-        operation.description = std::string(verb) + " " +
-                                std::string(verb == "read" || verb == "replace" ? specified : "") + what;
+        bool makes = verb == "create" || verb == "delete";
+        operation.description =
+            std::string(verb) + " " + of + (makes ? with_article(kind) : "the specified " + kind);
         operation.action = action;
         return operation;
     };
@@ -499,12 +296,12 @@ void OpenApiPaths::add_subresource(const Resource& resource, const Subresource& 
     }
     if (sub.verbs & object::verb_get) {
         Operation operation = start("get", "read", "get");
-        if (is_log) operation.produces = &kLogTypes;
+        if (is_log) operation.produces = kLogTypes;
         add_operation(item, operation);
     }
     if (sub.verbs & object::verb_patch) {
         Operation operation = start("patch", "patch", "patch");
-        operation.description = "partially update " + std::string(specified) + what;
+        operation.description = "partially update " + of + "the specified " + kind;
         operation.body = &meta_type("meta/v1.Patch");
         operation.is_patch = true;
         operation.codes = {200, 201};
@@ -554,13 +351,13 @@ void OpenApiPaths::add_connect(const Resource& resource, const Subresource& sub,
         if (with_path) suffix += "WithPath";
         operation.id = operation_id("connect", resource, infix, suffix);
         operation.tag = tag_of(resource);
-        operation.description = "connect " + std::string(method) + " requests to " + std::string(sub.name) +
+        operation.description = "connect " + upper(method) + " requests to " + std::string(sub.name) +
                                 " of " + std::string(resource.kind);
         operation.action = "connect";
         operation.group = sub.group;
         operation.version = sub.version;
         operation.kind = sub.kind;
-        operation.produces = &kAnyType;
+        operation.produces = kAnyType;
         add_operation(item, operation);
     }
 }
@@ -584,7 +381,7 @@ void OpenApiPaths::add_watches(const Resource& resource, std::string_view base) 
         operation.version = resource.version;
         operation.kind = resource.kind;
         operation.answer = &meta_type("meta/v1.WatchEvent");
-        operation.produces = &kWatchTypes;
+        operation.produces = kWatchTypes;
         add_operation(path_item(path, shared), operation);
     };
     if (resource.namespaced)

@@ -29,7 +29,24 @@ class OpenApiPaths {
     void add_group_version(std::string_view group, std::string_view version);
 
   private:
-    struct Operation;
+    // One operation before it is written.
+    struct Operation {
+        std::string_view method;
+        std::string id;
+        std::string tag;
+        std::string description;
+        std::string_view action;  // x-kubernetes-action; empty for discovery
+        std::string_view group;
+        std::string_view version;
+        std::string_view kind;
+        const object::Type* body = nullptr;  // null: takes none
+        bool body_required = true;
+        bool is_patch = false;
+        const object::Type* answer = nullptr;  // null: text
+        std::vector<int> codes = {200};
+        std::vector<object::Value> parameters;
+        std::span<const std::string_view> produces;  // media types; empty: those of objects
+    };
 
     void add_document(std::string_view path, std::string_view id, std::string_view tag,
                       std::string_view description, const object::Type& type);
@@ -43,11 +60,11 @@ class OpenApiPaths {
     void add_watches(const object::Resource& resource, std::string_view base);
 
     object::Value path_item(std::string_view path, const std::vector<object::Value>& parameters);
-    void add_operation(object::Value item, const Operation& operation);
+    void add_operation(object::Value item, Operation operation);
     object::Value request_body(const Operation& operation);
     object::Value responses(const Operation& operation);
     object::Value response(std::string_view description, const object::Type* type,
-                           const std::vector<std::string_view>& media_types);
+                           std::span<const std::string_view> media_types);
 
     object::Value parameter(std::string_view place, std::string_view name, std::string_view type,
                             std::string_view description);

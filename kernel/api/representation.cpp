@@ -63,6 +63,12 @@ Value columns_value(const object::Type& type, Arena& arena) {
     return list;
 }
 
+// Browsers and command-line tools get indented documents unless they ask otherwise.
+bool is_for_people(std::string_view user_agent) {
+    return user_agent.starts_with("curl") || user_agent.starts_with("Wget") ||
+           user_agent.starts_with("Mozilla/5.0");
+}
+
 }  // namespace
 
 Result<Representation> negotiate(const Request& request) {
@@ -80,7 +86,8 @@ Result<Representation> negotiate(const Request& request) {
     if (include == "None") chosen.include_object = IncludeObject::none;
     if (include == "Object") chosen.include_object = IncludeObject::object;
     std::string_view pretty = request.query_value("pretty");
-    chosen.pretty = pretty == "true" || pretty == "1";
+    chosen.pretty =
+        pretty == "true" || pretty == "1" || (pretty.empty() && is_for_people(request.header("User-Agent")));
     return chosen;
 }
 
@@ -147,8 +154,7 @@ Value table_row(const object::Type& type, Value object, IncludeObject include, s
 Value table_of(const object::Type& type, std::span<const Value> objects, IncludeObject include,
                bool with_columns, std::int64_t now_seconds, Arena& arena) {
     Value rows = Value::list(arena, objects.size());
-    for (Value object : objects)
-        rows.push_back(arena, table_row(type, object, include, now_seconds, arena));
+    for (Value object : objects) rows.push_back(arena, table_row(type, object, include, now_seconds, arena));
     Value metadata = Value::map(arena);
     if (objects.size() == 1)
         metadata.set(arena, "resourceVersion", objects[0]["metadata"]["resourceVersion"]);

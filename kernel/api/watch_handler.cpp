@@ -135,8 +135,8 @@ class EventWriter {
 // What a waiting watch may be woken by; whichever comes first completes it.
 enum class Wake : std::uint8_t { events, deadline, closed };
 
-// Waits for one of them, again and again. The timer and the look-out for the client stay from one wait to the next:
-// a busy watch waits thousands of times. Used on the exchange's executor only.
+// Waits for one of them, again and again. The timer and the look-out for the client stay from one wait to the
+// next: a busy watch waits thousands of times. Used on the exchange's executor only.
 class Waker {
   public:
     Waker(Exchange& exchange, WatchStream& stream) : exchange_(exchange), stream_(stream) {

@@ -8,6 +8,7 @@
 #include <span>
 
 #include "kernel/object/json.h"
+#include "kernel/object/problems.h"
 #include "kernel/object/quantity.h"
 #include "kernel/object/time_format.h"
 
@@ -287,8 +288,8 @@ class Conformer {
         unknown_path_ += name;
     }
 
-    // Fills in the member for each field, null where there is none; how many there are. Members mostly come in the
-    // order of the fields, so the look for one starts behind the field of the one before.
+    // Fills in the member for each field, null where there is none; how many there are. Members mostly come
+    // in the order of the fields, so the look for one starts behind the field of the one before.
     static std::size_t match_members(const Type& type, Value raw, std::span<const Value*> found) {
         std::fill(found.begin(), found.end(), nullptr);
         std::size_t used = 0, next = 0;
@@ -344,11 +345,12 @@ class Conformer {
 
     void note_unknown(const Type& type, Value raw) {
         for (const Member& member : raw.members()) {
+            if (!wants_more_problems(unknown_)) return;
             if (type.field(member.name)) continue;
             std::string path = unknown_path_;
             if (!path.empty()) path += '.';
             path += member.name;
-            unknown_->push_back(std::move(path));
+            add_problem(*unknown_, std::move(path));
         }
     }
 

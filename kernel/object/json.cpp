@@ -6,6 +6,8 @@
 #include <cstring>
 #include <unordered_set>
 
+#include "kernel/object/problems.h"
+
 namespace keelson::object {
 namespace {
 
@@ -80,8 +82,9 @@ void append_utf8(std::uint32_t code, std::string& out) {
     }
 }
 
-// Of eight bytes, the high bit of each that a JSON string escapes: control characters, quotes and backslashes. Bytes
-// behind the first such one may be marked without cause; one of 0x80 or more never is the first.
+// Of eight bytes, the high bit of each that a JSON string escapes: control characters, quotes and
+// backslashes. Bytes behind the first such one may be marked without cause; one of 0x80 or more never is the
+// first.
 std::uint64_t special_bits(const char* bytes, std::uint64_t& word) {
     constexpr std::uint64_t kOnes = 0x0101010101010101;
     std::memcpy(&word, bytes, sizeof word);
@@ -402,7 +405,7 @@ class Parser {
                 for (const Member& known : out.members()) names.insert(known.name);
             bool known = out.size() < kLargeMap ? out.find(name) != nullptr : !names.insert(name).second;
             if (known) {
-                if (duplicates_) duplicates_->push_back(path_);
+                if (wants_more_problems(duplicates_)) add_problem(*duplicates_, path_);
                 out.set(arena_, name, member);
             } else {
                 out.append(arena_, name, member);
@@ -515,6 +518,8 @@ void write_json_string(std::string_view text, std::string& out) {
 }
 
 void write_json_real(double value, std::string& out) {
+    // No -0: it would be read back as the integer 0.
+    if (value == 0) value = 0;
     char buffer[400];
     double size = std::fabs(value);
     bool exponent = size != 0 && (size < 1e-6 || size >= 1e21);

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <charconv>
 #include <string>
+#include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "kernel/object/json.h"
@@ -184,6 +186,7 @@ class StrategicMerge {
             }
             KEELSON_TRY_VOID(merge_member(type, member, result, patch));
         }
+        result.drop_absent();
         return result;
     }
 
@@ -200,13 +203,11 @@ class StrategicMerge {
         if (keys.is_absent()) return base::ok();
         if (!keys.is_list())
             return Status(Reason::bad_request, "invalid retainKeys: the list must hold field names");
-        std::vector<std::string_view> drop;
-        for (const Member& member : result.members()) {
-            bool kept = false;
-            for (Value key : keys.items()) kept = kept || key.as_string() == member.name;
-            if (!kept) drop.push_back(member.name);
-        }
-        for (std::string_view name : drop) result.erase(name);
+        std::unordered_set<std::string_view> kept;
+        for (Value key : keys.items()) kept.insert(key.as_string());
+        for (Member& member : result.members())
+            if (!kept.contains(member.name)) member.value = Value();
+        result.drop_absent();
         return base::ok();
     }
 
@@ -224,7 +225,8 @@ class StrategicMerge {
         const Field* field;
         const Type* inner = member_type(type, member.name, field);
         if (member.value.is_null()) {
-            result.erase(member.name);
+            // Dropped at the end, all at once.
+            if (Value* removed = result.find(member.name)) *removed = Value();
             return base::ok();
         }
         Value current = result[member.name];
@@ -254,11 +256,10 @@ class StrategicMerge {
             Value current = result[name];
             if (!current.is_list()) return base::ok();
             Value kept = Value::list(arena_, current.size());
-            for (Value item : current.items()) {
-                bool gone = false;
-                for (Value dropped : member.value.items()) gone = gone || item.equals(dropped);
-                if (!gone) kept.push_back(arena_, item);
-            }
+            std::unordered_set<std::string> dropped;
+            for (Value item : member.value.items()) dropped.insert(to_json(item));
+            for (Value item : current.items())
+                if (!dropped.contains(to_json(item))) kept.push_back(arena_, item);
             result.set(arena_, name, kept);
         } else if (member.name.starts_with(kSetOrder)) {
             std::string_view name = member.name.substr(kSetOrder.size());
@@ -271,24 +272,40 @@ class StrategicMerge {
         return base::ok();
     }
 
-    static bool same_item(Value a, Value b, std::string_view key) {
-        return key.empty() ? a.equals(b) : a[key].is_set() && a[key].equals(b[key]);
+    // What makes two items of a list the same one: their key, or all of them. Empty when there is no key.
+    static std::string identity(Value item, std::string_view key) {
+        if (key.empty()) return to_json(item);
+        Value value = item[key];
+        return value.is_set() ? to_json(value) : std::string();
     }
 
-    static long position(Value item, Value list, std::string_view key) {
-        auto items = list.items();
-        for (std::size_t i = 0; i < items.size(); ++i)
-            if (same_item(item, items[i], key)) return static_cast<long>(i);
-        return -1;
-    }
+    // Where the items of a list stand, by identity.
+    class Positions {
+      public:
+        Positions(Value list, std::string_view key) : key_(key) {
+            std::size_t at = 0;
+            for (Value item : list.items()) places_.emplace(identity(item, key), at++);
+            places_.erase(std::string());
+        }
+        // -1 when it is not there.
+        [[nodiscard]] long of(Value item) const {
+            auto found = places_.find(identity(item, key_));
+            return found == places_.end() ? -1 : static_cast<long>(found->second);
+        }
+
+      private:
+        std::string_view key_;
+        std::unordered_map<std::string, std::size_t> places_;
+    };
 
     // Items named in `order` come in that order. The others keep theirs among themselves and go before a
     // named item only when they stood before it in `before`.
     Value ordered(Value list, Value order, Value before, std::string_view key) {
         if (!order.is_list() || order.empty()) return list;
         std::vector<Value> named(order.size()), others;
+        const Positions in_order(order, key), earlier(before, key);
         for (Value item : list.items()) {
-            long at = position(item, order, key);
+            long at = in_order.of(item);
             if (at >= 0)
                 named[static_cast<std::size_t>(at)] = item;
             else
@@ -298,9 +315,9 @@ class StrategicMerge {
         Value result = Value::list(arena_, list.size());
         std::size_t other = 0;
         for (Value item : named) {
-            long mine = position(item, before, key);
+            long mine = earlier.of(item);
             while (other < others.size()) {
-                long theirs = position(others[other], before, key);
+                long theirs = earlier.of(others[other]);
                 if (mine < 0 || theirs < 0 || theirs > mine) break;
                 result.push_back(arena_, others[other++]);
             }
@@ -343,10 +360,9 @@ class StrategicMerge {
 
     Value merge_primitives(Value current, Value patch) {
         Value result = Value::list(arena_, current.size() + patch.size());
+        std::unordered_set<std::string> known;
         auto add_new = [&](Value item) {
-            for (Value known : result.items())
-                if (known.equals(item)) return;
-            result.push_back(arena_, item);
+            if (known.insert(to_json(item)).second) result.push_back(arena_, item);
         };
         for (Value item : current.items()) add_new(item);
         for (Value item : patch.items()) add_new(item);
@@ -354,30 +370,30 @@ class StrategicMerge {
     }
 
     Result<Value> merge_keyed(const Field& field, Value current, Value patch, std::string_view key) {
-        Value result = Value::list(arena_, current.size() + patch.size());
-        for (Value item : current.items()) result.push_back(arena_, item);
+        std::vector<Value> items(current.items().begin(), current.items().end());
+        std::unordered_map<std::string, std::vector<std::size_t>> places;
+        for (std::size_t i = 0; i < items.size(); ++i) places[identity(items[i], key)].push_back(i);
         for (Value item : patch.items()) {
             if (!item.is_map() || item[key].is_unset())
                 return Status(
                     Reason::unknown,
                     "map: " + go_text(item) + " does not contain declared merge key: " + std::string(key));
+            std::vector<std::size_t>& known = places[identity(item, key)];
             if (item[kPatch].as_string() == "delete") {
-                for (std::size_t i = result.size(); i-- > 0;)
-                    if (same_item(result.at(i), item, key)) result.remove_at(i);
+                for (std::size_t at : known) items[at] = Value();
+                known.clear();
                 continue;
             }
-            bool found = false;
-            for (Value& existing : result.items()) {
-                if (!same_item(existing, item, key)) continue;
-                KEELSON_TRY(existing, merge_map(field.type->element, existing, item));
-                found = true;
-                break;
+            if (known.empty()) {
+                known.push_back(items.size());
+                items.push_back(Value::map(arena_));
             }
-            if (!found) {
-                KEELSON_TRY(Value added, merge_map(field.type->element, Value::map(arena_), item));
-                result.push_back(arena_, added);
-            }
+            Value& merged = items[known.front()];
+            KEELSON_TRY(merged, merge_map(field.type->element, merged, item));
         }
+        Value result = Value::list(arena_, items.size());
+        for (Value item : items)
+            if (!item.is_absent()) result.push_back(arena_, item);
         return result;
     }
 
@@ -432,13 +448,16 @@ Result<Value> json_patch(Value target, Value patch, Arena& arena) {
 Value merge_patch(Value target, Value patch, Arena& arena) {
     if (!patch.is_map()) return patch;
     Value result = Value::map(arena, target.size() + patch.size());
-    for (const Member& member : target.members()) result.append(arena, member.name, member.value);
-    for (const Member& member : patch.members()) {
-        if (member.value.is_null())
-            result.erase(member.name);
-        else
-            result.set(arena, member.name, merge_patch(result[member.name], member.value, arena));
+    for (const Member& member : target.members()) {
+        const Value* change = patch.find(member.name);
+        if (!change)
+            result.append(arena, member.name, member.value);
+        else if (!change->is_null())
+            result.append(arena, member.name, merge_patch(member.value, *change, arena));
     }
+    for (const Member& member : patch.members())
+        if (!member.value.is_null() && !target.has(member.name))
+            result.append(arena, member.name, merge_patch(Value(), member.value, arena));
     return result;
 }
 

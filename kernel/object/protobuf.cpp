@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
 #include <cstring>
 #include <map>
 #include <vector>
@@ -315,7 +316,7 @@ class Decoder {
         }
         if (value.number == 0) value.wire = Wire::length;
         KEELSON_TRY(Value decoded, single(*type.element, value, depth));
-        map.set(arena_, arena_.copy(key), decoded);
+        map.set(arena_, arena_.copy(valid_text(key)), decoded);
         return base::ok();
     }
 
@@ -330,7 +331,10 @@ class Decoder {
             case Shape::float64: {
                 std::uint64_t bits = 0;
                 if (wire.bytes.size() == 8) std::memcpy(&bits, wire.bytes.data(), 8);
-                return Value::real(std::bit_cast<double>(bits));
+                auto number = std::bit_cast<double>(bits);
+                // JSON has no form for the others.
+                if (!std::isfinite(number)) return malformed("a number is infinite or none");
+                return Value::real(number);
             }
             case Shape::string:
                 return Value::string(arena_, valid_text(wire.bytes));

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <unordered_map>
+#include <vector>
 
 #include "kernel/object/json.h"
 
@@ -108,7 +109,8 @@ void compare_lists(const Place& place, Structure structure, Value before, Value 
                    FieldSet& removed) {
     if (before.empty()) {
         for (Value item : after.items())
-            compare_child(item_element(place, structure, item), item_place(place), Value(), item, changed, removed);
+            compare_child(item_element(place, structure, item), item_place(place), Value(), item, changed,
+                          removed);
         return;
     }
     Items old_items = index_items(place, structure, before);
@@ -186,33 +188,30 @@ Value merge_places(const Place& place, Value live, Value configuration, Arena& a
 
 // Items keep the order of the live list; those of the configuration keep theirs among themselves.
 Value merge_lists(const Place& place, Structure structure, Value live, Value configuration, Arena& arena) {
-    Items configured = index_items(place, structure, configuration);
     Items existing = index_items(place, structure, live);
-    Value result = Value::list(arena, live.size() + configuration.size());
     auto live_items = live.items(), new_items = configuration.items();
+    std::vector<std::string> new_elements;
+    std::unordered_map<std::string_view, std::size_t> last_place;  // in the configuration
+    new_elements.reserve(new_items.size());
+    for (Value item : new_items) new_elements.push_back(item_element(place, structure, item));
+    for (std::size_t i = 0; i < new_elements.size(); ++i) last_place[new_elements[i]] = i;
+    Value result = Value::list(arena, live.size() + configuration.size());
     std::size_t l = 0, n = 0;
     while (l < live_items.size() || n < new_items.size()) {
         if (l < live_items.size()) {
-            std::string element = item_element(place, structure, live_items[l]);
-            if (!configured.contains(element)) {
+            auto configured = last_place.find(item_element(place, structure, live_items[l]));
+            if (configured == last_place.end()) {
                 result.push_back(arena, live_items[l++]);
                 continue;
             }
             // Shared items appear where the configuration has them.
-            if (n >= new_items.size() || item_element(place, structure, new_items[n]) != element) {
-                bool later = false;
-                for (std::size_t i = n; i < new_items.size() && !later; ++i)
-                    later = item_element(place, structure, new_items[i]) == element;
-                if (!later) {
-                    ++l;
-                    continue;
-                }
-            } else {
-                ++l;
-            }
+            bool here = n < new_items.size() && new_elements[n] == configured->first;
+            bool later = n < new_items.size() && configured->second >= n;
+            if (here || !later) ++l;
+            if (!here && !later) continue;
         }
         if (n < new_items.size()) {
-            auto old = existing.find(item_element(place, structure, new_items[n]));
+            auto old = existing.find(new_elements[n]);
             result.push_back(arena, old == existing.end()
                                         ? new_items[n]
                                         : merge_places(item_place(place), old->second, new_items[n], arena));

@@ -1,14 +1,17 @@
 #include "kernel/object/value.h"
 
 #include <algorithm>
+#include <bit>
 #include <cassert>
+#include <functional>
 
 namespace keelson::object {
 
 void Arena::grow(std::size_t at_least) {
     constexpr std::size_t kFirstBlock = 4096;
     constexpr std::size_t kLargestBlock = 1 << 20;
-    std::size_t size = std::max({at_least, std::min(kLargestBlock, std::max(kFirstBlock, reserved_)), last_size_});
+    std::size_t size =
+        std::max({at_least, std::min(kLargestBlock, std::max(kFirstBlock, reserved_)), last_size_});
     blocks_.push_back(std::make_unique_for_overwrite<char[]>(size));
     next_ = blocks_.back().get();
     remaining_ = last_size_ = size;
@@ -32,9 +35,31 @@ struct Value::Map {
     std::uint32_t size;
     std::uint32_t capacity;
     Member* members;
+    // Large maps have a hash table of positions plus one (0: free), so that clients cannot make linear looks
+    // add up.
+    std::uint32_t* slots = nullptr;
+    std::uint32_t slot_mask = 0;
+
+    void add_to_index(std::uint32_t position) const {
+        std::size_t slot = std::hash<std::string_view>()(members[position].name);
+        while (slots[slot & slot_mask] != 0) ++slot;
+        slots[slot & slot_mask] = position + 1;
+    }
+    void fill_index() const {
+        std::fill_n(slots, std::size_t{slot_mask} + 1, 0);
+        for (std::uint32_t position = 0; position < size; ++position) add_to_index(position);
+    }
+    [[nodiscard]] Member* find_in_index(std::string_view name) const {
+        for (std::size_t slot = std::hash<std::string_view>()(name); slots[slot & slot_mask] != 0; ++slot)
+            if (Member& member = members[slots[slot & slot_mask] - 1]; member.name == name) return &member;
+        return nullptr;
+    }
 };
 
 namespace {
+
+// Maps with fewer members are searched from the front.
+constexpr std::uint32_t kIndexedFrom = 64;
 
 // Room for one more element; growing leaves the old array to the arena.
 template <typename T>
@@ -95,6 +120,10 @@ Value Value::at(std::size_t index) const {
 
 Value* Value::find(std::string_view name) const {
     if (kind_ != Kind::map) return nullptr;
+    if (map_->slots) {
+        Member* member = map_->find_in_index(name);
+        return member ? &member->value : nullptr;
+    }
     // Most names differ in length or in the first letter: that is seen without a call.
     const char first = name.empty() ? '\0' : name.front();
     for (Member *member = map_->members, *end = member + map_->size; member != end; ++member) {
@@ -147,6 +176,15 @@ void Value::append(Arena& arena, std::string_view name, Value value) const {
     assert(kind_ == Kind::map);
     reserve_one(arena, map_->members, map_->size, map_->capacity);
     std::construct_at(map_->members + map_->size++, Member{name, value});
+    if (map_->size < kIndexedFrom) return;
+    if (!map_->slots || map_->size > map_->slot_mask / 2) {
+        std::uint32_t count = std::bit_ceil(map_->size) * 4;
+        map_->slots = arena.allocate_array<std::uint32_t>(count);
+        map_->slot_mask = count - 1;
+        map_->fill_index();
+    } else {
+        map_->add_to_index(map_->size - 1);
+    }
 }
 
 void Value::set(Arena& arena, std::string_view name, Value value) const {
@@ -165,12 +203,23 @@ bool Value::erase(std::string_view name) const {
     std::move(all.begin() + static_cast<std::ptrdiff_t>(index) + 1, all.end(),
               all.begin() + static_cast<std::ptrdiff_t>(index));
     --map_->size;
+    if (map_->slots) map_->fill_index();
     return true;
+}
+
+void Value::drop_absent() const {
+    auto all = members();
+    auto rest = std::remove_if(all.begin(), all.end(), [](const Member& m) { return m.value.is_absent(); });
+    if (rest == all.end()) return;
+    map_->size = static_cast<std::uint32_t>(rest - all.begin());
+    if (map_->slots) map_->fill_index();
 }
 
 void Value::clear() const {
     if (kind_ == Kind::list) list_->size = 0;
-    if (kind_ == Kind::map) map_->size = 0;
+    if (kind_ != Kind::map) return;
+    map_->size = 0;
+    map_->slots = nullptr;
 }
 
 Value Value::child_map(Arena& arena, std::string_view name) const {
@@ -187,7 +236,9 @@ Value Value::child_map(Arena& arena, std::string_view name) const {
 void Value::sort_members() const {
     auto all = members();
     auto by_name = [](const Member& a, const Member& b) { return a.name < b.name; };
-    if (!std::is_sorted(all.begin(), all.end(), by_name)) std::sort(all.begin(), all.end(), by_name);
+    if (std::is_sorted(all.begin(), all.end(), by_name)) return;
+    std::sort(all.begin(), all.end(), by_name);
+    if (map_->slots) map_->fill_index();
 }
 
 Value Value::clone(Arena& arena) const {

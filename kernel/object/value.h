@@ -94,6 +94,8 @@ class Value {
     void append(Arena& arena, std::string_view name, Value value) const;  // no look for an existing member
     bool erase(std::string_view name) const;
     void clear() const;
+    // Removes the members whose value is absent: many are removed faster so than one by one.
+    void drop_absent() const;
     // The member, made an empty map first when it is unset.
     Value child_map(Arena& arena, std::string_view name) const;
     // Sorts the members by name.

@@ -8,6 +8,7 @@
 #include <cstdio>
 
 #include "kernel/object/json.h"
+#include "kernel/object/problems.h"
 #include "kernel/object/time_format.h"
 
 namespace keelson::object {
@@ -192,10 +193,10 @@ class Converter {
                 continue;
             }
             KEELSON_TRY(Value value, convert(entry.second, depth + 1));
-            if (result.has(key) && duplicates_)
-                duplicates_->push_back("yaml: unmarshal errors:\n  line " +
-                                       std::to_string(entry.first.Mark().line + 1) + ": key \"" + key +
-                                       "\" already set in map");
+            if (wants_more_problems(duplicates_) && result.has(key))
+                add_problem(*duplicates_, "yaml: unmarshal errors:\n  line " +
+                                              std::to_string(entry.first.Mark().line + 1) + ": key \"" + key +
+                                              "\" already set in map");
             result.set(arena_, arena_.copy(key), value);
         }
         return result;
@@ -432,7 +433,7 @@ void write_yaml(Value value, std::string& out) {
     else if (value.is_list() && !value.empty())
         writer.items(value, 0, false);
     else
-        writer.value(value, 0, true);
+        writer.value(value, 1, true);
 }
 
 }  // namespace keelson::object

@@ -2,6 +2,8 @@
 
 #include <initializer_list>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "kernel/object/addresses.h"
 #include "kernel/object/json.h"
@@ -58,6 +60,26 @@ Task<Result<void>> ensure(Verbs& verbs, Wanted wanted) {
     if (!created && created.error().reason() != base::Reason::already_exists)
         co_return std::move(created).error();
     co_return base::ok();
+}
+
+// Makes objects that do not refer to each other, all at once: so they share the syncs of the disk.
+Task<Result<void>> ensure_all(Verbs& verbs, const std::vector<DefaultObject>& objects) {
+    base::Executor& executor = co_await base::current_executor();
+    std::vector<base::Completion<Result<void>>> outcomes;
+    for (const DefaultObject& object : objects) {
+        Wanted wanted{object.group, "v1", object.resource, "", object.json, object.manager};
+        base::Completion<Result<void>> outcome;
+        auto done = [outcome](Result<void> result) { outcome.complete(std::move(result)); };
+        base::spawn(executor, ensure(verbs, wanted), std::move(done));
+        outcomes.push_back(std::move(outcome));
+    }
+    // All of them are waited for: they refer to `objects`.
+    Result<void> first_failure;
+    for (const auto& outcome : outcomes) {
+        auto result = co_await outcome;
+        if (!result && first_failure) first_failure = std::move(result);
+    }
+    co_return first_failure;
 }
 
 // The first address of a range is the API's own.
@@ -124,22 +146,15 @@ std::string endpoints_json(const BootstrapSettings& settings) {
 }  // namespace
 
 Task<Result<void>> bootstrap(Verbs& verbs, const BootstrapSettings& settings) {
-    for (std::string_view name : kNamespaces) {
-        std::string json = R"({"metadata":{"name":")" + std::string(name) + R"("}})";
-        Wanted cidr{"", "v1", "namespaces", "", json};
-        KEELSON_CO_TRY_VOID(co_await ensure(verbs, cidr));
-    }
-    KEELSON_CO_TRY_VOID(co_await ensure_service_cidr(verbs));
-    for (std::string_view json : {kNodeCritical, kClusterCritical}) {
-        Wanted critical{"scheduling.k8s.io", "v1", "priorityclasses", "", json};
-        KEELSON_CO_TRY_VOID(co_await ensure(verbs, critical));
-    }
     std::vector<DefaultObject> defaults = flow_control_objects(access::default_flow_control(verbs.random()));
     for (DefaultObject& service : api_service_objects()) defaults.push_back(std::move(service));
-    for (const DefaultObject& object : defaults) {
-        Wanted wanted{object.group, "v1", object.resource, "", object.json, object.manager};
-        KEELSON_CO_TRY_VOID(co_await ensure(verbs, wanted));
-    }
+    for (std::string_view name : kNamespaces)
+        defaults.push_back(
+            {"", "namespaces", "kube-apiserver", R"({"metadata":{"name":")" + std::string(name) + R"("}})"});
+    for (std::string_view json : {kNodeCritical, kClusterCritical})
+        defaults.push_back({"scheduling.k8s.io", "priorityclasses", "kube-apiserver", std::string(json)});
+    KEELSON_CO_TRY_VOID(co_await ensure_all(verbs, defaults));
+    KEELSON_CO_TRY_VOID(co_await ensure_service_cidr(verbs));
     std::string address = first_address(verbs.network().service_cidrs.front());
     std::string service =
         R"({"metadata":{"name":"kubernetes","labels":{"component":"apiserver","provider":"kubernetes"}},)"

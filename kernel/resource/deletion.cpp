@@ -15,6 +15,8 @@ using object::Resource;
 using object::Value;
 
 constexpr std::string_view kOrphan = "orphan";
+// What a Go duration can hold; more would lead out of the years that a time can have.
+constexpr std::int64_t kLongestGraceSeconds = INT64_MAX / 1'000'000'000;
 constexpr std::string_view kForeground = "foregroundDeletion";
 
 object::Instant instant_of(base::WallTime time) {
@@ -68,6 +70,7 @@ std::int64_t grace_seconds(Value pod, const DeleteOptions& options) {
     if (options.grace_period_seconds) period = *options.grace_period_seconds;
     // A negative period is left from an old meaning: at once, but not forced.
     if (period < 0) period = 1;
+    period = std::min(period, kLongestGraceSeconds);
     std::string_view phase = pod["status"]["phase"].as_string();
     bool nobody_stops_it =
         pod["spec"]["nodeName"].as_string().empty() || phase == "Failed" || phase == "Succeeded";

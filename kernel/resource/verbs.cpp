@@ -1,5 +1,7 @@
 #include "kernel/resource/verbs.h"
 
+#include <charconv>
+
 #include "kernel/object/conform.h"
 #include "kernel/object/json.h"
 #include "kernel/object/managed_fields.h"
@@ -167,12 +169,14 @@ Task<Result<ObjectAnswer>> Verbs::get(const Call& call, std::string_view resourc
     // A local store is always up to date; a later revision than the current one cannot have been seen by
     // anyone.
     if (!resource_version.empty()) {
-        char* end = nullptr;
         std::string text(resource_version);
-        unsigned long long wanted = std::strtoull(text.c_str(), &end, 10);
-        if (*end != 0 || text[0] == '-')
+        store::Revision wanted = 0;
+        auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), wanted);
+        bool too_large = problem == std::errc::result_out_of_range;
+        if (problem != std::errc() || end != text.data() + text.size())
             co_return bad_request("resourceVersion: Invalid value: \"" + text +
-                                  "\": strconv.ParseUint: parsing \"" + text + "\": invalid syntax");
+                                  "\": strconv.ParseUint: parsing \"" + text +
+                                  (too_large ? "\": value out of range" : "\": invalid syntax"));
         if (wanted > store_.current())
             co_return Status(Reason::timeout, "Timeout: Too large resource version: " + text +
                                                   ", current: " + std::to_string(store_.current()))
@@ -225,15 +229,17 @@ Task<Result<void>> Verbs::note_priority_level(const Call& call) {
     std::string name = call.name;
     KEELSON_CO_TRY(Value schema, lookup_.get(call.resource->group, "flowschemas", "", name, arena));
     std::string level = schema["spec"]["priorityLevelConfiguration"]["name"].to_string();
-    KEELSON_CO_TRY(Value found, lookup_.get(call.resource->group, "prioritylevelconfigurations", "", level, arena));
+    KEELSON_CO_TRY(Value found,
+                   lookup_.get(call.resource->group, "prioritylevelconfigurations", "", level, arena));
     bool exists = found.is_set();
-    std::string message = "This FlowSchema references the PriorityLevelConfiguration object named \"" + level +
-                          (exists ? "\" and it exists" : "\" but there is no such object");
-    std::string json = R"({"apiVersion":"flowcontrol.apiserver.k8s.io/v1","kind":"FlowSchema","metadata":{"name":)";
+    std::string message = "This FlowSchema references the PriorityLevelConfiguration object named \"" +
+                          level + (exists ? "\" and it exists" : "\" but there is no such object");
+    std::string json =
+        R"({"apiVersion":"flowcontrol.apiserver.k8s.io/v1","kind":"FlowSchema","metadata":{"name":)";
     object::write_json_string(name, json);
-    json += R"(},"status":{"conditions":[{"type":"Dangling","status":")" + std::string(exists ? "False" : "True") +
-            R"(","reason":")" + (exists ? "Found" : "NotFound") + R"(","lastTransitionTime":")" + now() +
-            R"(","message":)";
+    json += R"(},"status":{"conditions":[{"type":"Dangling","status":")" +
+            std::string(exists ? "False" : "True") + R"(","reason":")" + (exists ? "Found" : "NotFound") +
+            R"(","lastTransitionTime":")" + now() + R"(","message":)";
     object::write_json_string(message, json);
     json += "}]}}";
     Body patch_body;
@@ -275,7 +281,8 @@ Task<Result<ObjectAnswer>> Verbs::create_object(Call& call, Value object, const 
         KEELSON_CO_TRY(store::CommitResult result, co_await store_.commit(std::move(transaction)));
         if (!result.conflict) {
             if (call.resource->kind == "FlowSchema") KEELSON_CO_TRY_VOID(co_await note_priority_level(call));
-            store::Record record{key, pending.encoded.bytes, pending.encoded.header, result.revision, result.revision};
+            store::Record record{key, pending.encoded.bytes, pending.encoded.header, result.revision,
+                                 result.revision};
             co_return answer_with(*call.resource, record, 201);
         }
         bool name_taken = result.conflict->operation == 0;

@@ -4,8 +4,8 @@
 Runs one kubectl through its commands on objects of many kinds, the way a person would."""
 import json
 import pathlib
+import select
 import sys
-import time
 import unittest
 
 import support
@@ -263,10 +263,16 @@ spec:
         self.assertEqual(waiting.returncode, 0, err)
         self.assertIn("condition met", out)
         self.k("wait", "--for=condition=Progressing", "deployment/web", "--timeout=1s", code=1)
-        gone = self.kubectl.start("wait", "--for=delete", "deployment/web", "--timeout=30s")
-        self.k("delete", "deployment", "web")
+        # Deleted, but held back until kubectl is known to watch.
+        self.k("patch", "deployment", "web", "--type=merge", "-p", '{"metadata":{"finalizers":["tests/held"]}}')
+        self.k("delete", "deployment", "web", "--wait=false")
+        gone = self.kubectl.start("wait", "-v=6", "--for=delete", "deployment/web", "--timeout=30s")
+        while "watch=true" not in (line := gone.stderr.readline()):
+            self.assertTrue(line, "kubectl wait ended early")
+        self.k("patch", "deployment", "web", "--type=merge", "-p", '{"metadata":{"finalizers":null}}')
         out, err = gone.communicate(timeout=40)
-        self.assertTrue(gone.returncode == 0 or "not found" in err, err)
+        self.assertEqual(gone.returncode, 0, err)
+        self.assertIn("condition met", out)
 
     def server_patch_status(self, patch):
         code, _, body = self.server.request("PATCH", "/apis/apps/v1/namespaces/default/deployments/web/status", patch,
@@ -274,17 +280,23 @@ spec:
         self.assertEqual(code, 200, body)
 
     def test_watch(self):
-        watching = self.kubectl.start("get", "configmap", "-w", "-o", "name", "--request-timeout=4s")
-        for number in range(5):
-            self.k("create", "configmap", f"seen-{number}")
-        out, _ = watching.communicate(timeout=30)
-        for number in range(5):
-            self.assertIn(f"configmap/seen-{number}", out)
+        watching = self.kubectl.start("get", "configmap", "-w", "-o", "name", "--request-timeout=30s")
+        missing = {f"configmap/seen-{number}" for number in range(5)}
+        for name in sorted(missing):
+            self.k("create", "configmap", name.removeprefix("configmap/"))
+        while missing:
+            line = watching.stdout.readline()
+            self.assertTrue(line, f"the watch ended without {missing}")
+            missing.discard(line.strip())
+        watching.terminate()
+        watching.communicate(timeout=30)
         only = self.kubectl.start("get", "configmap", "-w", "--watch-only", "--output-watch-events",
-                                  "--request-timeout=3s")
-        deadline = time.monotonic() + 3
-        while time.monotonic() < deadline and only.poll() is None:
-            self.k("annotate", "configmap", "seen-1", "t=" + str(time.monotonic()), "--overwrite")
+                                  "--request-timeout=30s")
+        for number in range(200):
+            self.k("annotate", "configmap", "seen-1", f"step={number}", "--overwrite")
+            if select.select([only.stdout], [], [], 0)[0]:
+                break
+        only.terminate()
         out, _ = only.communicate(timeout=30)
         self.assertIn("MODIFIED", out)
 
@@ -294,7 +306,9 @@ spec:
         self.k("delete", "secret", "word")
         self.k("run", "alone", "--image=busybox", "--restart=Never", "--", "true")
         self.assertEqual(self.k("get", "pod", "alone", "-o", "jsonpath={.status.phase}").out, "Pending")
-        self.assertIn("", self.k("logs", "alone", code=1).err)
+        self.assertIn("does not have a host assigned", self.k("logs", "alone", code=1).err)
+        refused = self.k("exec", "alone", "--", "true", code=1)
+        self.assertIn("does not have a host assigned", refused.err)
         self.k("delete", "pod", "alone")
 
 
@@ -314,6 +328,7 @@ class Server(KubectlTest):
         self.assertEqual(self.k("version", "-o", "json").json()["serverVersion"]["minor"], "36")
         self.assertIn("is running at", self.k("cluster-info").out)
         self.assertEqual(self.k("get", "--raw", "/readyz").out, "ok")
+        self.assertIn("/apis/apps/v1", json.loads(self.k("get", "--raw", "/").out)["paths"])
 
     def test_who_may(self):
         self.assertEqual(self.k("auth", "can-i", "create", "pods").out.strip(), "yes")

@@ -1,0 +1,170 @@
+// Documents of the size that a request may have, made to be as slow as can be: everything is carried out in
+// about linear time. The limits here are far above what is needed, but far below what a quadratic step would
+// take.
+#include <gtest/gtest.h>
+
+#include <chrono>
+
+#include "kernel/object/conform.h"
+#include "kernel/object/json.h"
+#include "kernel/object/managed_fields.h"
+#include "kernel/object/patch.h"
+#include "kernel/object/protobuf.h"
+#include "kernel/object/yaml.h"
+
+namespace keelson::object {
+namespace {
+
+constexpr int kMany = 150'000;
+constexpr auto kLimit = std::chrono::seconds(10);
+
+class Bounds : public ::testing::Test {
+  protected:
+    ~Bounds() override { EXPECT_LT(std::chrono::steady_clock::now() - start_, kLimit); }
+
+    // {"k0":VALUE,"k1":VALUE,...}
+    static std::string many_members(std::string_view value, int first = 0, std::string_view quote = "\"") {
+        std::string text = "{";
+        for (int i = first; i < first + kMany; ++i) {
+            if (text.size() > 1) text += ',';
+            text +=
+                std::string(quote) + "k" + std::to_string(i) + std::string(quote) + ": " + std::string(value);
+        }
+        return text + "}";
+    }
+    Value parse(std::string_view json) { return *parse_json_copy(json, arena_); }
+    Value data(std::string_view members) {
+        return *conform(map_, parse(R"({"metadata":{"name":"m"},"data":)" + std::string(members) + "}"),
+                        arena_);
+    }
+
+    Arena arena_;
+    const Type& map_ = *find_type("core/v1.ConfigMap");
+
+  private:
+    std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+};
+
+TEST_F(Bounds, Members) {
+    Value map = parse(many_members("1"));
+    EXPECT_EQ(map.size(), static_cast<std::size_t>(kMany));
+    for (int i = 0; i < kMany; ++i) ASSERT_TRUE(map.has("k" + std::to_string(i)));
+    EXPECT_FALSE(map.has("k"));
+    map.sort_members();
+    EXPECT_EQ(map["k777"].as_integer(), 1);
+    EXPECT_TRUE(map.erase("k777"));
+    EXPECT_FALSE(map.has("k777"));
+    EXPECT_TRUE(map.has("k778"));
+    map.set(arena_, "k777", Value::integer(2));
+    EXPECT_EQ(map["k777"].as_integer(), 2);
+    EXPECT_TRUE(map.equals(map.clone(arena_)));
+    map.clear();
+    EXPECT_FALSE(map.has("k778"));
+    map.set(arena_, "k778", Value::integer(3));
+    EXPECT_EQ(map["k778"].as_integer(), 3);
+}
+
+TEST_F(Bounds, DuplicateMembers) {
+    std::string text = many_members("1");
+    text.pop_back();
+    for (int i = 0; i < kMany; ++i) text += R"(,"k149999":2)";
+    std::vector<std::string> duplicates;
+    auto map = parse_json(text + "}", arena_, &duplicates);
+    ASSERT_TRUE(map);
+    EXPECT_EQ(duplicates.size(), 1u);
+    duplicates.clear();
+    // Many duplicates below a long name.
+    text = "{\"" + std::string(1'000'000, 'n') + "\":{";
+    for (int i = 0; i < kMany; ++i) text += std::string(i ? "," : "") + "\"" + std::to_string(i / 2) + "\":1";
+    ASSERT_TRUE(parse_json(text + "}}", arena_, &duplicates));
+    EXPECT_EQ(duplicates.size(), 100u);
+}
+
+TEST_F(Bounds, UnknownMembers) {
+    std::vector<std::string> unknown;
+    ASSERT_TRUE(conform(map_, parse(many_members("1")), arena_, &unknown));
+    EXPECT_EQ(unknown.size(), 100u);
+}
+
+TEST_F(Bounds, Yaml) {
+    std::string text;
+    for (int i = 0; i < kMany / 2; ++i) text += "k" + std::to_string(i) + ": 1\n";
+    auto map = parse_yaml(text, arena_);
+    ASSERT_TRUE(map) << map.error().message();
+    EXPECT_EQ(map->size(), static_cast<std::size_t>(kMany / 2));
+}
+
+TEST_F(Bounds, Protobuf) {
+    Value value = data(many_members("\"x\""));
+    std::string message;
+    encode_message(map_, value, message);
+    auto decoded = decode_message(map_, message, arena_);
+    ASSERT_TRUE(decoded);
+    EXPECT_TRUE(conform(map_, *decoded, arena_)->equals(value));
+}
+
+TEST_F(Bounds, MergePatches) {
+    Value target = parse(many_members("1"));
+    EXPECT_EQ(merge_patch(target, parse(many_members("2", kMany)), arena_).size(),
+              static_cast<std::size_t>(2 * kMany));
+    EXPECT_EQ(merge_patch(target, parse(many_members("null")), arena_).size(), 0u);
+    EXPECT_EQ(merge_patch(target, parse(many_members("3")), arena_).size(), static_cast<std::size_t>(kMany));
+}
+
+TEST_F(Bounds, StrategicPatches) {
+    Value target = data(many_members("\"1\""));
+    auto patched = [&](std::string_view members) {
+        return strategic_merge_patch(map_, target, parse(R"({"data":)" + std::string(members) + "}"), arena_);
+    };
+    EXPECT_EQ((*patched(many_members("\"2\"", kMany)))["data"].size(), static_cast<std::size_t>(2 * kMany));
+    EXPECT_EQ((*patched(many_members("null")))["data"].size(), 0u);
+}
+
+TEST_F(Bounds, Apply) {
+    FieldManager first{"first", "v1", "", "2026-01-01T00:00:00Z"},
+        second{"second", "v1", "", "2026-01-01T00:00:01Z"};
+    auto configuration = [&](int from) {
+        return parse(R"({"metadata":{"name":"m"},"data":)" + many_members("\"1\"", from) + "}");
+    };
+    auto live = apply(map_, Value(), configuration(0), first, false, {}, arena_);
+    ASSERT_TRUE(live);
+    auto both = apply(map_, *live, configuration(kMany), second, false, {}, arena_);
+    ASSERT_TRUE(both);
+    EXPECT_EQ((*both)["data"].size(), static_cast<std::size_t>(2 * kMany));
+    auto moved = apply(map_, *both, configuration(2 * kMany), first, false, {}, arena_);
+    ASSERT_TRUE(moved);
+    EXPECT_EQ((*moved)["data"].size(), static_cast<std::size_t>(2 * kMany));
+}
+
+TEST_F(Bounds, AppliedLists) {
+    const Type& pod = *find_type("core/v1.Pod");
+    auto configuration = [&](bool backwards) {
+        std::string text = R"({"metadata":{"name":"p"},"spec":{"containers":[)";
+        for (int i = 0; i < 30'000; ++i)
+            text += std::string(i ? "," : "") + R"({"name":"c)" + std::to_string(backwards ? 30'000 - i : i) +
+                    "\"}";
+        return parse(text + "]}}");
+    };
+    FieldManager manager{"first", "v1", "", "2026-01-01T00:00:00Z"};
+    auto live = apply(pod, Value(), configuration(false), manager, false, {}, arena_);
+    ASSERT_TRUE(live);
+    auto turned = apply(pod, *live, configuration(true), manager, false, {}, arena_);
+    ASSERT_TRUE(turned);
+    EXPECT_EQ((*turned)["spec"]["containers"].at(0)["name"].as_string(), "c30000");
+}
+
+TEST_F(Bounds, StrategicLists) {
+    const Type& pod = *find_type("core/v1.Pod");
+    auto containers = [&](int first) {
+        std::string text = R"({"spec":{"containers":[)";
+        for (int i = first; i < first + 20'000; ++i)
+            text += std::string(i > first ? "," : "") + R"({"name":"c)" + std::to_string(i) + "\"}";
+        return parse(text + "]}}");
+    };
+    auto merged = strategic_merge_patch(pod, containers(0), containers(10'000), arena_);
+    ASSERT_TRUE(merged);
+    EXPECT_EQ((*merged)["spec"]["containers"].size(), 30'000u);
+}
+
+}  // namespace
+}  // namespace keelson::object
