@@ -70,8 +70,10 @@ Value subject(std::string_view kind, std::string_view member, std::string_view n
 
 Value rule_value(const access::FlowSchema& schema, const access::FlowSchema::Rule& rule, Arena& arena) {
     Value subjects = Value::list(arena);
-    for (const std::string& user : schema.users) subjects.push_back(arena, subject("User", "user", user, arena));
-    for (const std::string& group : schema.groups) subjects.push_back(arena, subject("Group", "group", group, arena));
+    for (const std::string& user : schema.users)
+        subjects.push_back(arena, subject("User", "user", user, arena));
+    for (const std::string& group : schema.groups)
+        subjects.push_back(arena, subject("Group", "group", group, arena));
     Value result = Value::map(arena);
     result.set(arena, "subjects", subjects);
     if (!rule.resources.empty()) {
@@ -146,7 +148,8 @@ constexpr Priority kPriorities[] = {
 std::string service_document(const Priority& priority) {
     Arena arena;
     Value metadata = Value::map(arena);
-    metadata.set(arena, "name", text(arena, std::string(priority.version) + "." + std::string(priority.group)));
+    metadata.set(arena, "name",
+                 text(arena, std::string(priority.version) + "." + std::string(priority.group)));
     metadata.child_map(arena, "labels")
         .set(arena, "kube-aggregator.kubernetes.io/automanaged", Value::reference("onstart"));
     Value spec = Value::map(arena);
@@ -175,7 +178,8 @@ std::vector<DefaultObject> api_service_objects() {
     std::vector<DefaultObject> objects;
     for (const Priority& priority : kPriorities)
         if (object::is_known_group_version(priority.group, priority.version))
-            objects.push_back({"apiregistration.k8s.io", "apiservices", "kube-apiserver", service_document(priority)});
+            objects.push_back(
+                {"apiregistration.k8s.io", "apiservices", "kube-apiserver", service_document(priority)});
     return objects;
 }
 
