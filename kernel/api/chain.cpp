@@ -9,8 +9,6 @@ namespace keelson::api {
 namespace {
 
 using access::AuditStage;
-using base::Result;
-using base::Status;
 using base::Task;
 
 access::Credentials credentials_of(const Request& request) {

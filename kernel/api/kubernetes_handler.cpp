@@ -12,7 +12,6 @@
 namespace keelson::api {
 
 using base::Result;
-using base::Status;
 using base::Task;
 using object::Arena;
 using object::Resource;

@@ -6,7 +6,6 @@
 
 namespace keelson::api {
 
-using object::Arena;
 using object::Resource;
 using object::Subresource;
 using object::Type;

@@ -10,7 +10,6 @@ namespace keelson::api {
 namespace {
 
 using base::Result;
-using base::Status;
 using object::FieldErrors;
 using object::FieldPath;
 using object::Value;

@@ -13,7 +13,6 @@
 namespace keelson::api {
 namespace {
 
-using base::Result;
 using base::Status;
 using base::Task;
 using object::Arena;

@@ -9,7 +9,6 @@ namespace keelson::resource {
 namespace {
 
 using base::Result;
-using base::Status;
 using object::Arena;
 using object::Value;
 

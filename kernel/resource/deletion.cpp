@@ -10,7 +10,6 @@ namespace {
 
 using base::Result;
 using object::Arena;
-using object::Member;
 using object::Resource;
 using object::Value;
 

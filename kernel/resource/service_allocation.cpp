@@ -18,7 +18,6 @@ using object::FieldErrors;
 using object::FieldPath;
 using object::IpAddress;
 using object::IpNetwork;
-using object::Member;
 using object::Value;
 
 constexpr std::string_view kNone = "None";

@@ -10,7 +10,6 @@ namespace keelson::object {
 namespace {
 
 using testing::HasSubstr;
-using testing::Not;
 
 // An object that managers apply to and update, one after the other.
 class Managed {

@@ -14,7 +14,6 @@ namespace keelson::resource {
 namespace {
 
 using base::Reason;
-using testing::AllOf;
 using testing::HasSubstr;
 using testing::MatchesRegex;
 
