@@ -10,7 +10,6 @@
 namespace keelson::resource {
 namespace {
 
-using base::Reason;
 using testing::HasSubstr;
 
 constexpr std::string_view kDeployment =
