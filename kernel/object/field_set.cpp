@@ -116,7 +116,7 @@ FieldSet FieldSet::from_value(Value fields) {
     for (const Member& entry : fields.members()) {
         if (entry.name == ".") {
             result.member = true;
-        } else if (entry.name.size() > 2 && entry.name[1] == ':') {
+        } else if (entry.name.size() >= 2 && entry.name[1] == ':') {
             FieldSet& child = result.make_child(entry.name);
             child = from_value(entry.value);
             if (entry.value.empty()) child.member = true;

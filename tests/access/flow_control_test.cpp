@@ -62,6 +62,8 @@ TEST(FlowSchemas, ClassifyAsKubernetesDoes) {
 // One level "work" with few seats, flows by user.
 class QueueTest : public ::testing::Test {
   protected:
+    // Nobody is left waiting.
+    void TearDown() override { executor.advance(std::chrono::minutes(10)); }
     void make(int seats, int queues, int queue_length) {
         FlowControlOptions options;
         options.seats = seats;
