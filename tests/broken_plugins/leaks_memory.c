@@ -1,0 +1,12 @@
+/* Leaves a quarter of a megabyte behind for every instance. */
+#include "plugin.h"
+
+static int32_t stop(METHOD_PARAMETERS) {
+    char* volatile memory = (char*)malloc(256 << 10);
+    memset(memory, 1, 256 << 10);
+    return good_method(instance, call, request, reply);
+}
+
+const struct parts parts = {.stop = stop};
+
+EXPORT_PLUGIN

@@ -1,0 +1,13 @@
+/* Lets an exception out of a method. */
+#include <stdexcept>
+
+#include "plugin.h"
+
+static int32_t remove_volume(METHOD_PARAMETERS) {
+    if (request.size > 0) throw std::runtime_error("out of cheese");
+    return good_method(instance, call, request, reply);
+}
+
+const struct parts parts = {.remove = remove_volume};
+
+EXPORT_PLUGIN
