@@ -5,11 +5,10 @@
 #include <sys/socket.h>
 #include <yaml-cpp/yaml.h>
 
-#include <functional>
-#include <map>
 #include <string_view>
 
 #include "kernel/base/files.h"
+#include "kernel/base/yaml_settings.h"
 
 namespace keelson::daemon {
 namespace {
@@ -18,81 +17,24 @@ using base::Reason;
 using base::Result;
 using base::Status;
 
-// Thrown and caught inside this file only: yaml-cpp speaks exceptions anyway.
-struct ConfigError {
-    std::string message;
-};
-
-[[noreturn]] void fail(const YAML::Node& node, const std::string& what) {
-    throw ConfigError{"line " + std::to_string(node.Mark().line + 1) + ": " + what};
-}
-
-template <typename T>
-T scalar(const YAML::Node& node, const std::string& key, const char* wanted) {
-    try {
-        if (node.IsScalar()) return node.as<T>();
-    } catch (const YAML::Exception&) {
-    }
-    fail(node, "'" + key + "' must be " + wanted);
-}
-
-std::vector<std::string> texts(const YAML::Node& node, const std::string& key) {
-    if (!node.IsSequence()) fail(node, "'" + key + "' must be a list");
-    std::vector<std::string> list;
-    for (const auto& item : node) list.push_back(scalar<std::string>(item, key, "a list of texts"));
-    return list;
-}
-
-std::uint16_t port(const YAML::Node& node, const std::string& key) {
-    const int value = scalar<int>(node, key, "a port number");
-    if (value < 0 || value > 65535) fail(node, "'" + key + "' must be between 0 and 65535");
-    return static_cast<std::uint16_t>(value);
-}
-
-// A key and what to do with its value.
-using Keys = std::map<std::string, std::function<void(const YAML::Node&, const std::string&)>, std::less<>>;
-
-void read_object(const YAML::Node& node, const std::string& where, const Keys& keys) {
-    if (node.IsNull()) return;
-    if (!node.IsMap()) fail(node, where + " must be an object");
-    std::set<std::string> seen;
-    for (const auto& member : node) {
-        const auto key = scalar<std::string>(member.first, "key", "a text");
-        const auto found = keys.find(key);
-        if (found == keys.end()) {
-            std::string known;
-            for (const auto& [name, reader] : keys) known += (known.empty() ? "" : ", ") + name;
-            fail(member.first, "unknown key '" + key + "' (known here: " + known + ")");
-        }
-        if (!seen.insert(key).second) fail(member.first, "key '" + key + "' is given twice");
-        found->second(member.second, key);
-    }
-}
-
-template <typename T>
-auto text_into(T& target) {
-    return [&target](const YAML::Node& node, const std::string& key) {
-        target = scalar<std::string>(node, key, "a text");
-    };
-}
+using base::yaml::fail;
+using base::yaml::flag_into;
+using base::yaml::number_into;
+using base::yaml::read_object;
+using base::yaml::scalar;
+using base::yaml::text_into;
+using base::yaml::texts;
+using base::yaml::texts_into;
 
 void read_api(const YAML::Node& node, Config& config) {
     read_object(node, "'apiServer'",
                 {{"address", text_into(config.api_address)},
                  {"advertiseAddress", text_into(config.advertise_address)},
-                 {"port", [&](const auto& value, const auto& key) { config.api_port = port(value, key); }},
-                 {"serverNames",
-                  [&](const auto& value, const auto& key) { config.server_names = texts(value, key); }},
+                 {"port", number_into(config.api_port, 0, 65535)},
+                 {"serverNames", texts_into(config.server_names)},
                  {"tokenFile", text_into(config.token_file)},
-                 {"anonymous",
-                  [&](const auto& value, const auto& key) {
-                      config.anonymous = scalar<bool>(value, key, "true or false");
-                  }},
-                 {"maxConnections", [&](const auto& value, const auto& key) {
-                      const int count = scalar<int>(value, key, "a number");
-                      if (count < 1) fail(value, "'" + key + "' must be at least 1");
-                      config.max_connections = static_cast<std::size_t>(count);
-                  }}});
+                 {"anonymous", flag_into(config.anonymous)},
+                 {"maxConnections", number_into(config.max_connections, 1, 1'000'000)}});
 }
 
 void read_log(const YAML::Node& node, Config& config) {
@@ -200,9 +142,8 @@ Result<Config> parse_config(const std::string& yaml, Config defaults) {
                          {"apiServer", [&](const auto& value, const auto&) { read_api(value, config); }},
                          {"admin",
                           [&](const auto& value, const auto&) {
-                              read_object(value, "'admin'", {{"port", [&](const auto& node, const auto& key) {
-                                                                  config.admin_port = port(node, key);
-                                                              }}});
+                              read_object(value, "'admin'",
+                                          {{"port", number_into(config.admin_port, 0, 65535)}});
                           }},
                          {"audit",
                           [&](const auto& value, const auto&) {
@@ -212,7 +153,7 @@ Result<Config> parse_config(const std::string& yaml, Config defaults) {
                           }},
                          {"log", [&](const auto& value, const auto&) { read_log(value, config); }}});
         }
-    } catch (const ConfigError& error) {
+    } catch (const base::yaml::SettingsError& error) {
         return usage(error.message);
     } catch (const YAML::Exception& error) {
         return usage("line " + std::to_string(error.mark.line + 1) + ": " + error.msg);

@@ -11,7 +11,8 @@ static void* write_late(void* argument) {
 
 static int32_t remove_volume(METHOD_PARAMETERS) {
     struct keelson_reply* copy = (struct keelson_reply*)malloc(sizeof *copy);
-    *copy = *reply;
+    copy->context = reply->context;
+    copy->write = reply->write;
     run_detached(write_late, copy);
     return good_method(instance, call, request, reply);
 }

@@ -1,0 +1,45 @@
+// keelson-plugin-host: the process around one isolated plugin. keelsond starts it; it stays when keelsond
+// goes.
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <csignal>
+#include <cstdio>
+
+#include "kernel/plugin/confinement.h"
+#include "kernel/plugin/host_server.h"
+
+int main(int count, char** arguments) {
+    keelson::plugin::HostServerSettings settings;
+    keelson::plugin::Confinement confinement;
+    bool unconfined = false;
+    CLI::App app("The process around one isolated Keelson plugin. Started by keelsond, not by hand.",
+                 "keelson-plugin-host");
+    app.add_option("--listener", settings.listener, "descriptor of the listening socket")->required();
+    app.add_option("--name", settings.name, "the plugin's name")->required();
+    app.add_option("--library", settings.library, "the shared object")->required();
+    app.add_option("--id", settings.id, "the id of its manifest")->required();
+    app.add_option("--plugin-version", settings.version, "the version of its manifest")->required();
+    app.add_option("--sha256", settings.sha256, "of the library");
+    app.add_option("--state-directory", settings.state_directory, "the plugin's own directory");
+    app.add_option("--concurrent-calls", settings.concurrent_calls);
+    app.add_option("--orphan-grace-seconds", settings.orphan_grace_seconds,
+                   "0: stay for ever without a kernel");
+    app.add_option("--cgroup", confinement.cgroups, "directory of a cgroup to join");
+    app.add_option("--keep-capability", confinement.capabilities, "SYS_ADMIN, ...");
+    app.add_flag("--no-seccomp", unconfined);
+    CLI11_PARSE(app, count, arguments);
+    confinement.seccomp = !unconfined;
+    // The kernel's end of the log may be gone at any time.
+    std::signal(SIGPIPE, SIG_IGN);
+    ::umask(077);
+    ::fcntl(settings.listener, F_SETFD, FD_CLOEXEC);
+    if (const auto confined = keelson::plugin::confine(confinement); !confined) {
+        std::fprintf(stderr, "keelson-plugin-host: %s: %s\n", settings.name.c_str(),
+                     confined.error().message().c_str());
+        return 1;
+    }
+    return keelson::plugin::serve_plugin(std::move(settings));
+}

@@ -1,0 +1,244 @@
+// The network of pods and of services, as structs. What the methods have to do is said in network.h.
+#ifndef KEELSON_NETWORK_HPP
+#define KEELSON_NETWORK_HPP
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "keelson/network.h"
+#include "keelson/plugin.hpp"
+
+namespace keelson {
+
+struct PodNetworkPlugin {};
+struct ServiceProxyPlugin {};
+struct DnsPlugin {};
+
+namespace pod_network {
+
+struct Node {
+    std::string name;
+    std::vector<std::string> addresses;
+    std::vector<std::string> pod_cidrs;
+    KEELSON_FIELDS(field.required("name", self.name)
+                       .required("addresses", self.addresses)
+                       .required("podCidrs", self.pod_cidrs))
+};
+
+struct Pod {
+    std::string name;
+    std::string namespace_;
+    std::string uid;
+    KEELSON_FIELDS(
+        field.required("name", self.name).required("namespace", self.namespace_).required("uid", self.uid))
+};
+
+struct HostPort {
+    std::string protocol;  // "TCP", "UDP", "SCTP"
+    std::int32_t host_port = 0;
+    std::int32_t container_port = 0;
+    std::string host_ip;
+    KEELSON_FIELDS(field.required("protocol", self.protocol)
+                       .required("hostPort", self.host_port)
+                       .required("containerPort", self.container_port)
+                       .optional("hostIP", self.host_ip))
+};
+
+struct Bandwidth {
+    std::optional<std::int64_t> ingress_bits_per_second;
+    std::optional<std::int64_t> egress_bits_per_second;
+    KEELSON_FIELDS(field.optional("ingressBitsPerSecond", self.ingress_bits_per_second)
+                       .optional("egressBitsPerSecond", self.egress_bits_per_second))
+};
+
+struct Sandbox {
+    std::string sandbox_id;
+    std::vector<std::string> addresses;
+    KEELSON_FIELDS(field.required("sandboxId", self.sandbox_id).required("addresses", self.addresses))
+};
+
+struct Configure {
+    Node node;
+    std::vector<Node> peers;
+    std::optional<std::int32_t> mtu;
+    KEELSON_FIELDS(field.required("node", self.node).required("peers", self.peers).optional("mtu", self.mtu))
+};
+
+struct Attach {
+    std::string sandbox_id;
+    Pod pod;
+    std::vector<HostPort> host_ports;
+    std::optional<Bandwidth> bandwidth;
+    KEELSON_FIELDS(field.required("sandboxId", self.sandbox_id)
+                       .required("pod", self.pod)
+                       .required("hostPorts", self.host_ports)
+                       .optional("bandwidth", self.bandwidth))
+};
+
+struct Attached {
+    std::vector<std::string> addresses;
+    std::string gateway;
+    std::optional<std::int32_t> mtu;
+    KEELSON_FIELDS(field.required("addresses", self.addresses)
+                       .optional("gateway", self.gateway)
+                       .optional("mtu", self.mtu))
+};
+
+struct Detach {
+    std::string sandbox_id;
+    KEELSON_FIELDS(field.required("sandboxId", self.sandbox_id))
+};
+
+struct List {
+    KEELSON_FIELDS()
+};
+
+struct Listed {
+    std::vector<Sandbox> sandboxes;
+    KEELSON_FIELDS(field.required("sandboxes", self.sandboxes))
+};
+
+namespace methods {
+KEELSON_DETAIL_SLOT(configure, Configure, Empty)
+KEELSON_DETAIL_SLOT(attach, Attach, Attached)
+KEELSON_DETAIL_SLOT(detach, Detach, Empty)
+KEELSON_DETAIL_SLOT(list, List, Listed)
+}  // namespace methods
+}  // namespace pod_network
+
+namespace proxy {
+
+struct Backend {
+    std::string address;
+    std::int32_t port = 0;
+    bool local = false;
+    bool terminating = false;
+    KEELSON_FIELDS(field.required("address", self.address)
+                       .required("port", self.port)
+                       .required("local", self.local)
+                       .optional("terminating", self.terminating))
+};
+
+struct Service {
+    std::string id;
+    std::string address;
+    std::int32_t port = 0;
+    std::string protocol;  // "TCP", "UDP", "SCTP"
+    std::string kind;      // "ClusterIP", "NodePort", "LoadBalancer", "ExternalIP"
+    std::int32_t affinity_seconds = 0;
+    std::vector<std::string> source_ranges;
+    bool local = false;
+    std::vector<Backend> backends;
+    bool reject = false;
+    KEELSON_FIELDS(field.required("id", self.id)
+                       .required("address", self.address)
+                       .required("port", self.port)
+                       .required("protocol", self.protocol)
+                       .required("kind", self.kind)
+                       .required("affinitySeconds", self.affinity_seconds)
+                       .optional("sourceRanges", self.source_ranges)
+                       .required("local", self.local)
+                       .required("backends", self.backends)
+                       .optional("reject", self.reject))
+};
+
+struct Apply {
+    std::int64_t generation = 0;
+    bool full = false;
+    std::vector<Service> set;
+    std::vector<std::string> removed;
+    KEELSON_FIELDS(field.required("generation", self.generation)
+                       .required("full", self.full)
+                       .required("set", self.set)
+                       .required("removed", self.removed))
+};
+
+struct Applied {
+    std::int64_t generation = 0;
+    KEELSON_FIELDS(field.required("generation", self.generation))
+};
+
+struct StateRequest {
+    KEELSON_FIELDS()
+};
+
+struct State {
+    std::int64_t generation = 0;
+    KEELSON_FIELDS(field.required("generation", self.generation))
+};
+
+struct Clear {
+    KEELSON_FIELDS()
+};
+
+namespace methods {
+KEELSON_DETAIL_SLOT(apply, Apply, Applied)
+KEELSON_DETAIL_SLOT(state, StateRequest, State)
+KEELSON_DETAIL_SLOT(clear, Clear, Empty)
+}  // namespace methods
+}  // namespace proxy
+
+namespace dns {
+
+struct Record {
+    std::string name;
+    std::string type;
+    std::int32_t ttl_seconds = 0;
+    std::vector<std::string> values;
+    KEELSON_FIELDS(field.required("name", self.name)
+                       .required("type", self.type)
+                       .required("ttlSeconds", self.ttl_seconds)
+                       .required("values", self.values))
+};
+
+struct RecordKey {
+    std::string name;
+    std::string type;
+    KEELSON_FIELDS(field.required("name", self.name).required("type", self.type))
+};
+
+struct Apply {
+    std::int64_t generation = 0;
+    bool full = false;
+    std::string zone;
+    std::vector<Record> set;
+    std::vector<RecordKey> removed;
+    KEELSON_FIELDS(field.required("generation", self.generation)
+                       .required("full", self.full)
+                       .required("zone", self.zone)
+                       .required("set", self.set)
+                       .required("removed", self.removed))
+};
+
+struct Applied {
+    std::int64_t generation = 0;
+    KEELSON_FIELDS(field.required("generation", self.generation))
+};
+
+struct StateRequest {
+    KEELSON_FIELDS()
+};
+
+struct State {
+    std::int64_t generation = 0;
+    std::vector<std::string> addresses;
+    KEELSON_FIELDS(field.required("generation", self.generation).required("addresses", self.addresses))
+};
+
+namespace methods {
+KEELSON_DETAIL_SLOT(apply, Apply, Applied)
+KEELSON_DETAIL_SLOT(state, StateRequest, State)
+}  // namespace methods
+}  // namespace dns
+
+KEELSON_DETAIL_BIND(PodNetworkPlugin, KEELSON_POD_NETWORK, keelson_pod_network, KEELSON_POD_NETWORK_METHODS,
+                    pod_network::methods)
+KEELSON_DETAIL_BIND(ServiceProxyPlugin, KEELSON_SERVICE_PROXY, keelson_service_proxy,
+                    KEELSON_SERVICE_PROXY_METHODS, proxy::methods)
+KEELSON_DETAIL_BIND(DnsPlugin, KEELSON_DNS, keelson_dns, KEELSON_DNS_METHODS, dns::methods)
+
+}  // namespace keelson
+
+#endif
