@@ -339,7 +339,9 @@ base::Task<bool> Connection::write_output() {
 }
 
 base::Task<bool> Connection::wait(Descriptor::Readiness readiness) {
-    co_return co_await ready(descriptor_, readiness) && !timed_out_;
+    ready waiting{descriptor_, readiness};
+    const bool is_ready = co_await waiting;
+    co_return is_ready && !timed_out_;
 }
 
 void Connection::enter(Phase phase, base::Duration timeout) {

@@ -200,7 +200,8 @@ base::Task<void> Server::Impl::accept_loop() {
         if (fd >= 0) {
             accept_one(fd, peer);
         } else if (errno == EAGAIN) {
-            const bool good = co_await ready(*acceptor, Descriptor::Readiness::readable);
+            ready waiting{*acceptor, Descriptor::Readiness::readable};
+            const bool good = co_await waiting;
             if (!good) break;
         } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
             if (!std::exchange(out_of_descriptors_logged, true))

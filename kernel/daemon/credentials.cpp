@@ -169,7 +169,7 @@ std::vector<std::string> server_certificate_names(const std::vector<std::string>
     if (::gethostname(host, sizeof host - 1) == 0 && host[0] != '\0') names.emplace_back(host);
     for (const std::string& name : further) names.push_back(normal_name(name));
     std::ranges::sort(names);
-    names.erase(std::ranges::unique(names).begin(), names.end());
+    names.erase(std::unique(names.begin(), names.end()), names.end());
     return names;
 }
 
