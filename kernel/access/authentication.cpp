@@ -2,6 +2,8 @@
 
 #include <openssl/sha.h>
 
+#include <algorithm>
+
 namespace keelson::access {
 namespace {
 
@@ -10,6 +12,21 @@ using base::Status;
 
 Status unauthorized(std::string message) {
     return {Reason::unauthorized, std::move(message)};
+}
+
+// As Kubernetes lists them: ["a" "b"].
+std::string quoted(const std::vector<std::string>& texts) {
+    std::string result;
+    for (const std::string& text : texts) result += (result.empty() ? "\"" : " \"") + text + "\"";
+    return "[" + result + "]";
+}
+
+std::vector<std::string> common(const std::vector<std::string>& wanted, const std::vector<std::string>& had) {
+    std::vector<std::string> both;
+    for (const std::string& audience : wanted) {
+        if (std::ranges::find(had, audience) != had.end()) both.push_back(audience);
+    }
+    return both;
 }
 
 std::array<std::uint8_t, 32> digest(std::string_view text) {
@@ -28,11 +45,24 @@ std::string hex(const std::array<std::uint8_t, 32>& bytes) {
     return text;
 }
 
+Status unverified(const ClientCertificate& certificate) {
+    return unauthorized("verifying certificate " + certificate.common_name +
+                        " failed: " + certificate.verify_error);
+}
+
 std::string_view trim(std::string_view text) {
     while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
     while (!text.empty() && (text.back() == ' ' || text.back() == '\t' || text.back() == '\r'))
         text.remove_suffix(1);
     return text;
+}
+
+Identity identity_of(const ClientCertificate& certificate) {
+    return {
+        .user = certificate.common_name,
+        .uid = certificate.uid,
+        .groups = certificate.organizations,
+        .extra = {{"authentication.kubernetes.io/credential-id", {"X509SHA256=" + hex(certificate.sha256)}}}};
 }
 
 void join_authenticated(Identity& identity) {
@@ -88,16 +118,22 @@ std::string bearer_token(std::string_view header) {
 base::Task<Authenticator::Answer> CertificateAuthenticator::authenticate(const Credentials& credentials) {
     if (!credentials.certificate) co_return std::optional<Identity>();
     const ClientCertificate& certificate = *credentials.certificate;
-    if (!certificate.verified)
-        co_return unauthorized("verifying certificate " + certificate.common_name +
-                               " failed: " + certificate.verify_error);
+    if (!certificate.verified) co_return unverified(certificate);
     if (certificate.common_name.empty()) co_return std::optional<Identity>();
-    Identity identity{
-        .user = certificate.common_name,
-        .uid = certificate.uid,
-        .groups = certificate.organizations,
-        .extra = {{"authentication.kubernetes.io/credential-id", {"X509SHA256=" + hex(certificate.sha256)}}}};
-    co_return std::optional<Identity>(std::move(identity));
+    co_return std::optional<Identity>(identity_of(certificate));
+}
+
+base::Task<Authenticator::Answer> OwnCertificateAuthenticator::authenticate(const Credentials& credentials) {
+    if (!credentials.certificate || !credentials.certificate->verified) co_return std::optional<Identity>();
+    const std::lock_guard lock(mutex_);
+    if (std::ranges::find(fingerprints_, credentials.certificate->sha256) == fingerprints_.end())
+        co_return std::optional<Identity>();
+    co_return std::optional<Identity>(identity_of(*credentials.certificate));
+}
+
+void OwnCertificateAuthenticator::set_fingerprints(std::vector<Fingerprint> fingerprints) {
+    const std::lock_guard lock(mutex_);
+    fingerprints_ = std::move(fingerprints);
 }
 
 base::Task<Authenticator::Answer> TokenAuthenticator::authenticate(const Credentials& credentials) {
@@ -150,6 +186,7 @@ base::Task<base::Result<Identity>> Authentication::authenticate(Credentials cred
             failure = std::move(answer).error();
         } else if (*answer) {
             Identity identity = std::move(**answer);
+            identity.audiences.clear();
             join_authenticated(identity);
             co_return identity;
         }
@@ -160,8 +197,11 @@ base::Task<base::Result<Identity>> Authentication::authenticate(Credentials cred
     co_return anonymous_identity();
 }
 
-base::Task<base::Result<Identity>> Authentication::authenticate_token(std::string token) const {
-    const Credentials credentials{.bearer_token = std::move(token), .certificate = std::nullopt};
+base::Task<base::Result<Identity>> Authentication::authenticate_token(
+    std::string token, std::vector<std::string> audiences) const {
+    if (audiences.empty()) audiences = audiences_;
+    const Credentials credentials{
+        .bearer_token = std::move(token), .certificate = std::nullopt, .audiences = std::move(audiences)};
     std::optional<Status> failure;
     for (const auto& authenticator : chain_) {
         auto answer = co_await authenticator->authenticate(credentials);
@@ -169,6 +209,18 @@ base::Task<base::Result<Identity>> Authentication::authenticate_token(std::strin
             failure = std::move(answer).error();
         } else if (*answer) {
             Identity identity = std::move(**answer);
+            // Who does not say whom a token is for knows tokens for the API server only.
+            const auto& had = identity.audiences.empty() ? audiences_ : identity.audiences;
+            if (had.empty()) {
+                identity.audiences = credentials.audiences;
+            } else if (!credentials.audiences.empty()) {
+                std::vector<std::string> both = common(credentials.audiences, had);
+                if (both.empty())
+                    co_return unauthorized("token audiences " + quoted(had) +
+                                           " is invalid for the target audiences " +
+                                           quoted(credentials.audiences));
+                identity.audiences = std::move(both);
+            }
             join_authenticated(identity);
             co_return identity;
         }

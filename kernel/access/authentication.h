@@ -25,12 +25,15 @@ struct ClientCertificate {
     std::vector<std::string> organizations;
     std::string uid;
     std::array<std::uint8_t, 32> sha256{};
+    std::shared_ptr<const std::string> der = {};  // null: not kept
 };
 
 // What a caller shows. Both may be absent.
 struct Credentials {
     std::string bearer_token;
     std::optional<ClientCertificate> certificate;
+    // For whom a token must be meant; empty: for the API server.
+    std::vector<std::string> audiences = {};
 };
 
 // The token of an Authorization header; empty when it holds none.
@@ -49,6 +52,20 @@ class Authenticator {
 class CertificateAuthenticator : public Authenticator {
   public:
     base::Task<Answer> authenticate(const Credentials& credentials) override;
+};
+
+// Certificates that the kernel issued itself, by their fingerprints: they log in whatever plugins do. No
+// opinion about others.
+class OwnCertificateAuthenticator : public Authenticator {
+  public:
+    using Fingerprint = std::array<std::uint8_t, 32>;  // SHA-256 of the DER form
+    base::Task<Answer> authenticate(const Credentials& credentials) override;
+    // Replaces all fingerprints at once.
+    void set_fingerprints(std::vector<Fingerprint> fingerprints);
+
+  private:
+    std::mutex mutex_;
+    std::vector<Fingerprint> fingerprints_;
 };
 
 // Fixed tokens. Only their hashes are kept.
@@ -78,14 +95,20 @@ class Authentication {
   public:
     void add(std::shared_ptr<Authenticator> authenticator) { chain_.push_back(std::move(authenticator)); }
     void allow_anonymous(bool allowed) { anonymous_allowed_ = allowed; }
+    // The names under which tokens for the API server are issued. Empty: audiences are not looked at.
+    void set_audiences(std::vector<std::string> audiences) { audiences_ = std::move(audiences); }
 
     base::Task<base::Result<Identity>> authenticate(Credentials credentials) const;
-    // For TokenReview: fails with "invalid bearer token" (unauthorized) when nobody knows the token.
-    base::Task<base::Result<Identity>> authenticate_token(std::string token) const;
+    // For TokenReview: fails with "invalid bearer token" (unauthorized) when nobody knows the token, and when
+    // it is meant for none of the audiences (empty: the API server's). The identity's audiences are those of
+    // the wanted ones that the token is good for.
+    base::Task<base::Result<Identity>> authenticate_token(std::string token,
+                                                          std::vector<std::string> audiences = {}) const;
 
   private:
     // Set up before the first request, constant afterwards.
     std::vector<std::shared_ptr<Authenticator>> chain_;
+    std::vector<std::string> audiences_;
     bool anonymous_allowed_ = true;
 };
 

@@ -94,6 +94,14 @@ bool is_public_information(const Attributes& attributes) {
     return !attributes.is_resource_request && attributes.verb == "get" && holds(paths, attributes.path);
 }
 
+// system:service-account-issuer-discovery, which is bound to all service accounts.
+bool is_issuer_discovery(const Attributes& attributes) {
+    static constexpr std::string_view paths[] = {"/.well-known/openid-configuration",
+                                                 "/.well-known/openid-configuration/", "/openid/v1/jwks",
+                                                 "/openid/v1/jwks/"};
+    return !attributes.is_resource_request && attributes.verb == "get" && holds(paths, attributes.path);
+}
+
 // The kernel's own parts read discovery like everybody with an account of theirs.
 bool is_discovery(const Attributes& attributes) {
     const std::string_view path = attributes.path;
@@ -150,6 +158,8 @@ std::string forbidden_message(const Attributes& attributes) {
 base::Task<Decision> FixedAuthorizer::authorize(const Attributes& attributes) {
     if (attributes.user.in_group(masters_group)) co_return Decision{.allowed = true};
     if (is_public_information(attributes)) co_return Decision{.allowed = true};
+    if (attributes.user.in_group(service_accounts_group) && is_issuer_discovery(attributes))
+        co_return Decision{.allowed = true};
     const std::span<const Rule> rules = rules_of(attributes.user);
     if (rules.empty()) co_return Decision{};
     if (attributes.is_resource_request ? allows(rules, attributes) : is_discovery(attributes))

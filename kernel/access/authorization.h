@@ -27,7 +27,8 @@ class Authorizer {
 };
 
 // system:masters may do everything; the kernel's own controllers, scheduler and nodes have the fixed rights
-// of their Kubernetes roles; everybody may ask for health and version. No opinion about anything else.
+// of their Kubernetes roles; everybody may ask for health and version, service accounts for what verifies
+// their tokens. No opinion about anything else.
 class FixedAuthorizer : public Authorizer {
   public:
     base::Task<Decision> authorize(const Attributes& attributes) override;

@@ -13,6 +13,8 @@ inline constexpr std::string_view masters_group = "system:masters";
 inline constexpr std::string_view authenticated_group = "system:authenticated";
 inline constexpr std::string_view unauthenticated_group = "system:unauthenticated";
 inline constexpr std::string_view nodes_group = "system:nodes";
+inline constexpr std::string_view service_accounts_group = "system:serviceaccounts";
+inline constexpr std::string_view service_account_user_prefix = "system:serviceaccount:";
 inline constexpr std::string_view anonymous_user = "system:anonymous";
 inline constexpr std::string_view api_server_user = "system:apiserver";
 inline constexpr std::string_view controller_manager_user = "system:kube-controller-manager";
@@ -24,6 +26,8 @@ struct Identity {
     std::string uid;
     std::vector<std::string> groups;
     std::vector<std::pair<std::string, std::vector<std::string>>> extra;  // sorted by key
+    // Whom the token was meant for; empty: the API server.
+    std::vector<std::string> audiences = {};
 
     [[nodiscard]] bool in_group(std::string_view group) const {
         return std::ranges::find(groups, group) != groups.end();

@@ -21,7 +21,8 @@ access::Credentials credentials_of(const Request& request) {
                                                             .common_name = peer.common_name,
                                                             .organizations = peer.organizations,
                                                             .uid = peer.uid,
-                                                            .sha256 = peer.sha256};
+                                                            .sha256 = peer.sha256,
+                                                            .der = {request.peer, &peer.der}};
     }
     return credentials;
 }

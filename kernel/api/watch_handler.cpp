@@ -223,6 +223,7 @@ Task<void> pump(Exchange& exchange, resource::Verbs& verbs, WatchStream& stream,
             if (!written) co_return;
         }
         if (!delivered) break;
+        if (stream.has_more_initial()) continue;
         // Fewer than asked for is mostly all there is; the wait ends at once when it is not.
         if (*delivered >= kEventsAtOnce) continue;
         base::MonotonicTime until = options.allow_watch_bookmarks ? std::min(end, next_bookmark) : end;

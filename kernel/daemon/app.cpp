@@ -5,6 +5,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstring>
 #include <mutex>
 #include <utility>
@@ -13,7 +14,9 @@
 #include "kernel/base/executor_real.h"
 #include "kernel/base/files.h"
 #include "kernel/base/log.h"
+#include "kernel/base/sync_wait.h"
 #include "kernel/daemon/data_directory.h"
+#include "kernel/daemon/plugins.h"
 #include "kernel/daemon/version.h"
 #include "kernel/daemon/wire.h"
 
@@ -29,21 +32,23 @@ constexpr base::Duration drain_time = std::chrono::milliseconds(4000);
 constexpr base::Duration shortest_renewal_pause = std::chrono::minutes(1);
 constexpr base::Duration longest_renewal_pause = std::chrono::hours(12);
 
-Result<std::vector<TokenAuthenticator::Entry>> read_tokens(const Config& config,
-                                                           const std::string& admin_token) {
-    std::vector<TokenAuthenticator::Entry> entries;
-    if (!config.token_file.empty()) {
-        auto text = base::read_file(config.token_file, 1 << 20);
-        if (!text) return std::move(text).error().with_context("token file: ");
-        auto parsed = access::parse_token_file(*text);
-        if (!parsed) return std::move(parsed).error().with_context("token file " + config.token_file + ": ");
-        entries = std::move(*parsed);
-    }
-    entries.push_back(
-        {.token = admin_token,
-         .identity = {
-             .user = "admin", .uid = "1", .groups = {std::string(access::masters_group)}, .extra = {}}});
-    return entries;
+// The token plugin reads it; a broken one is told before anything starts.
+Result<void> check_token_file(const Config& config) {
+    if (config.token_file.empty()) return base::ok();
+    auto text = base::read_file(config.token_file, 1 << 20);
+    if (!text) return std::move(text).error().with_context("token file: ");
+    auto parsed = access::parse_token_file(*text);
+    if (!parsed) return std::move(parsed).error().with_context("token file " + config.token_file + ": ");
+    return base::ok();
+}
+
+std::shared_ptr<TokenAuthenticator> make_admin_authenticator(const std::string& admin_token) {
+    auto authenticator = std::make_shared<TokenAuthenticator>();
+    authenticator->set_tokens(
+        {{.token = admin_token,
+          .identity = {
+              .user = "admin", .uid = "1", .groups = {std::string(access::masters_group)}, .extra = {}}}});
+    return authenticator;
 }
 
 Result<access::AuditPolicy> read_audit_policy(const Config& config) {
@@ -65,7 +70,7 @@ Result<std::shared_ptr<access::AuditLog>> open_audit(const Config& config, base:
 // The files that the configuration names, looked at before anything is changed.
 Result<void> check_named_files(const Config& config) {
     const auto usage = [](const Status& status) { return Status(Reason::bad_request, status.message()); };
-    if (const auto tokens = read_tokens(config, {}); !tokens) return usage(tokens.error());
+    if (const auto tokens = check_token_file(config); !tokens) return usage(tokens.error());
     if (const auto policy = read_audit_policy(config); !policy) return usage(policy.error());
     return base::ok();
 }
@@ -95,6 +100,8 @@ struct App::Impl {
     void schedule_renewal();
     api::ContextHandler make_handler();
     void add_server_metrics();
+    void start_plugins();
+    Result<void> know_own_certificates();
 
     Config config;
     DataDirectory data;
@@ -104,7 +111,10 @@ struct App::Impl {
     Credentials credentials;
     std::shared_ptr<access::AuditLog> audit;
     CredentialOptions credential_options;
-    std::shared_ptr<TokenAuthenticator> tokens = std::make_shared<TokenAuthenticator>();
+    std::shared_ptr<access::OwnCertificateAuthenticator> own_certificates =
+        std::make_shared<access::OwnCertificateAuthenticator>();
+    std::shared_ptr<plugin::PluginHost> plugins;
+    std::atomic<bool> plugins_matter{false};  // wired: a change of theirs has to be told
     access::Authentication authentication;
     access::Authorization authorization;
     access::FlowControl flow_control{access::default_flow_control()};
@@ -120,15 +130,16 @@ Result<void> App::Impl::start(api::Listener listener) {
     credential_options = {
         .directory = data.path(), .server_names = config.server_names, .api_port = listener.port()};
     KEELSON_TRY(credentials, ensure_credentials(credential_options, executor->clock()));
-    KEELSON_TRY(const auto entries, read_tokens(config, credentials.admin_token));
-    tokens->set_tokens(entries);
+    KEELSON_TRY_VOID(know_own_certificates());
     KEELSON_TRY(audit, open_audit(config, *executor));
     KEELSON_TRY(auto tls, make_tls(credentials));
 
     authentication.allow_anonymous(config.anonymous);
-    authentication.add(std::make_shared<access::CertificateAuthenticator>());
-    authentication.add(tokens);
+    // Before any plugin: a broken one locks nobody out.
+    authentication.add(own_certificates);
+    authentication.add(make_admin_authenticator(credentials.admin_token));
     authorization.add(std::make_shared<access::FixedAuthorizer>());
+    start_plugins();
     KEELSON_TRY(wiring, wire({.config = config,
                               .credentials = credentials,
                               .data_directory = data.path(),
@@ -137,9 +148,11 @@ Result<void> App::Impl::start(api::Listener listener) {
                               .random = base::system_random(),
                               .metrics = metrics,
                               .authentication = authentication,
+                              .plugins = *plugins,
                               .authorization = authorization,
                               .flow_control = flow_control,
                               .health = health}));
+    plugins_matter = true;
     health_handler = std::make_unique<api::HealthHandler>(
         health, metrics,
         api::VersionInfo{.keelson_version = keelson_version, .revision = {}, .build_date = {}});
@@ -159,6 +172,23 @@ Result<void> App::Impl::start(api::Listener listener) {
     add_server_metrics();
     server->start();
     schedule_renewal();
+    return base::ok();
+}
+
+// A plugin that cannot be loaded is listed as such; the daemon starts in any case.
+void App::Impl::start_plugins() {
+    plugin::Listener listener;
+    listener.changed = [this](const std::string&) {
+        if (plugins_matter) wiring.plugins_changed();
+    };
+    plugins = plugin::make_plugin_host(plugin_host_settings(config, data.path()), *executor, metrics,
+                                       std::move(listener));
+    base::sync_wait(*executor, plugins->start());
+}
+
+Result<void> App::Impl::know_own_certificates() {
+    KEELSON_TRY(const auto fingerprint, fingerprint_of(credentials.admin.certificate));
+    own_certificates->set_fingerprints({fingerprint});
     return base::ok();
 }
 
@@ -207,6 +237,8 @@ void App::Impl::renew() {
         base::log_error("cannot renew certificates", {{"error", renewed.error()}});
     } else {
         credentials = std::move(*renewed);
+        if (auto known = know_own_certificates(); !known)
+            base::log_error("cannot use the renewed admin certificate", {{"error", known.error()}});
         if (credentials.server_changed) {
             if (auto tls = make_tls(credentials)) {
                 server->set_tls(std::move(*tls));
@@ -246,10 +278,15 @@ std::uint16_t App::api_port() const {
 
 Result<void> App::reload(const Config& config) {
     Impl& impl = *impl_;
-    KEELSON_TRY(const auto entries, read_tokens(config, impl.credentials.admin_token));
+    KEELSON_TRY_VOID(check_token_file(config));
     KEELSON_TRY(auto audit, open_audit(config, *impl.executor));
     KEELSON_TRY_VOID(base::configure_log(config.log));
-    impl.tokens->set_tokens(entries);
+    base::sync_wait(*impl.executor, impl.plugins->apply(wanted_plugins(config)));
+    // It would see a new file by itself, but not at once.
+    if (impl.plugins->find("token")) {
+        auto reloaded = base::sync_wait(*impl.executor, impl.plugins->reload("token"));
+        if (!reloaded) base::log_error("the token plugin was not reloaded", {{"error", reloaded.error()}});
+    }
     {
         const std::lock_guard lock(impl.mutex);
         impl.audit = std::move(audit);
@@ -258,6 +295,7 @@ Result<void> App::reload(const Config& config) {
     }
     Config remaining = config;
     remaining.token_file = impl.config.token_file;
+    remaining.plugins.entries = impl.config.plugins.entries;
     remaining.audit_policy_file = impl.config.audit_policy_file;
     remaining.audit_log_path = impl.config.audit_log_path;
     remaining.server_names = impl.config.server_names;
@@ -278,6 +316,9 @@ void App::stop() {
         const std::size_t cut_off = impl.server->stop(drain_time);
         if (cut_off > 0) base::log_warning("connections were cut off", {{"count", cut_off}});
     }
+    impl.plugins_matter = false;
+    // Isolated ones stay: their data paths flow on, and the next start finds them.
+    if (impl.plugins) base::sync_wait(*impl.executor, impl.plugins->stop(false));
     if (impl.wiring.stop) impl.wiring.stop();
     impl.executor->stop();
 }

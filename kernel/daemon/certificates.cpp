@@ -230,6 +230,15 @@ Result<CertificateFacts> read_certificate(const std::string& pem) {
     return facts;
 }
 
+Result<std::array<std::uint8_t, 32>> fingerprint_of(const std::string& pem) {
+    const auto certificate = read_x509(pem);
+    std::array<std::uint8_t, 32> digest{};
+    unsigned int size = digest.size();
+    if (!certificate || X509_digest(certificate.get(), EVP_sha256(), digest.data(), &size) != 1)
+        return failure("not a certificate");
+    return digest;
+}
+
 bool belong_together(const std::string& authority_certificate, const KeyAndCertificate& pair) {
     const auto authority = read_x509(authority_certificate);
     const auto certificate = read_x509(pair.certificate);

@@ -1,6 +1,8 @@
 // Keys and certificates: ECDSA P-256, made with OpenSSL, as PEM texts. Pure but for randomness; any thread.
 #pragma once
 
+#include <array>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -43,6 +45,8 @@ struct CertificateFacts {
     base::WallTime not_after;
 };
 [[nodiscard]] base::Result<CertificateFacts> read_certificate(const std::string& certificate);
+// SHA-256 of the DER form.
+[[nodiscard]] base::Result<std::array<std::uint8_t, 32>> fingerprint_of(const std::string& certificate);
 // Whether the authority signed the certificate and the key belongs to it.
 [[nodiscard]] bool belong_together(const std::string& authority_certificate, const KeyAndCertificate& pair);
 // The same DNS name or IP address however it is written ("::0:1" becomes "::1").

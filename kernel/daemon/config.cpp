@@ -9,6 +9,7 @@
 
 #include "kernel/base/files.h"
 #include "kernel/base/yaml_settings.h"
+#include "kernel/plugin/settings_reader.h"
 
 namespace keelson::daemon {
 namespace {
@@ -33,8 +34,24 @@ void read_api(const YAML::Node& node, Config& config) {
                  {"port", number_into(config.api_port, 0, 65535)},
                  {"serverNames", texts_into(config.server_names)},
                  {"tokenFile", text_into(config.token_file)},
+                 {"serviceAccountIssuer", text_into(config.service_account_issuer)},
                  {"anonymous", flag_into(config.anonymous)},
                  {"maxConnections", number_into(config.max_connections, 1, 1'000'000)}});
+}
+
+void read_plugins(const YAML::Node& node, PluginConfig& plugins) {
+    read_object(node, "'plugins'",
+                {{"directory", text_into(plugins.directory)},
+                 {"allowedDirectories", texts_into(plugins.allowed_directories)},
+                 {"entries", [&](const YAML::Node& value, const std::string&) {
+                      if (!value.IsSequence()) fail(value, "'entries' must be a list");
+                      std::set<std::string> names;
+                      for (const auto& item : value) {
+                          plugins.entries.push_back(plugin::read_plugin_settings(item));
+                          if (!names.insert(plugins.entries.back().name).second)
+                              fail(item, "plugin '" + plugins.entries.back().name + "' is listed twice");
+                      }
+                  }}});
 }
 
 void read_log(const YAML::Node& node, Config& config) {
@@ -121,7 +138,8 @@ bool Config::operator==(const Config& other) const {
            api_address == other.api_address && advertise_address == other.advertise_address &&
            api_port == other.api_port && admin_port == other.admin_port &&
            server_names == other.server_names && token_file == other.token_file &&
-           anonymous == other.anonymous && max_connections == other.max_connections &&
+           service_account_issuer == other.service_account_issuer && anonymous == other.anonymous &&
+           plugins == other.plugins && max_connections == other.max_connections &&
            audit_policy_file == other.audit_policy_file && audit_log_path == other.audit_log_path &&
            log.level == other.log.level && log.json == other.log.json && log.path == other.log.path;
 }
@@ -131,27 +149,28 @@ Result<Config> parse_config(const std::string& yaml, Config defaults) {
     try {
         const YAML::Node document = YAML::Load(yaml);
         if (document.IsDefined() && !document.IsNull()) {
-            read_object(document, "the configuration",
-                        {{"dataDirectory", text_into(config.data_directory)},
-                         {"roles",
-                          [&](const auto& value, const auto& key) {
-                              auto roles = parse_roles(texts(value, key));
-                              if (!roles) fail(value, roles.error().message());
-                              config.roles = std::move(*roles);
-                          }},
-                         {"apiServer", [&](const auto& value, const auto&) { read_api(value, config); }},
-                         {"admin",
-                          [&](const auto& value, const auto&) {
-                              read_object(value, "'admin'",
-                                          {{"port", number_into(config.admin_port, 0, 65535)}});
-                          }},
-                         {"audit",
-                          [&](const auto& value, const auto&) {
-                              read_object(value, "'audit'",
-                                          {{"policyFile", text_into(config.audit_policy_file)},
-                                           {"path", text_into(config.audit_log_path)}});
-                          }},
-                         {"log", [&](const auto& value, const auto&) { read_log(value, config); }}});
+            read_object(
+                document, "the configuration",
+                {{"dataDirectory", text_into(config.data_directory)},
+                 {"roles",
+                  [&](const auto& value, const auto& key) {
+                      auto roles = parse_roles(texts(value, key));
+                      if (!roles) fail(value, roles.error().message());
+                      config.roles = std::move(*roles);
+                  }},
+                 {"apiServer", [&](const auto& value, const auto&) { read_api(value, config); }},
+                 {"admin",
+                  [&](const auto& value, const auto&) {
+                      read_object(value, "'admin'", {{"port", number_into(config.admin_port, 0, 65535)}});
+                  }},
+                 {"audit",
+                  [&](const auto& value, const auto&) {
+                      read_object(value, "'audit'",
+                                  {{"policyFile", text_into(config.audit_policy_file)},
+                                   {"path", text_into(config.audit_log_path)}});
+                  }},
+                 {"plugins", [&](const auto& value, const auto&) { read_plugins(value, config.plugins); }},
+                 {"log", [&](const auto& value, const auto&) { read_log(value, config); }}});
         }
     } catch (const base::yaml::SettingsError& error) {
         return usage(error.message);

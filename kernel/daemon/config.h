@@ -9,8 +9,16 @@
 
 #include "kernel/base/log.h"
 #include "kernel/base/result.h"
+#include "kernel/plugin/plugin_host.h"
 
 namespace keelson::daemon {
+
+struct PluginConfig {
+    std::string directory;                         // plugins dropped in here run; empty: DIR/plugins
+    std::vector<std::string> allowed_directories;  // where the admin API may take further ones from
+    std::vector<plugin::PluginSettings> entries;
+    bool operator==(const PluginConfig&) const = default;
+};
 
 struct Config {
     std::string data_directory = "/var/lib/keelson";
@@ -24,11 +32,14 @@ struct Config {
     std::uint16_t admin_port = 6444;
     std::vector<std::string> server_names;  // further names and IP addresses for the server certificate
     std::string token_file;                 // Kubernetes' static token file; empty: none
+    std::string service_account_issuer = "https://kubernetes.default.svc.cluster.local";
     bool anonymous = true;
     std::size_t max_connections = 5000;
 
     std::string audit_policy_file;  // empty: no audit
     std::string audit_log_path;     // empty: audit.log in the data directory
+
+    PluginConfig plugins;
 
     base::LogOptions log;
 

@@ -3,10 +3,14 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "kernel/access/plugin_authenticator.h"
+#include "kernel/access/token_issuer.h"
 #include "kernel/api/kubernetes_handler.h"
+#include "kernel/api/openid_handler.h"
 #include "kernel/base/log.h"
 #include "kernel/base/sync_wait.h"
 #include "kernel/resource/bootstrap.h"
+#include "kernel/resource/service_account_authenticator.h"
 #include "kernel/resource/subresources.h"
 #include "kernel/resource/verbs.h"
 #include "kernel/store/lmdb.h"
@@ -19,6 +23,9 @@ struct Rooms {
     std::unique_ptr<store::Store> store;
     std::unique_ptr<resource::Verbs> verbs;
     std::unique_ptr<resource::Subresources> subresources;
+    std::shared_ptr<access::PluginAuthenticator> authenticator;
+    std::unique_ptr<access::PluginTokenIssuer> issuer;
+    std::unique_ptr<api::OpenIdHandler> openid;
     std::unique_ptr<api::KubernetesHandler> handler;
 };
 
@@ -44,6 +51,39 @@ base::Result<void> name_flow_control(const resource::Lookup& lookup, access::Flo
     });
 }
 
+// Who is asking is for the plugins to say, but for the kernel's own credentials, which are asked about
+// before.
+void wire_access(const WireParts& parts, Rooms& rooms) {
+    const std::string& issuer = parts.config.service_account_issuer;
+    auto having = [&plugins = parts.plugins](std::string_view capability) {
+        return [&plugins, capability] { return plugins.with_capability(capability); };
+    };
+    access::PluginAuthenticatorSettings settings;
+    settings.audiences = {issuer};
+    rooms.authenticator = std::make_shared<access::PluginAuthenticator>(
+        having(access::authenticator_capability), parts.executor.clock(), std::move(settings));
+    parts.authentication.set_audiences({issuer});
+    parts.authentication.add(std::make_shared<resource::ServiceAccountAuthenticator>(
+        rooms.authenticator, rooms.verbs->lookup(), parts.executor.clock()));
+    rooms.issuer = std::make_unique<access::PluginTokenIssuer>(having(access::token_issuer_capability));
+    resource::TokenSettings tokens;
+    tokens.audiences = {issuer};
+    rooms.subresources->issue_tokens(*rooms.issuer, std::move(tokens));
+    const std::string& address = parts.config.advertise_address;
+    const std::string host = address.find(':') == std::string::npos ? address : "[" + address + "]";
+    rooms.openid = std::make_unique<api::OpenIdHandler>(
+        *rooms.issuer, "https://" + host + ":" + std::to_string(parts.api_port) + "/openid/v1/jwks");
+}
+
+api::ContextHandler make_handler(const std::shared_ptr<Rooms>& rooms) {
+    return [rooms, kubernetes = rooms->handler->handler()](api::Exchange& exchange,
+                                                           api::RequestContext& context) -> base::Task<void> {
+        if (!context.info.is_resource_request && api::OpenIdHandler::handles(exchange.request()))
+            return rooms->openid->handle(exchange);
+        return kubernetes(exchange, context);
+    };
+}
+
 }  // namespace
 
 base::Result<Wiring> wire(const WireParts& parts) {
@@ -54,6 +94,7 @@ base::Result<Wiring> wire(const WireParts& parts) {
                                                      resource::NetworkSettings());
     rooms->subresources =
         std::make_unique<resource::Subresources>(*rooms->verbs, &parts.authorization, &parts.authentication);
+    wire_access(parts, *rooms);
     resource::BootstrapSettings bootstrap;
     bootstrap.advertise_address = parts.config.advertise_address;
     bootstrap.api_port = parts.api_port;
@@ -69,7 +110,8 @@ base::Result<Wiring> wire(const WireParts& parts) {
         if (role != "api")
             base::log_warning("this version serves the API only; the role does nothing", {{"role", role}});
     Wiring wiring;
-    wiring.kubernetes = rooms->handler->handler();
+    wiring.kubernetes = make_handler(rooms);
+    wiring.plugins_changed = [rooms] { rooms->authenticator->invalidate(); };
     wiring.stop = [rooms] { rooms->store->close(); };
     return wiring;
 }

@@ -17,6 +17,7 @@
 #include "kernel/base/result.h"
 #include "kernel/daemon/config.h"
 #include "kernel/daemon/credentials.h"
+#include "kernel/plugin/plugin_host.h"
 
 namespace keelson::daemon {
 
@@ -30,6 +31,7 @@ struct WireParts {
     base::RandomSource& random;
     base::Metrics& metrics;
     access::Authentication& authentication;  // more authenticators may be added here
+    plugin::PluginHost& plugins;
     access::Authorization& authorization;
     access::FlowControl& flow_control;
     api::HealthChecks& health;
@@ -38,6 +40,8 @@ struct WireParts {
 struct Wiring {
     // Every request that is neither health, version nor metrics.
     api::ContextHandler kubernetes;
+    // The plugins have changed: what they said no longer counts. Any thread.
+    std::function<void()> plugins_changed;
     // Called once, after the API server has stopped: ends what wire() has started and flushes. May be empty.
     std::function<void()> stop;
 };

@@ -29,7 +29,9 @@ Result<void> check_owner(int descriptor, const std::string& path, std::uint32_t 
     if (::fstat(descriptor, &about) != 0) return base::system_error(path, errno);
     if (about.st_uid != 0 && about.st_uid != trusted_user)
         return Status(Reason::forbidden, path + " does not belong to root: somebody else could change it");
-    if ((about.st_mode & (S_IWGRP | S_IWOTH)) != 0)
+    // In a sticky directory nobody can replace what belongs to root, and everything on the way is looked at.
+    const bool sticky = S_ISDIR(about.st_mode) && (about.st_mode & S_ISVTX) != 0 && about.st_uid == 0;
+    if ((about.st_mode & (S_IWGRP | S_IWOTH)) != 0 && !sticky)
         return Status(Reason::forbidden, path + " is writable for group or others: run chmod go-w " + path);
     return base::ok();
 }

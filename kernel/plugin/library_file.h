@@ -12,8 +12,8 @@
 namespace keelson::plugin {
 
 // Opens a regular file for reading. Every component of the absolute path must belong to root or to
-// `trusted_user`, must not be writable for group or others, and must not be a symbolic link; a failure names
-// the component.
+// `trusted_user`, must not be writable for group or others (but a sticky directory like /tmp), and must not
+// be a symbolic link; a failure names the component.
 [[nodiscard]] base::Result<base::FileDescriptor> open_trusted(const std::string& path,
                                                               std::uint32_t trusted_user);
 [[nodiscard]] base::Result<std::string> read_trusted(const std::string& path, std::uint32_t trusted_user,

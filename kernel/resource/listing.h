@@ -83,7 +83,10 @@ class WatchStream {
     // Bookmarks come with an empty record whose `modified` is the revision.
     [[nodiscard]] base::Result<std::size_t> poll(
         std::size_t limit, const std::function<void(WatchEventType, const store::Record&)>& visit);
-    // notify runs once, on a store thread, when poll() may have something. Only after poll() returned 0.
+    // Whether a part of the initial state is still to be polled: arm() does not know of it.
+    [[nodiscard]] bool has_more_initial() const { return initial_.has_value(); }
+    // notify runs once, on a store thread, when poll() may have something beyond the initial state; at once
+    // when there is something already.
     void arm(base::Callback notify) { watch_->arm(std::move(notify)); }
     // Everything up to here was delivered.
     [[nodiscard]] store::Revision progress() const { return watch_->progress(); }

@@ -78,12 +78,14 @@ Task<Result<Value>> review_token(const Call& call, Value review, access::Authent
         status.set(arena, "error", Value::reference("no authenticator is configured"));
     } else {
         std::string token = review["spec"]["token"].to_string();
-        auto identity = co_await authentication->authenticate_token(token);
+        std::vector<std::string> audiences;
+        for (Value audience : review["spec"]["audiences"].items()) audiences.push_back(audience.to_string());
+        auto identity = co_await authentication->authenticate_token(token, audiences);
         if (identity) {
             status.set(arena, "authenticated", Value::boolean(true));
             status.set(arena, "user", user_info(*identity, arena));
-            if (!review["spec"]["audiences"].empty())
-                status.set(arena, "audiences", review["spec"]["audiences"]);
+            if (!identity->audiences.empty())
+                status.set(arena, "audiences", text_list(identity->audiences, arena));
         } else {
             status.set(arena, "error", Value::string(arena, identity.error().message()));
         }

@@ -185,8 +185,11 @@ Task<Result<ObjectAnswer>> Subresources::create(Call& call, const Body& body, co
     if (name == "binding" || is_legacy_binding(call)) co_return co_await bind(call, body, options, arena);
     if (name == "eviction") co_return co_await evict(call, body, options, arena);
     KEELSON_CO_TRY_VOID(require_parent(verbs_, call));
-    if (name == "token")
-        co_return not_available("tokens cannot be issued: no service account token issuer is configured");
+    if (name == "token") {
+        if (!token_issuer_ || !token_issuer_->available())
+            co_return not_available("tokens cannot be issued: no service account token issuer is configured");
+        co_return co_await create_token(verbs_, *token_issuer_, token_settings_, call, body, options, arena);
+    }
     KEELSON_CO_TRY_VOID(require_host(verbs_, call));
     co_return stream_not_available(call);
 }

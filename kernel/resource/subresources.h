@@ -1,11 +1,12 @@
 // The subresources that are not simply another view of the object: scale, binding, eviction,
-// ephemeralcontainers, resize, and the reviews that are answered without being stored.
+// ephemeralcontainers, resize, token, and the reviews that are answered without being stored.
 #pragma once
 
 #include "kernel/access/authentication.h"
 #include "kernel/access/authorization.h"
 #include "kernel/base/task.h"
 #include "kernel/resource/call.h"
+#include "kernel/resource/token_request.h"
 #include "kernel/resource/verbs.h"
 
 namespace keelson::resource {
@@ -16,6 +17,13 @@ class Subresources {
     Subresources(Verbs& verbs, const access::Authorization* authorization,
                  access::Authentication* authentication)
         : verbs_(verbs), authorization_(authorization), authentication_(authentication) {}
+
+    // Lets serviceaccounts/token give tokens; without it, and while the issuer is not there, it says that it
+    // cannot. Before the first request; the issuer outlives this.
+    void issue_tokens(access::TokenIssuer& issuer, TokenSettings settings) {
+        token_issuer_ = &issuer;
+        token_settings_ = std::move(settings);
+    }
 
     // Whether this room answers the call itself instead of treating it as the parent object.
     [[nodiscard]] static bool handles(const Call& call);
@@ -41,6 +49,8 @@ class Subresources {
     Verbs& verbs_;
     const access::Authorization* authorization_;
     access::Authentication* authentication_;
+    access::TokenIssuer* token_issuer_ = nullptr;
+    TokenSettings token_settings_;
 };
 
 // {"kind":"Status",...,"status":"Success","code":201}

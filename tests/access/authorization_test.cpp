@@ -73,6 +73,15 @@ TEST(FixedAuthorizer, GivesTheKernelsPartsTheirRoles) {
         << "the name alone gives nothing";
 }
 
+TEST(FixedAuthorizer, LetsServiceAccountsVerifyTokens) {
+    const Identity account = user("system:serviceaccount:ns:robot", {"system:serviceaccounts"});
+    EXPECT_TRUE(allowed(path(account, "get", "/.well-known/openid-configuration")));
+    EXPECT_TRUE(allowed(path(account, "get", "/openid/v1/jwks")));
+    EXPECT_FALSE(allowed(path(account, "post", "/openid/v1/jwks")));
+    EXPECT_FALSE(allowed(path(account, "get", "/openapi/v2")));
+    EXPECT_FALSE(allowed(path(user("jane", {"system:authenticated"}), "get", "/openid/v1/jwks")));
+}
+
 TEST(Authorization, TheFirstOpinionDecides) {
     struct Fixed : Authorizer {
         explicit Fixed(Decision value) : decision(std::move(value)) {}

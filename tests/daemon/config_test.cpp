@@ -53,7 +53,7 @@ TEST(Config, NamesTheLineOfWhatIsWrong) {
     EXPECT_TRUE(failure("roles: [api]\napiPort: 1\n").starts_with("line 2: unknown key 'apiPort'"));
     EXPECT_TRUE(failure("apiServer:\n  port: 1\n  prot: 2\n")
                     .starts_with("line 3: unknown key 'prot' (known here: address"));
-    EXPECT_TRUE(failure("apiServer:\n  port: many\n").starts_with("line 2: 'port' must be a port number"));
+    EXPECT_TRUE(failure("apiServer:\n  port: many\n").starts_with("line 2: 'port' must be a number"));
     EXPECT_TRUE(failure("apiServer: {port: 65536}\n").starts_with("line 1: 'port' must be between"));
     EXPECT_TRUE(failure("apiServer: []\n").starts_with("line 1: 'apiServer' must be an object"));
     EXPECT_TRUE(failure("- a\n").starts_with("line 1: the configuration must be an object"));

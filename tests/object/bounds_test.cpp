@@ -24,7 +24,7 @@ namespace {
 #define KEELSON_SANITIZED
 #endif
 #ifdef KEELSON_SANITIZED
-constexpr int kMany = 30'000;
+constexpr int kMany = 10'000;
 #else
 constexpr int kMany = 150'000;
 #endif

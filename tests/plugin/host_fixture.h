@@ -27,7 +27,6 @@ class HostTest : public ::testing::Test {
   protected:
     HostTest() {
         base::set_log_level(base::LogLevel::off);
-        // /tmp is writable for everybody: what is below it is not trusted.
         std::string text = std::string(PROBE_DIRECTORY) + "/run-XXXXXX";
         root_ = ::mkdtemp(text.data());
         for (const char* name : {"/plugins", "/more", "/state"}) {

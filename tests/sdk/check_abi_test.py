@@ -123,7 +123,7 @@ class Guard(unittest.TestCase):
     def test_drafts_are_free(self):
         self.record()
         self.change("volume.h", "    keelson_method remove;\n    /* {\"volumeId\", \"nodeId\"", "    /* {\"volumeId\", \"nodeId\"")
-        self.change("volume.h", "    X(T, remove) X(T, attach)", "    X(T, attach)")
+        self.change("volume.h", " X(T, remove) X(T, attach)", " X(T, attach)")
         self.assertEqual(self.run_tool("--exact").returncode, 0)
 
     def test_promotion_is_accepted_and_then_guarded(self):

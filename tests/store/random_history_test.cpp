@@ -103,15 +103,21 @@ class RandomHistory : public testing::TestWithParam<std::uint64_t> {
         const std::size_t limit = 1 + below(20);
         Watch* both[2] = {actual.get(), expected.get()};
         bool ended = false;
+        bool is_full = false;
         for (int side = 0; side < 2; ++side) {
             const auto count =
                 both[side]->poll(limit, [&](const Event& event) { lines[side].push_back(describe(event)); });
             lines[side].push_back(count ? std::to_string(*count)
                                         : std::string(base::reason_text(count.error().reason())));
             ended = !count;
+            is_full = count && *count == limit;
         }
         EXPECT_EQ(lines[0], lines[1]);
-        EXPECT_EQ(actual->progress(), expected->progress());
+        // A watch that has delivered all it was asked for may know, or not, that nothing follows for a while.
+        if (is_full)
+            EXPECT_GE(actual->progress(), expected->progress());
+        else
+            EXPECT_EQ(actual->progress(), expected->progress());
         if (ended || below(8) == 0) watches.erase(watches.begin() + static_cast<std::ptrdiff_t>(chosen));
     }
 };

@@ -56,13 +56,13 @@ struct keelson_runtime {
      *  "fileSystemBytes"?}]} */
     keelson_method stats;
 };
-#define KEELSON_RUNTIME_METHODS(X, T)                                                                       \
-    X(T, info)                                                                                              \
-    X(T, run_sandbox)                                                                                       \
-    X(T, stop_sandbox)                                                                                      \
-    X(T, remove_sandbox) X(T, list_sandboxes) X(T, create_container) X(T, start_container)                  \
-        X(T, stop_container) X(T, remove_container) X(T, list_containers) X(T, update_resources) X(T, exec) \
-            X(T, attach) X(T, resize) X(T, port_forward) X(T, reopen_log) X(T, stats)
+/* clang-format off */
+#define KEELSON_RUNTIME_METHODS(X, T) \
+    X(T, info) X(T, run_sandbox) X(T, stop_sandbox) X(T, remove_sandbox) X(T, list_sandboxes) \
+    X(T, create_container) X(T, start_container) X(T, stop_container) X(T, remove_container) \
+    X(T, list_containers) X(T, update_resources) X(T, exec) X(T, attach) X(T, resize) X(T, port_forward) \
+    X(T, reopen_log) X(T, stats)
+/* clang-format on */
 
 #define KEELSON_IMAGES "keelson.runtime.images/0"
 struct keelson_images {

@@ -55,12 +55,11 @@ struct keelson_volume {
     /* {} -> {"nodeId"?, "maximumVolumes"?, "topology"?: {label: value}} of the node it runs on */
     keelson_method node_info;
 };
-#define KEELSON_VOLUME_METHODS(X, T)                                                                    \
-    X(T, create)                                                                                        \
-    X(T, remove)                                                                                        \
-    X(T, attach)                                                                                        \
-    X(T, detach) X(T, stage) X(T, unstage) X(T, publish) X(T, unpublish) X(T, expand) X(T, node_expand) \
-        X(T, stats) X(T, node_info)
+/* clang-format off */
+#define KEELSON_VOLUME_METHODS(X, T) \
+    X(T, create) X(T, remove) X(T, attach) X(T, detach) X(T, stage) X(T, unstage) X(T, publish) \
+    X(T, unpublish) X(T, expand) X(T, node_expand) X(T, stats) X(T, node_info)
+/* clang-format on */
 
 #define KEELSON_VOLUME_SNAPSHOT "keelson.volume.snapshot/0"
 struct keelson_volume_snapshot {

@@ -1,0 +1,82 @@
+#include "kernel/daemon/plugins.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <climits>
+#include <cstdlib>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "kernel/base/files.h"
+
+namespace keelson::daemon {
+namespace {
+
+using plugin::Isolation;
+using plugin::PluginSettings;
+
+// The directory of the running program, links resolved; "/bin" below a prefix.
+std::string program_directory() {
+    char path[PATH_MAX];
+    const ssize_t size = ::readlink("/proc/self/exe", path, sizeof path);
+    const std::string program(path, size > 0 ? static_cast<std::size_t>(size) : 0);
+    return program.substr(0, program.rfind('/'));
+}
+
+std::string absolute(const std::string& path) {
+    const std::unique_ptr<char, void (*)(void*)> resolved(::realpath(path.c_str(), nullptr), std::free);
+    return resolved ? std::string(resolved.get()) : path;
+}
+
+// Short calls on data that the kernel has made: in this process. Nothing of this can be said by a manifest.
+PluginSettings own(const std::string& name, const nlohmann::json& config) {
+    PluginSettings settings;
+    settings.name = name;
+    settings.isolation = Isolation::in_process;
+    settings.config = config.dump();
+    return settings;
+}
+
+bool is_listed(const std::vector<PluginSettings>& plugins, const std::string& name) {
+    return std::ranges::any_of(plugins, [&](const PluginSettings& plugin) { return plugin.name == name; });
+}
+
+}  // namespace
+
+std::string own_plugin_directory() {
+    const std::string bin = program_directory();
+    return bin.substr(0, bin.rfind('/')) + "/lib/keelson/plugins";
+}
+
+std::vector<PluginSettings> wanted_plugins(const Config& config) {
+    std::vector<PluginSettings> plugins = config.plugins.entries;
+    const std::string directory = own_plugin_directory();
+    auto add = [&](PluginSettings settings) {
+        const bool there = base::exists(directory + "/" + settings.name + ".yaml");
+        if (there && !is_listed(plugins, settings.name)) plugins.push_back(std::move(settings));
+    };
+    add(own("x509", nlohmann::json::object()));
+    add(own("serviceaccount", {{"issuer", config.service_account_issuer}}));
+    if (!config.token_file.empty()) add(own("token", {{"file", absolute(config.token_file)}}));
+    for (PluginSettings& plugin : plugins) {
+        const std::string manifest = directory + "/" + plugin.name + ".yaml";
+        if (plugin.manifest_path.empty() && base::exists(manifest)) plugin.manifest_path = manifest;
+    }
+    return plugins;
+}
+
+plugin::HostSettings plugin_host_settings(const Config& config, const std::string& data_directory) {
+    plugin::HostSettings settings;
+    settings.directory =
+        config.plugins.directory.empty() ? data_directory + "/plugins" : config.plugins.directory;
+    settings.allowed_directories = config.plugins.allowed_directories;
+    settings.allowed_directories.push_back(own_plugin_directory());
+    settings.state_directory = data_directory + "/plugin-state";
+    settings.host_program = program_directory() + "/keelson-plugin-host";
+    settings.plugins = wanted_plugins(config);
+    settings.trusted_user = ::geteuid();
+    return settings;
+}
+
+}  // namespace keelson::daemon
