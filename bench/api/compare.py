@@ -87,7 +87,8 @@ class Bench:
             environment["KEELSON_TEST_SYNC_DELAY_MS"] = str(sync_delay_ms)
         begun = time.monotonic_ns()
         log = open(os.path.join(self.work, "keelsond.log"), "a")
-        process = subprocess.Popen([self.program("keelsond"), "--data-dir", directory, "--api-port", str(self.port)],
+        process = subprocess.Popen([self.program("keelsond"), "--data-dir", directory, "--api-port", str(self.port),
+                                    "--admin-port", "0"],
                                    env=environment, stdout=log, stderr=log)
         log.close()
         self.processes.append(process)

@@ -15,6 +15,7 @@
 #include "kernel/base/files.h"
 #include "kernel/base/log.h"
 #include "kernel/base/sync_wait.h"
+#include "kernel/daemon/administration.h"
 #include "kernel/daemon/data_directory.h"
 #include "kernel/daemon/plugins.h"
 #include "kernel/daemon/version.h"
@@ -122,6 +123,7 @@ struct App::Impl {
     std::unique_ptr<api::HealthHandler> health_handler;
     Wiring wiring;
     std::unique_ptr<api::Server> server;
+    std::unique_ptr<admin::AdminServer> administration;
     std::shared_ptr<base::Timer> renewal;
     bool stopped = false;
 };
@@ -170,6 +172,15 @@ Result<void> App::Impl::start(api::Listener listener) {
     server = std::make_unique<api::Server>(std::move(listener), std::move(tls), options, *executor,
                                            api::make_chain(std::move(parts), make_handler()));
     add_server_metrics();
+    KEELSON_TRY(administration, start_administration({.config = config,
+                                                      .credentials = credentials,
+                                                      .data_directory = data.path(),
+                                                      .authentication = authentication,
+                                                      .health = health,
+                                                      .plugins = *plugins,
+                                                      .store = *wiring.store,
+                                                      .metrics = metrics,
+                                                      .executor = *executor}));
     server->start();
     schedule_renewal();
     return base::ok();
@@ -181,8 +192,12 @@ void App::Impl::start_plugins() {
     listener.changed = [this](const std::string&) {
         if (plugins_matter) wiring.plugins_changed();
     };
-    plugins = plugin::make_plugin_host(plugin_host_settings(config, data.path()), *executor, metrics,
-                                       std::move(listener));
+    plugin::HostSettings settings = plugin_host_settings(config, data.path());
+    // There to be dropped into.
+    if (config.plugins.directory.empty())
+        if (auto made = base::make_directory(settings.directory, 0755); !made)
+            base::log_error("cannot make the plugin directory", {{"error", made.error()}});
+    plugins = plugin::make_plugin_host(std::move(settings), *executor, metrics, std::move(listener));
     base::sync_wait(*executor, plugins->start());
 }
 
@@ -243,6 +258,8 @@ void App::Impl::renew() {
             if (auto tls = make_tls(credentials)) {
                 server->set_tls(std::move(*tls));
                 base::log_info("the server certificate has been renewed");
+                if (auto replaced = administration->replace_tls(admin_tls(credentials)); !replaced)
+                    base::log_error("the admin API cannot use it", {{"error", replaced.error()}});
             } else {
                 base::log_error("cannot use the renewed certificate", {{"error", tls.error()}});
             }
@@ -265,6 +282,15 @@ Result<std::unique_ptr<App>> App::start(const Config& config) {
         return Status(Reason::bad_request,
                       status.message() + "; stop what listens there, or choose another port with --api-port");
     }
+    if (config.admin_port != 0) {
+        // Only looked at here, before anything is changed; the admin API binds it later.
+        auto free = api::Listener::open(config.admin_address, config.admin_port);
+        if (!free)
+            return Status(Reason::bad_request,
+                          free.error().message() +
+                              "; stop what listens there, or choose another port for the "
+                              "admin API with --admin-port");
+    }
     KEELSON_TRY(DataDirectory data, DataDirectory::enter(config.data_directory));
     raise_descriptor_limit();
     auto app = std::unique_ptr<App>(new App(std::make_unique<Impl>(config, std::move(data))));
@@ -274,6 +300,10 @@ Result<std::unique_ptr<App>> App::start(const Config& config) {
 
 std::uint16_t App::api_port() const {
     return impl_->server->port();
+}
+
+std::uint16_t App::admin_port() const {
+    return impl_->administration->port();
 }
 
 Result<void> App::reload(const Config& config) {
@@ -316,6 +346,7 @@ void App::stop() {
         const std::size_t cut_off = impl.server->stop(drain_time);
         if (cut_off > 0) base::log_warning("connections were cut off", {{"count", cut_off}});
     }
+    if (impl.administration) impl.administration->stop();
     impl.plugins_matter = false;
     // Isolated ones stay: their data paths flow on, and the next start finds them.
     if (impl.plugins) base::sync_wait(*impl.executor, impl.plugins->stop(false));

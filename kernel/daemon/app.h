@@ -20,6 +20,7 @@ class App {
     ~App();  // stops
 
     [[nodiscard]] std::uint16_t api_port() const;
+    [[nodiscard]] std::uint16_t admin_port() const;
     // Takes over what can change while running: log, tokens, audit, names in the server certificate. What
     // needs a restart is logged. On failure everything stays as it was.
     base::Result<void> reload(const Config& config);

@@ -14,7 +14,8 @@ base::Result<CommandLine> parse_command_line(int count, const char* const* argum
     app.add_option("--config", line.config_file, "Configuration file, YAML")->type_name("FILE");
     app.add_option("--api-port", line.api_port, "Port of the Kubernetes API (default 6443, 0: any free one)")
         ->type_name("N");
-    app.add_option("--admin-port", line.admin_port, "Port of the admin API (default 6444)")->type_name("N");
+    app.add_option("--admin-port", line.admin_port, "Port of the admin API (default 6444, 0: any free one)")
+        ->type_name("N");
     app.add_option("--roles", line.roles, "Which parts run here: api,control,scheduler,node (default all)")
         ->type_name("LIST");
     app.set_version_flag("--version", std::string("keelsond ") + keelson_version);

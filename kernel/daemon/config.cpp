@@ -136,12 +136,13 @@ std::vector<std::string> split(std::string_view text) {
 bool Config::operator==(const Config& other) const {
     return data_directory == other.data_directory && roles == other.roles &&
            api_address == other.api_address && advertise_address == other.advertise_address &&
-           api_port == other.api_port && admin_port == other.admin_port &&
-           server_names == other.server_names && token_file == other.token_file &&
-           service_account_issuer == other.service_account_issuer && anonymous == other.anonymous &&
-           plugins == other.plugins && max_connections == other.max_connections &&
-           audit_policy_file == other.audit_policy_file && audit_log_path == other.audit_log_path &&
-           log.level == other.log.level && log.json == other.log.json && log.path == other.log.path;
+           api_port == other.api_port && admin_address == other.admin_address &&
+           admin_port == other.admin_port && server_names == other.server_names &&
+           token_file == other.token_file && service_account_issuer == other.service_account_issuer &&
+           anonymous == other.anonymous && plugins == other.plugins &&
+           max_connections == other.max_connections && audit_policy_file == other.audit_policy_file &&
+           audit_log_path == other.audit_log_path && log.level == other.log.level &&
+           log.json == other.log.json && log.path == other.log.path;
 }
 
 Result<Config> parse_config(const std::string& yaml, Config defaults) {
@@ -161,7 +162,9 @@ Result<Config> parse_config(const std::string& yaml, Config defaults) {
                  {"apiServer", [&](const auto& value, const auto&) { read_api(value, config); }},
                  {"admin",
                   [&](const auto& value, const auto&) {
-                      read_object(value, "'admin'", {{"port", number_into(config.admin_port, 0, 65535)}});
+                      read_object(value, "'admin'",
+                                  {{"address", text_into(config.admin_address)},
+                                   {"port", number_into(config.admin_port, 0, 65535)}});
                   }},
                  {"audit",
                   [&](const auto& value, const auto&) {

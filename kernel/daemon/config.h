@@ -29,7 +29,8 @@ struct Config {
     // file: the machine's own address towards the default route; load_config() fills it in.
     std::string advertise_address;
     std::uint16_t api_port = 6443;  // 0: any free one; the kubeconfig tells which
-    std::uint16_t admin_port = 6444;
+    std::string admin_address = "127.0.0.1";
+    std::uint16_t admin_port = 6444;        // 0: any free one; the log tells which
     std::vector<std::string> server_names;  // further names and IP addresses for the server certificate
     std::string token_file;                 // Kubernetes' static token file; empty: none
     std::string service_account_issuer = "https://kubernetes.default.svc.cluster.local";

@@ -61,7 +61,9 @@ int main(int count, char** arguments) {
         return complain(app.error(),
                         app.error().reason() == base::Reason::bad_request ? exit_usage : exit_failure);
     if (auto log = base::configure_log(config->log); !log) return complain(log.error(), exit_usage);
-    base::log_info("ready", {{"port", (*app)->api_port()}, {"data", config->data_directory}});
+    base::log_info("ready", {{"port", (*app)->api_port()},
+                             {"admin_port", (*app)->admin_port()},
+                             {"data", config->data_directory}});
     daemon::notify_service_manager("READY=1");
     serve(**app, *line, signals);
     daemon::notify_service_manager("STOPPING=1");

@@ -5,6 +5,7 @@
 
 #include "kernel/access/plugin_authenticator.h"
 #include "kernel/access/token_issuer.h"
+#include "kernel/admin/staged_restore.h"
 #include "kernel/api/kubernetes_handler.h"
 #include "kernel/api/openid_handler.h"
 #include "kernel/base/log.h"
@@ -88,8 +89,10 @@ api::ContextHandler make_handler(const std::shared_ptr<Rooms>& rooms) {
 
 base::Result<Wiring> wire(const WireParts& parts) {
     auto rooms = std::make_shared<Rooms>();
-    KEELSON_TRY(rooms->store, store::open_lmdb_store(parts.data_directory + "/store",
-                                                     store_options_for_test_environment()));
+    const std::string store_directory = parts.data_directory + "/store";
+    KEELSON_TRY(const auto restored, admin::take_staged_restore(parts.data_directory, store_directory));
+    if (restored) base::log_info("a snapshot has been restored", {{"revision", *restored}});
+    KEELSON_TRY(rooms->store, store::open_lmdb_store(store_directory, store_options_for_test_environment()));
     rooms->verbs = std::make_unique<resource::Verbs>(*rooms->store, parts.executor.clock(), parts.random,
                                                      resource::NetworkSettings());
     rooms->subresources =
@@ -111,6 +114,7 @@ base::Result<Wiring> wire(const WireParts& parts) {
             base::log_warning("this version serves the API only; the role does nothing", {{"role", role}});
     Wiring wiring;
     wiring.kubernetes = make_handler(rooms);
+    wiring.store = rooms->store.get();
     wiring.plugins_changed = [rooms] { rooms->authenticator->invalidate(); };
     wiring.stop = [rooms] { rooms->store->close(); };
     return wiring;

@@ -18,6 +18,7 @@
 #include "kernel/daemon/config.h"
 #include "kernel/daemon/credentials.h"
 #include "kernel/plugin/plugin_host.h"
+#include "kernel/store/store.h"
 
 namespace keelson::daemon {
 
@@ -40,6 +41,7 @@ struct WireParts {
 struct Wiring {
     // Every request that is neither health, version nor metrics.
     api::ContextHandler kubernetes;
+    store::Store* store = nullptr;  // until stop
     // The plugins have changed: what they said no longer counts. Any thread.
     std::function<void()> plugins_changed;
     // Called once, after the API server has stopped: ends what wire() has started and flushes. May be empty.

@@ -32,6 +32,7 @@ class Server:
         self.data = self.directory / "data"
         self.port, self.admin_port = free_port(), free_port()
         self.process = None
+        self.config = None  # the text of a configuration file
 
     def __enter__(self):
         self.start()
@@ -55,9 +56,13 @@ class Server:
 
     def start(self):
         log = open(self.directory / "log", "ab")
+        more = []
+        if self.config is not None:
+            (self.directory / "keelsond.yaml").write_text(self.config)
+            more = ["--config", str(self.directory / "keelsond.yaml")]
         self.process = subprocess.Popen(
             [self.binary, "--data-dir", str(self.data), "--api-port", str(self.port), "--admin-port",
-             str(self.admin_port), "--roles", "api"], stdout=log, stderr=log)
+             str(self.admin_port), "--roles", "api", *more], stdout=log, stderr=log)
         log.close()
         deadline = time.monotonic() + READY_SECONDS
         while not self.ready():
