@@ -118,7 +118,7 @@ base::Result<AuditPolicy> parse_audit_policy(const std::string& yaml) {
             } else if (key == "kind" || key == "apiVersion") {
                 const std::string wanted = key == "kind" ? "Policy" : "audit.k8s.io/v1";
                 if (member.second.as<std::string>() != wanted)
-                    fail(member.second, key + " must be " + wanted);
+                    fail(member.second, std::string(key).append(" must be ").append(wanted));
             } else if (key != "metadata" && key != "omitManagedFields") {
                 fail(member.first, "unknown key '" + key + "'");
             }

@@ -174,7 +174,9 @@ base::Task<Decision> Authorization::authorize(const Attributes& attributes) cons
         if (decision.allowed || decision.denied) co_return decision;
         if (!decision.reason.empty()) reasons += (reasons.empty() ? "" : "\n") + decision.reason;
     }
-    co_return Decision{.reason = std::move(reasons)};
+    Decision undecided;
+    undecided.reason = reasons;
+    co_return undecided;
 }
 
 base::Status forbidden(const Attributes& attributes, const std::string& reason) {

@@ -251,7 +251,7 @@ Task<Answer> PluginAuthenticator::ask(Question question) {
     if (place.other) co_return co_await *place.other;
     Verdict verdict = co_await ask_plugins(question);
     Answer answer = verdict.answer;
-    land(place.own, question, std::move(verdict));
+    land(place.own, question, verdict);
     co_return answer;
 }
 
@@ -268,7 +268,7 @@ PluginAuthenticator::Place PluginAuthenticator::take_place(const CredentialDiges
 }
 
 void PluginAuthenticator::land(const std::shared_ptr<Flight>& flight, const Question& question,
-                               Verdict verdict) {
+                               const Verdict& verdict) {
     {
         const std::lock_guard lock(mutex_);
         const auto found = flights_.find(question.key);
@@ -294,8 +294,9 @@ Task<PluginAuthenticator::Verdict> PluginAuthenticator::ask_plugins(const Questi
     for (const auto& plugin : plugins) {
         plugin::CallOptions options;
         options.timeout = settings_.call_timeout;
-        auto reply = co_await plugin->call(authenticator_capability, "authenticate", question.request,
-                                           std::move(options));
+        auto asking =
+            plugin->call(authenticator_capability, "authenticate", question.request, std::move(options));
+        auto reply = co_await asking;
         Opinion opinion;
         if (reply)
             opinion = read_reply(reply->body, question);

@@ -73,7 +73,7 @@ class PluginAuthenticator final : public Authenticator {
     base::Task<Verdict> ask_plugins(const Question& question);
     static Opinion read_reply(const std::string& body, const Question& question);
     Place take_place(const CredentialDigest& key);
-    void land(const std::shared_ptr<Flight>& flight, const Question& question, Verdict verdict);
+    void land(const std::shared_ptr<Flight>& flight, const Question& question, const Verdict& verdict);
     void report(const std::string& plugin, const base::Status& failure);
 
     PluginSource plugins_;

@@ -62,11 +62,11 @@ Task<Result<std::string>> PluginTokenIssuer::call(std::string_view method, std::
     const std::vector<std::shared_ptr<plugin::Plugin>> plugins = plugins_();
     if (plugins.empty())
         co_return Status(Reason::service_unavailable, "no service account token issuer is configured");
-    const std::shared_ptr<plugin::Plugin> plugin = plugins.front();
+    plugin::Plugin& issuer = *plugins.front();
     plugin::CallOptions options;
     options.timeout = std::chrono::seconds(10);
-    auto reply =
-        co_await plugin->call(token_issuer_capability, method, std::move(request), std::move(options));
+    auto asking = issuer.call(token_issuer_capability, method, std::move(request), std::move(options));
+    auto reply = co_await asking;
     if (!reply) co_return std::move(reply).error();
     co_return std::move(reply->body);
 }

@@ -17,12 +17,12 @@
 namespace keelson::api {
 
 struct ServerLimits {
-    std::size_t body_bytes = 3 * 1024 * 1024;  // 413 above, as kube-apiserver's limit
-    std::size_t header_bytes = 64 * 1024;      // 431 above
-    std::size_t buffered_bodies_bytes =
-        192 * 1024 * 1024;           // of all requests being received or served; 429 above
+    std::size_t body_bytes = std::size_t{3} << 20;     // 413 above, as kube-apiserver's limit
+    std::size_t header_bytes = std::size_t{64} << 10;  // 431 above
+    // Of all requests being received or served; 429 above.
+    std::size_t buffered_bodies_bytes = std::size_t{192} << 20;
     std::size_t connections = 5000;  // at the limit the longest idle one makes room; with none idle: 429
-    std::size_t gzip_from_bytes = 128 * 1024;
+    std::size_t gzip_from_bytes = std::size_t{128} << 10;
     base::Duration handshake_timeout = std::chrono::seconds(10);
     base::Duration header_timeout =
         std::chrono::seconds(10);  // from a request's first byte to its last header

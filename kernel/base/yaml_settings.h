@@ -1,5 +1,5 @@
-// Reading settings out of YAML with messages that name the line. For translation units that use yaml-cpp; they
-// link it themselves.
+// Reading settings out of YAML with messages that name the line. For translation units that use yaml-cpp;
+// they link it themselves.
 //
 //     try {
 //         read_object(document, "the manifest", {{"name", text_into(manifest.name)}, ...});
@@ -65,7 +65,10 @@ inline void read_object(const YAML::Node& node, const std::string& where, const 
         const auto found = keys.find(key);
         if (found == keys.end()) {
             std::string known;
-            for (const auto& [name, reader] : keys) known += (known.empty() ? "" : ", ") + name;
+            for (const auto& [name, reader] : keys) {
+                if (!known.empty()) known += ", ";
+                known += name;
+            }
             fail(member.first, "unknown key '" + key + "' (known here: " + known + ")");
         }
         if (!seen.insert(key).second) fail(member.first, "key '" + key + "' is given twice");

@@ -35,7 +35,6 @@ using base::Reason;
 using base::Result;
 using base::Status;
 using base::Task;
-using object::Document;
 using object::Value;
 using Clock = std::chrono::steady_clock;
 using Stream = beast::ssl_stream<beast::tcp_stream>;

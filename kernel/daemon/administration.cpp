@@ -11,9 +11,7 @@
 namespace keelson::daemon {
 namespace {
 
-using base::Reason;
 using base::Result;
-using base::Status;
 
 // Not a lambda: a task that refers to what called it would outlive it.
 base::Task<Result<admin::Caller>> identify(const access::Authentication* authentication,

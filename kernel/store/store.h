@@ -101,10 +101,10 @@ struct Event {
 };
 
 struct ScanRequest {
-    std::string prefix;                      // keys that begin with this
-    std::string start;                       // first key at or after this; empty = the prefix's first
-    Revision revision = 0;                   // 0 = now
-    std::size_t limit_bytes = 256u * 1024u;  // the scan stops after the record that crosses this
+    std::string prefix;     // keys that begin with this
+    std::string start;      // first key at or after this; empty = the prefix's first
+    Revision revision = 0;  // 0 = now
+    std::size_t limit_bytes = std::size_t{256} << 10;  // the scan stops after the record that crosses this
 };
 
 struct ScanResult {

@@ -2,6 +2,7 @@
 import json
 import os
 import pathlib
+import re
 import shutil
 import socket
 import ssl
@@ -30,7 +31,7 @@ class Server:
         self.binary = binary
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="keelson-clients-"))
         self.data = self.directory / "data"
-        self.port, self.admin_port = free_port(), free_port()
+        self.port = free_port()
         self.process = None
         self.config = None  # the text of a configuration file
 
@@ -62,13 +63,26 @@ class Server:
             more = ["--config", str(self.directory / "keelsond.yaml")]
         self.process = subprocess.Popen(
             [self.binary, "--data-dir", str(self.data), "--api-port", str(self.port), "--admin-port",
-             str(self.admin_port), "--roles", "api", *more], stdout=log, stderr=log)
+             "0", "--roles", "api", *more], stdout=log, stderr=log)
         log.close()
         deadline = time.monotonic() + READY_SECONDS
         while not self.ready():
             if self.process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError("keelsond is not ready:\n" + (self.directory / "log").read_text())
+                raise RuntimeError("keelsond is not ready:\n" + self.log())
             time.sleep(0.02)
+
+    def log(self):
+        return (self.directory / "log").read_text()
+
+    @property
+    def admin_port(self):
+        """Of the last start: any free one."""
+        deadline = time.monotonic() + READY_SECONDS
+        while not (found := re.findall(r"ready .*admin_port=(\d+)", self.log())):
+            if time.monotonic() > deadline:
+                raise RuntimeError("no admin port is named:\n" + self.log())
+            time.sleep(0.02)
+        return int(found[-1])
 
     def ready(self):
         context = ssl._create_unverified_context()

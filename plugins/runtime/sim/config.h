@@ -35,7 +35,7 @@ struct Config {
 // Throws Code::invalid: also what a host lets pass that has not looked at the schema.
 inline Config read_config(const keelson::Json& json) {
     constexpr std::int64_t day_ms = 86'400'000;
-    const auto config = keelson::read_as<Config>(json);
+    auto config = keelson::read_as<Config>(json);
     const auto check = [](bool good, const char* field) {
         if (!good)
             throw keelson::Error(keelson::Code::invalid, std::string(field) + " is out of range", field);

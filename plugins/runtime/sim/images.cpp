@@ -37,7 +37,7 @@ std::string Images::pull(const std::string& name) {
     if (name.empty()) throw Error(Code::invalid, "image must not be empty", "image");
     refuse_by_name(name);
     if (names_.size() >= maximum_images) throw Error(Code::exhausted, "too many images: remove some");
-    const std::string id = "sha256:" + digest_of(name);
+    std::string id = "sha256:" + digest_of(name);
     names_[id] = name;
     return id;
 }

@@ -22,7 +22,6 @@ namespace images = keelson::images;
 namespace runtime = keelson::runtime;
 using keelson::Call;
 using keelson::Code;
-using keelson::Descriptor;
 using keelson::Descriptors;
 using keelson::Error;
 using keelson::Json;

@@ -144,7 +144,7 @@ typedef const struct keelson_entry* (*keelson_plugin_function)(void);
 
 #if defined(__GNUC__)
 static inline int keelson_is_cancelled(const struct keelson_call* call) {
-    return call->cancelled != NULL && __atomic_load_n(call->cancelled, __ATOMIC_RELAXED) != 0;
+    return call->cancelled && __atomic_load_n(call->cancelled, __ATOMIC_RELAXED) != 0;
 }
 #endif
 

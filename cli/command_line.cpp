@@ -1,0 +1,195 @@
+#include "cli/command_line.h"
+
+#include <CLI/CLI.hpp>
+#include <memory>
+
+#include "cli/commands.h"
+#include "cli/output.h"
+
+namespace keelson::cli {
+namespace {
+
+// Where the parser puts what it reads; lives as long as the command.
+struct Line {
+    Settings settings;
+    std::string output = "table";
+    std::string name, file, text;
+    NewPlugin plugin;
+    bool force = false;
+    bool is_agreed = false;
+    int seconds = 0;
+    std::uint64_t revision = 0;
+    Command chosen;
+};
+
+template <typename Function>
+CLI::App* leaf(CLI::App& parent, Line& line, const char* name, const char* help, Function function) {
+    CLI::App* command = parent.add_subcommand(name, help);
+    command->final_callback(
+        [&line, function] { line.chosen = [&line, function] { return function(line); }; });
+    return command;
+}
+
+void need_name(CLI::App* command, Line& line) {
+    command->add_option("NAME", line.name, "The plugin's name")->required();
+}
+
+void add_global_options(CLI::App& app, Line& line) {
+    app.add_option("--admin", line.settings.server.admin_url, "The admin API, like https://HOST:6444")
+        ->type_name("URL");
+    app.add_option("--token-file", line.settings.server.token_file,
+                   "The token to ask with (default DIR/admin.token)")
+        ->type_name("FILE");
+    app.add_option("--ca-file", line.settings.server.ca_file,
+                   "The authority of the server's certificate (default DIR/pki/ca.crt)")
+        ->type_name("FILE");
+    app.add_option("--data-dir", line.settings.server.data_directory,
+                   "keelsond's data directory on this machine (default /var/lib/keelson)")
+        ->type_name("DIR")
+        ->envname("KEELSON_DATA_DIR");
+    app.add_option("-o,--output", line.output, "table or json: the server's own documents")
+        ->type_name("FORMAT")
+        ->check(CLI::IsMember({"table", "json"}));
+}
+
+void add_changes(CLI::App& plugin, Line& line) {
+    CLI::App* add = leaf(plugin, line, "add", "Add a plugin from its manifest",
+                         [](Line& l) { return add_plugin(l.settings, l.plugin); });
+    add->add_option("MANIFEST", line.plugin.manifest, "The manifest's file, on the server")->required();
+    add->add_option("--name", line.plugin.name, "How it will be called (default: the manifest's name)");
+    add->add_option("--config", line.plugin.config, "Its configuration: JSON, or @FILE");
+    add->add_option("--isolation", line.plugin.isolation, "process (the default) or in-process")
+        ->check(CLI::IsMember({"process", "in-process"}));
+    add->add_option("--sha256", line.plugin.sha256, "That its library must have");
+
+    CLI::App* configure = leaf(plugin, line, "configure", "Replace a plugin's configuration",
+                               [](Line& l) { return configure_plugin(l.settings, l.name, l.text); });
+    need_name(configure, line);
+    configure->add_option("CONFIG", line.text, "JSON, or @FILE")->required();
+
+    CLI::App* replace = leaf(plugin, line, "replace", "Let another manifest of the same id take over",
+                             [](Line& l) { return replace_plugin(l.settings, l.name, l.file); });
+    need_name(replace, line);
+    replace->add_option("MANIFEST", line.file, "The manifest's file, on the server")->required();
+
+    CLI::App* remove = leaf(plugin, line, "remove", "Remove a plugin",
+                            [](Line& l) { return remove_plugin(l.settings, l.name, l.force); });
+    need_name(remove, line);
+    remove->add_flag("--force", line.force, "Also when it is in use");
+}
+
+void add_plugin_commands(CLI::App& app, Line& line) {
+    CLI::App& plugin = *app.add_subcommand("plugin", "The server's plugins");
+    plugin.require_subcommand(1);
+    leaf(plugin, line, "list", "All plugins and how they are",
+         [](Line& l) { return list_plugins(l.settings); });
+    need_name(leaf(plugin, line, "describe", "All about one plugin",
+                   [](Line& l) { return describe_plugin(l.settings, l.name); }),
+              line);
+    add_changes(plugin, line);
+    for (const auto& [action, help] : {std::pair{"enable", "Start a disabled plugin"},
+                                       std::pair{"disable", "Stop a plugin; it stays listed"},
+                                       std::pair{"reload", "Load a plugin's files again"}})
+        need_name(leaf(plugin, line, action, help,
+                       [action](Line& l) { return act_on_plugin(l.settings, l.name, action); }),
+                  line);
+    CLI::App* trace = leaf(plugin, line, "trace", "A plugin's calls as they happen, one JSON document a line",
+                           [](Line& l) { return trace_plugin(l.settings, l.name, l.seconds); });
+    need_name(trace, line);
+    trace->add_option("--seconds", line.seconds, "How long (default: until it is ended)")
+        ->check(CLI::Range(1, 3600));
+}
+
+void add_snapshot_commands(CLI::App& app, Line& line) {
+    CLI::App& snapshot = *app.add_subcommand("snapshot", "Whole copies of the store");
+    snapshot.require_subcommand(1);
+    CLI::App* save = leaf(snapshot, line, "save", "Save a snapshot of the running store",
+                          [](Line& l) { return save_snapshot(l.settings, l.file, l.force); });
+    save->add_option("FILE", line.file, "Where to")->required();
+    save->add_flag("--force", line.force, "Overwrite the file");
+    leaf(snapshot, line, "restore", "Stage a snapshot: it takes the store's place at the next start",
+         [](Line& l) { return restore_snapshot(l.settings, l.file); })
+        ->add_option("FILE", line.file, "The snapshot")
+        ->required();
+}
+
+void add_store_commands(CLI::App& app, Line& line) {
+    CLI::App& store = *app.add_subcommand("store", "The server's store");
+    store.require_subcommand(1);
+    leaf(store, line, "status", "Revisions and sizes", [](Line& l) { return show_store(l.settings); });
+    CLI::App* rollback = leaf(store, line, "rollback", "Bring keys back to their state at a revision",
+                              [](Line& l) { return roll_back(l.settings, l.revision, l.text, l.is_agreed); });
+    rollback->add_option("--to", line.revision, "The revision")->required()->type_name("REVISION");
+    rollback->add_option("--prefix", line.text, "Only keys that begin with it");
+    rollback->add_flag("--yes", line.is_agreed, "Do it without a question");
+}
+
+void add_system_commands(CLI::App& app, Line& line) {
+    leaf(app, line, "log-level", "Show or set the level of the server's log", [](Line& l) {
+        return log_level(l.settings, l.text);
+    })->add_option("LEVEL", line.text, "debug, info, warning, error or off");
+    leaf(app, line, "version", "The version of keelctl", [](Line& l) { return show_version(l.settings); });
+}
+
+// As far as the line was understood.
+CLI::App* deepest(CLI::App& app) {
+    const auto parsed = app.get_subcommands();
+    return parsed.empty() ? &app : deepest(*parsed.front());
+}
+
+std::string known_in(CLI::App& app) {
+    std::string names;
+    const auto add = [&names](const std::string& name) { names += (names.empty() ? "" : ", ") + name; };
+    for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; }))
+        add(command->get_name());
+    if (!names.empty()) return names;
+    for (const CLI::App* at = &app; at != nullptr; at = at->get_parent())
+        for (const CLI::Option* option : at->get_options())
+            if (option->get_name() != "--help") add(option->get_name());
+    return names;
+}
+
+Failure bad_use(CLI::App& app, const CLI::ParseError& error) {
+    CLI::App* at = deepest(app);
+    std::string command = "keelctl";
+    std::string names;
+    for (CLI::App* step = at; step != &app; step = step->get_parent()) names = " " + step->get_name() + names;
+    // A word that is not known is more to the point than what is missing because of it.
+    const auto extra = app.remaining(true);
+    const std::string what = extra.empty() ? error.what() : "'" + extra.front() + "' is not known";
+    return {what + "; known here: " + known_in(*at) + " (see " + command + names + " --help)", exit_usage};
+}
+
+Command print_text(std::string text) {
+    return [text = std::move(text)]() -> Result<void> {
+        print(text);
+        return {};
+    };
+}
+
+}  // namespace
+
+Result<Command> parse_command_line(int count, const char* const* arguments) {
+    const auto line = std::make_shared<Line>();
+    CLI::App app("Keelson's own commands, over the admin API of keelsond", "keelctl");
+    app.option_defaults()->always_capture_default(false);
+    // Options of the program may stand behind a command.
+    app.fallthrough();
+    app.require_subcommand(1);
+    add_global_options(app, *line);
+    add_plugin_commands(app, *line);
+    add_snapshot_commands(app, *line);
+    add_store_commands(app, *line);
+    add_system_commands(app, *line);
+    try {
+        app.parse(count, arguments);
+    } catch (const CLI::CallForHelp&) {
+        return print_text(app.help());
+    } catch (const CLI::ParseError& error) {
+        return tl::unexpected(bad_use(app, error));
+    }
+    line->settings.wants_json = line->output == "json";
+    return Command([line] { return line->chosen(); });
+}
+
+}  // namespace keelson::cli

@@ -1,0 +1,50 @@
+// keelctl's commands over the admin API, one function each. They print what they did.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "cli/result.h"
+#include "cli/server.h"
+
+namespace keelson::cli {
+
+// What all commands take.
+struct Settings {
+    ServerOptions server;
+    bool wants_json = false;  // print the server's documents as they come
+};
+
+struct NewPlugin {
+    std::string manifest;
+    std::string name;
+    std::string config;  // JSON, or @ and a file that holds it
+    std::string isolation;
+    std::string sha256;
+};
+
+Result<void> list_plugins(const Settings& settings);
+Result<void> describe_plugin(const Settings& settings, const std::string& name);
+Result<void> add_plugin(const Settings& settings, const NewPlugin& plugin);
+// `config` is JSON, or @ and a file that holds it.
+Result<void> configure_plugin(const Settings& settings, const std::string& name, const std::string& config);
+// The action is enable, disable or reload.
+Result<void> act_on_plugin(const Settings& settings, const std::string& name, const std::string& action);
+Result<void> replace_plugin(const Settings& settings, const std::string& name, const std::string& manifest);
+Result<void> remove_plugin(const Settings& settings, const std::string& name, bool force);
+// 0 seconds: until the server or the reader of the output goes.
+Result<void> trace_plugin(const Settings& settings, const std::string& name, int seconds);
+
+Result<void> save_snapshot(const Settings& settings, const std::string& file, bool force);
+Result<void> restore_snapshot(const Settings& settings, const std::string& file);
+
+Result<void> show_store(const Settings& settings);
+// Shows what would change first; without `is_agreed` it asks on a terminal and refuses elsewhere.
+Result<void> roll_back(const Settings& settings, std::uint64_t revision, const std::string& prefix,
+                       bool is_agreed);
+
+// An empty level only asks.
+Result<void> log_level(const Settings& settings, const std::string& level);
+Result<void> show_version(const Settings& settings);
+
+}  // namespace keelson::cli

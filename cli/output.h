@@ -1,0 +1,45 @@
+// What goes to standard output: documents, tables, colours.
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cli/result.h"
+
+namespace keelson::cli {
+
+using Json = nlohmann::ordered_json;
+
+// False when nobody reads any more. What a disk or a reader refuses shows in finish_output.
+bool print(std::string_view text);
+
+// Good when all was written, or the reader has left by its own will.
+Result<void> finish_output();
+
+// Tells how things are, on a terminal only.
+enum class Colour { none, good, bad, warning };
+
+struct Cell {
+    std::string text;
+    Colour colour = Colour::none;
+};
+using Row = std::vector<Cell>;
+
+// The first row is the heading; columns are as wide as they must be.
+void print_table(const std::vector<Row>& rows);
+
+// Without what would move a terminal's cursor.
+std::string printable(std::string_view text);
+
+// A document's member as text: empty when absent, JSON when it is no text or number.
+std::string text_of(const Json& document, std::string_view name);
+
+// As the server sent it, with an end of line.
+void print_document(std::string_view body);
+
+// Answers of the server are objects.
+Result<Json> parse_answer(const std::string& body);
+
+}  // namespace keelson::cli

@@ -1,0 +1,112 @@
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "cli/commands.h"
+#include "cli/output.h"
+#include "cli/snapshot_file.h"
+
+namespace keelson::cli {
+namespace {
+
+constexpr const char* kSumHeader = "x-keelson-sha256";
+
+std::string header(const Answer& answer, const std::string& name) {
+    const auto found = answer.headers.find(name);
+    return found == answer.headers.end() ? "" : found->second;
+}
+
+struct Received {
+    Answer head;
+    FileSum sum;
+};
+
+Result<Received> receive_snapshot(const Server& server, NewFile& file) {
+    Sha256 sum;
+    Received received;
+    Result<void> written;
+    const auto take = [&](std::string_view piece) {
+        sum.add(piece);
+        received.sum.bytes += piece.size();
+        written = file.write(piece);
+        return written.has_value();
+    };
+    auto answer = download(server, {.path = "/v1/store/snapshot"}, take);
+    if (!answer) return tl::unexpected(answer.error());
+    if (!written) return tl::unexpected(written.error());
+    received.head = std::move(*answer);
+    received.sum.hexadecimal = sum.finish();
+    return received;
+}
+
+Result<void> check_sum(const Received& received) {
+    const std::string wanted = header(received.head, kSumHeader);
+    if (wanted.empty())
+        return fail("the server sent no sum of the snapshot (X-Keelson-Sha256): nothing was saved");
+    if (wanted == received.sum.hexadecimal) return {};
+    return fail("the snapshot was damaged on the way (" + std::to_string(received.sum.bytes) +
+                " bytes with the SHA-256 " + received.sum.hexadecimal + ", not " + wanted +
+                "): nothing was saved, try again");
+}
+
+void print_saved(const Settings& settings, const Received& received, const std::string& file) {
+    const std::string revision = header(received.head, "x-keelson-revision");
+    if (settings.wants_json) {
+        const Json document{{"file", file},
+                            {"revision", revision},
+                            {"bytes", received.sum.bytes},
+                            {"sha256", received.sum.hexadecimal}};
+        print_document(document.dump(-1, ' ', false, Json::error_handler_t::replace));
+        return;
+    }
+    print("saved revision " + printable(revision) + " in " + printable(file) + " (" +
+          std::to_string(received.sum.bytes) + " bytes, SHA-256 " + received.sum.hexadecimal + ")\n");
+}
+
+}  // namespace
+
+Result<void> save_snapshot(const Settings& settings, const std::string& file, bool force) {
+    auto server = find_server(settings.server);
+    if (!server) return tl::unexpected(server.error());
+    auto target = NewFile::create(file, force);
+    if (!target) return tl::unexpected(target.error());
+    const auto received = receive_snapshot(*server, **target);
+    if (!received) return tl::unexpected(received.error());
+    if (auto good = check_sum(*received); !good) return good;
+    if (auto kept = (*target)->keep(); !kept) return kept;
+    print_saved(settings, *received, file);
+    return {};
+}
+
+Result<void> restore_snapshot(const Settings& settings, const std::string& file) {
+    std::error_code code;
+    // A directory opens as well, and a pipe cannot be read twice.
+    if (const auto status = std::filesystem::status(file, code);
+        std::filesystem::exists(status) && !std::filesystem::is_regular_file(status))
+        return fail(file + " is not a plain file");
+    std::ifstream stream(file, std::ios::binary);
+    if (!stream) return fail(file + ": " + std::strerror(errno));
+    const FileSum sum = sum_of(stream);
+    if (stream.bad()) return fail(file + " cannot be read");
+    stream.clear();
+    stream.seekg(0);
+    auto server = find_server(settings.server);
+    if (!server) return tl::unexpected(server.error());
+    const Call request{
+        .method = "POST", .path = "/v1/store/restore", .headers = {{"X-Keelson-Sha256", sum.hexadecimal}}};
+    const auto answer = upload(*server, request, stream, sum.bytes);
+    if (!answer) return tl::unexpected(answer.error());
+    const auto document = parse_answer(answer->body);
+    if (!document) return tl::unexpected(document.error());
+    if (settings.wants_json)
+        print_document(answer->body);
+    else
+        print("staged " + printable(file) + " (" + text_of(*document, "bytes") + " bytes, SHA-256 " +
+              printable(text_of(*document, "sha256")) + ")\n" + printable(text_of(*document, "detail")) +
+              "\n");
+    return {};
+}
+
+}  // namespace keelson::cli
