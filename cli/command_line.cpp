@@ -91,7 +91,7 @@ void add_plugin_commands(CLI::App& app, Line& line) {
                                        std::pair{"disable", "Stop a plugin; it stays listed"},
                                        std::pair{"reload", "Load a plugin's files again"}})
         need_name(leaf(plugin, line, action, help,
-                       [action](Line& l) { return act_on_plugin(l.settings, l.name, action); }),
+                       [name = action](Line& l) { return act_on_plugin(l.settings, l.name, name); }),
                   line);
     CLI::App* trace = leaf(plugin, line, "trace", "A plugin's calls as they happen, one JSON document a line",
                            [](Line& l) { return trace_plugin(l.settings, l.name, l.seconds); });
@@ -153,7 +153,8 @@ Failure bad_use(CLI::App& app, const CLI::ParseError& error) {
     CLI::App* at = deepest(app);
     std::string command = "keelctl";
     std::string names;
-    for (CLI::App* step = at; step != &app; step = step->get_parent()) names = " " + step->get_name() + names;
+    for (CLI::App* step = at; step != &app; step = step->get_parent())
+        names.insert(0, " " + step->get_name());
     // A word that is not known is more to the point than what is missing because of it.
     const auto extra = app.remaining(true);
     const std::string what = extra.empty() ? error.what() : "'" + extra.front() + "' is not known";
