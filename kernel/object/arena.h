@@ -41,6 +41,8 @@ class Arena {
         std::memcpy(to + first.size(), second.data(), second.size());
         return {to, first.size() + second.size()};
     }
+    // Makes room for exactly that much, for what is to be kept long and never grows.
+    void reserve(std::size_t bytes);
     // Forgets everything; the largest block is kept for what comes next.
     void clear();
     [[nodiscard]] std::size_t bytes_reserved() const { return reserved_; }

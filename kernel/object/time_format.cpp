@@ -1,5 +1,6 @@
 #include "kernel/object/time_format.h"
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstdio>
@@ -154,6 +155,18 @@ bool has_time_text(Instant instant) {
 
 std::string format_time(Instant instant) {
     return format_seconds(instant.seconds) + "Z";
+}
+
+Instant instant_of(base::WallTime time) {
+    const auto since = time.time_since_epoch();
+    const auto seconds = std::chrono::floor<std::chrono::seconds>(since);
+    return {seconds.count(), static_cast<std::int32_t>((since - seconds).count())};
+}
+
+base::WallTime wall_time_of(Instant instant) {
+    constexpr std::int64_t kFarthestSeconds = INT64_MAX / 1'000'000'000 - 1;
+    const std::int64_t seconds = std::clamp(instant.seconds, -kFarthestSeconds, kFarthestSeconds);
+    return base::WallTime(std::chrono::seconds(seconds) + std::chrono::nanoseconds(instant.nanoseconds));
 }
 
 std::string format_micro_time(Instant instant) {

@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "kernel/base/clock.h"
 #include "kernel/base/result.h"
 
 namespace keelson::object {
@@ -16,6 +17,10 @@ struct Instant {
     std::int32_t nanoseconds = 0;
     auto operator<=>(const Instant&) const = default;
 };
+
+[[nodiscard]] Instant instant_of(base::WallTime time);
+// Only for times that a WallTime can hold (the years 1678 to 2261); others give the nearest.
+[[nodiscard]] base::WallTime wall_time_of(Instant instant);
 
 // Parses RFC 3339 as Go's time.Parse does; the error is worded as Go's.
 [[nodiscard]] base::Result<Instant> parse_time(std::string_view text);

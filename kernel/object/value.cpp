@@ -18,6 +18,14 @@ void Arena::grow(std::size_t at_least) {
     reserved_ += size;
 }
 
+void Arena::reserve(std::size_t bytes) {
+    if (bytes <= remaining_) return;
+    blocks_.push_back(std::make_unique_for_overwrite<char[]>(bytes));
+    next_ = blocks_.back().get();
+    remaining_ = last_size_ = bytes;
+    reserved_ += bytes;
+}
+
 void Arena::clear() {
     if (blocks_.empty()) return;
     blocks_.erase(blocks_.begin(), blocks_.end() - 1);
@@ -258,6 +266,33 @@ Value Value::clone(Arena& arena) const {
         }
         default:
             return *this;
+    }
+}
+
+namespace {
+
+std::size_t rounded(std::size_t bytes) {
+    return (bytes + 7) & ~std::size_t{7};
+}
+
+}  // namespace
+
+std::size_t Value::clone_bytes() const {
+    std::size_t bytes = 0;
+    switch (kind_) {
+        case Kind::string:
+            return rounded(length_);
+        case Kind::list:
+            bytes = sizeof(List) + list_->size * sizeof(Value);
+            for (Value item : items()) bytes += item.clone_bytes();
+            return bytes;
+        case Kind::map:
+            bytes = sizeof(Map) + map_->size * sizeof(Member);
+            for (const Member& member : members())
+                bytes += rounded(member.name.size()) + member.value.clone_bytes();
+            return bytes;
+        default:
+            return 0;
     }
 }
 

@@ -103,6 +103,8 @@ class Value {
 
     // A copy that shares nothing with this one (strings included).
     [[nodiscard]] Value clone(Arena& arena) const;
+    // What a clone needs of an arena, to reserve it; very large maps want a little more.
+    [[nodiscard]] std::size_t clone_bytes() const;
     // Deep equality; map order does not matter; 1 and 1.0 are equal.
     [[nodiscard]] bool equals(Value other) const;
 

@@ -18,14 +18,8 @@ constexpr std::string_view kOrphan = "orphan";
 constexpr std::int64_t kLongestGraceSeconds = INT64_MAX / 1'000'000'000;
 constexpr std::string_view kForeground = "foregroundDeletion";
 
-object::Instant instant_of(base::WallTime time) {
-    auto since = time.time_since_epoch();
-    auto seconds = std::chrono::floor<std::chrono::seconds>(since);
-    return {seconds.count(), static_cast<std::int32_t>((since - seconds).count())};
-}
-
 Value time_value(base::WallTime time, std::int64_t offset_seconds, Arena& arena) {
-    object::Instant instant = instant_of(time);
+    object::Instant instant = object::instant_of(time);
     instant.seconds += offset_seconds;
     return Value::string(arena, object::format_time(instant));
 }

@@ -1,0 +1,43 @@
+// What the state of a pod means to the controllers. Pure functions.
+// Sources: https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/ and
+// https://kubernetes.io/docs/concepts/workloads/controllers/replicaset/#scaling-a-replicaset.
+#pragma once
+
+#include <optional>
+
+#include "kernel/base/clock.h"
+#include "kernel/control/controller.h"
+#include "kernel/object/accessors/core_v1.h"
+
+namespace keelson::control {
+
+[[nodiscard]] inline api_types::core_v1::Pod pod_of(const ObjectPointer& object) {
+    return api_types::core_v1::Pod(object->root());
+}
+
+// Neither ended nor being deleted.
+[[nodiscard]] bool is_active(api_types::core_v1::Pod pod);
+// Ended: Succeeded or Failed.
+[[nodiscard]] bool is_finished(api_types::core_v1::Pod pod);
+[[nodiscard]] bool is_ready(api_types::core_v1::Pod pod);
+// Ready for at least that long. With zero seconds every ready pod is available.
+[[nodiscard]] bool is_available(api_types::core_v1::Pod pod, std::int64_t min_ready_seconds,
+                                base::WallTime now);
+// How long until a ready pod becomes available; none when it is not ready or available already.
+[[nodiscard]] std::optional<base::Duration> time_to_available(api_types::core_v1::Pod pod,
+                                                              std::int64_t min_ready_seconds,
+                                                              base::WallTime now);
+// The condition of that type; an unset one when there is none.
+[[nodiscard]] api_types::core_v1::PodCondition condition_of(api_types::core_v1::Pod pod,
+                                                            std::string_view type);
+
+// A time of the API; nothing when it is unset or no time.
+[[nodiscard]] std::optional<base::WallTime> time_of(std::string_view text);
+
+// The pods of a list in the order in which they are to be deleted when there are too many: not yet bound,
+// pending, not ready, cheaper to delete, more of the related pods on the same node, ready for less long, more
+// restarts, younger. `related` are all pods that share the work (those of a Deployment's other ReplicaSets as
+// well).
+void order_for_deletion(ObjectList& pods, const ObjectList& related, base::WallTime now);
+
+}  // namespace keelson::control

@@ -1,0 +1,34 @@
+// Statuses and the conditions in them: one condition a type, with the time of its last change.
+#pragma once
+
+#include <string_view>
+
+#include "kernel/base/clock.h"
+#include "kernel/object/value.h"
+#include "kernel/object/view.h"
+
+namespace keelson::control {
+
+struct ConditionState {
+    std::string_view type;
+    std::string_view status = "True";
+    std::string_view reason;
+    std::string_view message;
+};
+
+// The condition of that type in a list of conditions (of any object); unset when there is none.
+[[nodiscard]] object::Value find_condition(object::Value conditions, std::string_view type);
+[[nodiscard]] bool is_condition_true(object::Value conditions, std::string_view type);
+
+// Puts the condition there. Its lastTransitionTime changes with its status only. One that says the same
+// already (status, reason and message) stays as it is. False when nothing was changed.
+bool set_condition(object::Value conditions, const ConditionState& wanted, base::WallTime now,
+                   object::Arena& arena);
+// False when there was none.
+bool remove_condition(object::Value conditions, std::string_view type);
+
+// Whether two statuses say the same. The server leaves out zeros and empty lists, so what is not there is
+// one.
+[[nodiscard]] bool is_same_status(object::Value one, object::Value other);
+
+}  // namespace keelson::control
