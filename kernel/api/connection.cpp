@@ -17,9 +17,9 @@ using base::Reason;
 using base::Status;
 
 // Bodies up to this size are not worth an entry in the account of buffered bytes.
-constexpr std::size_t unaccounted_body_bytes = 64 * 1024;
+constexpr std::size_t unaccounted_body_bytes = 64 << 10;
 // Of pipelined requests behind the one being answered; more is left in the socket.
-constexpr std::size_t read_ahead_limit_bytes = 64 * 1024;
+constexpr std::size_t read_ahead_limit_bytes = 64 << 10;
 
 Status parse_failure(ParseError error, const ServerLimits& limits) {
     switch (error) {
@@ -258,7 +258,7 @@ base::Task<void> Connection::refuse_request(Status status) {
 
 base::Task<void> Connection::linger() {
     ::shutdown(descriptor_.fd(), SHUT_WR);
-    std::size_t left = 16 * 1024 * 1024;
+    std::size_t left = 16 << 20;
     for (;;) {
         const auto count = ::recv(descriptor_.fd(), worker_.input.data(), worker_.input.size(), 0);
         if (count == 0 || (count < 0 && errno != EAGAIN && errno != EINTR)) co_return;

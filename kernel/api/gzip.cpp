@@ -25,7 +25,7 @@ void GzipStream::run(std::string_view data, int flush, std::string& out) {
     z_stream& stream = impl_->stream;
     stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(data.data()));
     stream.avail_in = static_cast<uInt>(data.size());
-    constexpr std::size_t step_bytes = 32 * 1024;
+    constexpr std::size_t step_bytes = 32 << 10;
     do {
         const std::size_t before = out.size();
         out.resize(before + step_bytes);

@@ -11,9 +11,9 @@ namespace keelson::api {
 namespace {
 
 // An answer up to this size is copied behind its head and goes out in one write.
-constexpr std::size_t gather_limit_bytes = 64 * 1024;
+constexpr std::size_t gather_limit_bytes = 64 << 10;
 // Compressed bytes of a stream are sent when this much has come together.
-constexpr std::size_t compressed_chunk_bytes = 16 * 1024;
+constexpr std::size_t compressed_chunk_bytes = 16 << 10;
 constexpr std::size_t warnings_total_bytes = 4096;
 constexpr std::size_t warning_cut_bytes = 256;
 

@@ -7,7 +7,10 @@
 #include <boost/asio/steady_timer.hpp>
 
 #include <atomic>
+#include <mutex>
 #include <thread>
+#include <utility>
+#include <vector>
 
 namespace keelson::api {
 
@@ -15,10 +18,38 @@ namespace asio = boost::asio;
 
 struct IoLoop::Impl {
     explicit Impl(base::Executor& executor) : background(executor), work(asio::make_work_guard(context)) {}
+
+    void post(base::Callback callback) {
+        bool first = false;
+        {
+            const std::lock_guard lock(mutex);
+            first = posted.empty();
+            posted.push_back(std::move(callback));
+        }
+        if (first) asio::post(context, [this] { run_posted(); });
+    }
+    void run_posted() {
+        {
+            const std::lock_guard lock(mutex);
+            running.swap(posted);
+        }
+        for (base::Callback& callback : running) std::exchange(callback, {})();
+        running.clear();
+        if (running.capacity() > kKeptCallbacks) std::vector<base::Callback>().swap(running);
+    }
+
+    // The room for so many callbacks is kept.
+    static constexpr std::size_t kKeptCallbacks = 4096;
+
     base::Executor& background;
     asio::io_context context{1};
     asio::executor_work_guard<asio::io_context::executor_type> work;
     std::atomic<std::thread::id> thread;
+    // Callbacks wait here, and Asio is told of the first of them only: one event wakes a thousand watches,
+    // and Asio would allocate memory and look for a thread to wake for each.
+    std::mutex mutex;
+    std::vector<base::Callback> posted;
+    std::vector<base::Callback> running;  // on the loop's thread
 };
 
 namespace {
@@ -71,7 +102,7 @@ bool IoLoop::on_own_thread() const {
     return impl_->thread.load() == std::this_thread::get_id();
 }
 void IoLoop::post(base::Callback callback) {
-    asio::post(impl_->context, std::move(callback));
+    impl_->post(std::move(callback));
 }
 std::shared_ptr<base::Timer> IoLoop::post_at(base::MonotonicTime when, base::Callback callback) {
     auto timer = std::make_shared<LoopTimer>(impl_->context, std::move(callback));

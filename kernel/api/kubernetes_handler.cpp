@@ -122,7 +122,7 @@ Task<void> KubernetesHandler::serve_resource(Exchange& exchange, Call& call, con
         co_return;
     }
     if (verb == "watch") {
-        co_await serve_watch(exchange, verbs_, call);
+        co_await serve_watch(exchange, verbs_, event_caches_, call);
         co_return;
     }
     auto representation = negotiate(exchange.request());

@@ -4,6 +4,7 @@
 
 #include "kernel/api/chain.h"
 #include "kernel/api/discovery.h"
+#include "kernel/api/event_cache.h"
 #include "kernel/api/openapi.h"
 #include "kernel/resource/subresources.h"
 #include "kernel/resource/verbs.h"
@@ -34,11 +35,13 @@ class KubernetesHandler {
     resource::Subresources& subresources_;
     Discovery discovery_;
     OpenApi open_api_;
+    EventCaches event_caches_;
 };
 
 // A list of a resource, streamed (list_handler.cpp).
 base::Task<void> serve_list(Exchange& exchange, resource::Verbs& verbs, const resource::Call& call);
 // A watch (watch_handler.cpp).
-base::Task<void> serve_watch(Exchange& exchange, resource::Verbs& verbs, const resource::Call& call);
+base::Task<void> serve_watch(Exchange& exchange, resource::Verbs& verbs, EventCaches& caches,
+                             const resource::Call& call);
 
 }  // namespace keelson::api

@@ -141,7 +141,7 @@ Task<void> OpenApi::answer(Exchange& exchange, Key key, std::string content_type
 // Piece by piece, so that many who ask at once do not hold many copies.
 Task<void> OpenApi::send_plain(Exchange& exchange, BodyPiece compressed, std::string content_type,
                                std::vector<Header> headers) {
-    constexpr std::size_t piece_bytes = 64 * 1024;
+    constexpr std::size_t piece_bytes = 64 << 10;
     auto begun =
         co_await exchange.begin_stream(200, std::move(content_type), std::move(headers), StreamKind::bulk);
     if (!begun) co_return;

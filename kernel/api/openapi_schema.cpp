@@ -23,7 +23,7 @@ Value simple(Arena& arena, std::string_view type, std::string_view format = {}) 
     return schema;
 }
 
-Value text_list(Arena& arena, std::vector<std::string_view> items) {
+Value text_list(Arena& arena, const std::vector<std::string_view>& items) {
     Value list = Value::list(arena, items.size());
     for (std::string_view item : items) list.push_back(arena, Value::reference(item));
     return list;

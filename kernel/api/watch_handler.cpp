@@ -1,6 +1,10 @@
 // Watches: a cursor over the store, written to the client as fast as it takes the events.
 #include <algorithm>
+#include <coroutine>
+#include <mutex>
+#include <optional>
 
+#include "kernel/api/event_cache.h"
 #include "kernel/api/kubernetes_handler.h"
 #include "kernel/api/options.h"
 #include "kernel/api/representation.h"
@@ -26,44 +30,53 @@ constexpr base::Duration kBookmarkInterval = std::chrono::minutes(1);
 // Watches that do not say how long end after 30 to 60 minutes, so that reconnects spread out.
 constexpr std::int64_t kLeastTimeoutSeconds = 1800;
 
-std::string_view type_text(WatchEventType type) {
-    switch (type) {
-        case WatchEventType::added:
-            return "ADDED";
-        case WatchEventType::modified:
-            return "MODIFIED";
-        case WatchEventType::removed:
-            return "DELETED";
-        default:
-            return "BOOKMARK";
+// What is found for a client at one time. An event that is alone is sent as all watchers share it.
+class Outgoing {
+  public:
+    void add(BodyPiece event) {
+        if (!alone_ && text_.empty())
+            alone_ = std::move(event);
+        else
+            text() += *event;
     }
-}
+    // To write the next event to.
+    [[nodiscard]] std::string& text() {
+        if (alone_) text_ = *std::exchange(alone_, {});
+        return text_;
+    }
+    [[nodiscard]] bool empty() const { return !alone_ && text_.empty(); }
+    [[nodiscard]] BodyPiece take() {
+        if (alone_) return std::move(alone_);
+        return std::make_shared<const std::string>(std::exchange(text_, {}));
+    }
+
+  private:
+    BodyPiece alone_;
+    std::string text_;
+};
 
 // Writes events in the format and shape that the client asked for.
 class EventWriter {
   public:
-    EventWriter(const Call& call, const Representation& representation, base::Clock& clock)
+    EventWriter(const Call& call, const Representation& representation, base::Clock& clock,
+                std::shared_ptr<EventCache> cache)
         : call_(call),
           stored_(resource::storage_of(*call.resource)),
           representation_(representation),
-          clock_(clock) {}
+          clock_(clock),
+          cache_(std::move(cache)) {}
 
-    void write(WatchEventType type, const store::Record& record, std::string& out) {
+    void write(WatchEventType type, const store::Record& record, Outgoing& out) {
         if (type == WatchEventType::bookmark || type == WatchEventType::initial_events_end)
-            return write_value(type_text(type),
-                               bookmark(record.modified, type == WatchEventType::initial_events_end), out);
-        if (representation_.is_plain() && &stored_ == call_.resource) {
-            out += "{\"type\":\"";
-            out += type_text(type);
-            out += "\",\"object\":";
-            resource::append_json(record, resource::WithKind::yes, out);
-            out += "}\n";
-            return;
-        }
+            return write_value(event_type_text(type),
+                               bookmark(record.modified, type == WatchEventType::initial_events_end),
+                               out.text());
+        if (representation_.is_plain() && &stored_ == call_.resource)
+            return out.add(cache_->json(type, record));
         auto object = resource::decode(record, arena_);
         auto converted =
             object ? resource::convert(stored_, *call_.resource, *object, arena_) : std::move(object);
-        if (converted) write_value(type_text(type), shaped(*converted), out);
+        if (converted) write_value(event_type_text(type), shaped(*converted), out.text());
         arena_ = {};
     }
 
@@ -127,6 +140,7 @@ class EventWriter {
     const object::Resource& stored_;
     Representation representation_;
     base::Clock& clock_;
+    std::shared_ptr<EventCache> cache_;
     Arena arena_;
     bool first_table_ = true;
 };
@@ -135,11 +149,12 @@ class EventWriter {
 enum class Wake : std::uint8_t { events, deadline, closed };
 
 // Waits for one of them, again and again. The timer and the look-out for the client stay from one wait to the
-// next: a busy watch waits thousands of times. Used on the exchange's executor only.
+// next, and a wait allocates nothing: a busy watch waits thousands of times. Used on the exchange's executor
+// only.
 class Waker {
   public:
     Waker(Exchange& exchange, WatchStream& stream) : exchange_(exchange), stream_(stream) {
-        exchange_.on_close([state = state_] { state->woken.complete(Wake::closed); });
+        exchange_.on_close([state = state_] { state->wake(Wake::closed); });
     }
     ~Waker() {
         if (timer_) timer_->cancel();
@@ -148,28 +163,74 @@ class Waker {
     Waker(const Waker&) = delete;
     Waker& operator=(const Waker&) = delete;
 
-    Task<Wake> wait(base::MonotonicTime until) {
-        if (exchange_.closed()) co_return Wake::closed;
-        base::Completion<Wake> woken;
-        state_->woken = woken;
+  private:
+    // What wakes may outlive the watch, and comes from any thread.
+    class State {
+      public:
+        // The first since the last rest() counts.
+        void wake(Wake reason) {
+            std::lock_guard lock(mutex_);
+            if (reason_) return;
+            reason_ = reason;
+            if (waiter_) executor_->post([waiter = std::exchange(waiter_, {})] { waiter.resume(); });
+        }
+        void rest() {
+            std::lock_guard lock(mutex_);
+            reason_.reset();
+        }
+        // False when there was a reason to wake already.
+        template <typename Promise>
+        bool sleep(std::coroutine_handle<Promise> waiter) {
+            std::lock_guard lock(mutex_);
+            if (reason_) return false;
+            waiter_ = waiter;
+            executor_ = waiter.promise().executor;
+            return true;
+        }
+        [[nodiscard]] Wake reason() {
+            std::lock_guard lock(mutex_);
+            return *reason_;
+        }
+        bool timer_runs = false;  // on the exchange's executor only
+
+      private:
+        std::mutex mutex_;
+        std::optional<Wake> reason_;
+        std::coroutine_handle<> waiter_;
+        base::Executor* executor_ = nullptr;
+    };
+
+    struct Awaiter {
+        State& state;
+        bool await_ready() const noexcept { return false; }
+        template <typename Promise>
+        bool await_suspend(std::coroutine_handle<Promise> waiter) {
+            return state.sleep(waiter);
+        }
+        Wake await_resume() { return state.reason(); }
+    };
+
+  public:
+    // To be awaited at once, under a name.
+    [[nodiscard]] Awaiter wait(base::MonotonicTime until) {
+        state_->rest();
+        if (exchange_.closed()) {
+            state_->wake(Wake::closed);
+            return {*state_};
+        }
         if (!state_->timer_runs || until != until_) start_timer(until);
-        stream_.arm([woken] { woken.complete(Wake::events); });
-        co_return co_await woken;
+        stream_.arm([state = state_] { state->wake(Wake::events); });
+        return {*state_};
     }
 
   private:
-    struct State {
-        base::Completion<Wake> woken;  // of the wait under way, or of the last one
-        bool timer_runs = false;
-    };
-
     void start_timer(base::MonotonicTime until) {
         if (timer_) timer_->cancel();
         until_ = until;
         state_->timer_runs = true;
         timer_ = exchange_.executor().post_at(until, [state = state_] {
             state->timer_runs = false;
-            state->woken.complete(Wake::deadline);
+            state->wake(Wake::deadline);
         });
     }
 
@@ -187,10 +248,6 @@ base::Duration timeout_of(const resource::ListOptions& options, resource::Verbs&
                                 static_cast<std::int64_t>(verbs.random().below(kLeastTimeoutSeconds)));
 }
 
-BodyPiece piece(std::string text) {
-    return std::make_shared<const std::string>(std::move(text));
-}
-
 // A failure is told inside the stream, with the code 200 that was sent already.
 Task<void> answer_error_event(Exchange& exchange, EventWriter& writer, const Representation& representation,
                               const Status& status) {
@@ -199,7 +256,7 @@ Task<void> answer_error_event(Exchange& exchange, EventWriter& writer, const Rep
     std::string type(watch_content_type(representation.format));
     auto begun = co_await exchange.begin_stream(200, type);
     if (!begun) co_return;
-    BodyPiece error = piece(std::move(text));
+    BodyPiece error = std::make_shared<const std::string>(std::move(text));
     auto written = co_await exchange.write(error);
     if (!written) co_return;
     co_await exchange.end_stream();
@@ -212,13 +269,13 @@ Task<void> pump(Exchange& exchange, resource::Verbs& verbs, WatchStream& stream,
     base::MonotonicTime next_bookmark = clock.now() + kBookmarkInterval;
     Waker waker(exchange, stream);
     while (!exchange.closed()) {
-        std::string buffer;
+        Outgoing found;
         auto delivered = stream.poll(kEventsAtOnce, [&](WatchEventType type, const store::Record& record) {
-            writer.write(type, record, buffer);
+            writer.write(type, record, found);
         });
-        if (!delivered) writer.write_error(delivered.error(), buffer);
-        if (!buffer.empty()) {
-            BodyPiece events = piece(std::move(buffer));
+        if (!delivered) writer.write_error(delivered.error(), found.text());
+        if (!found.empty()) {
+            BodyPiece events = found.take();
             auto written = co_await exchange.write(events);
             if (!written) co_return;
         }
@@ -227,16 +284,17 @@ Task<void> pump(Exchange& exchange, resource::Verbs& verbs, WatchStream& stream,
         // Fewer than asked for is mostly all there is; the wait ends at once when it is not.
         if (*delivered >= kEventsAtOnce) continue;
         base::MonotonicTime until = options.allow_watch_bookmarks ? std::min(end, next_bookmark) : end;
-        Wake wake = co_await waker.wait(until);
+        auto waiting = waker.wait(until);
+        Wake wake = co_await waiting;
         if (wake == Wake::closed) break;
         if (wake == Wake::events) continue;
         bool is_over = clock.now() >= end;
         if (options.allow_watch_bookmarks) {
             store::Record mark;
             mark.modified = stream.progress();
-            std::string text;
+            Outgoing text;
             writer.write(WatchEventType::bookmark, mark, text);
-            BodyPiece bookmark = piece(std::move(text));
+            BodyPiece bookmark = text.take();
             auto written = co_await exchange.write(bookmark);
             if (!written) co_return;
             next_bookmark = clock.now() + kBookmarkInterval;
@@ -248,14 +306,14 @@ Task<void> pump(Exchange& exchange, resource::Verbs& verbs, WatchStream& stream,
 
 }  // namespace
 
-Task<void> serve_watch(Exchange& exchange, resource::Verbs& verbs, const Call& call) {
+Task<void> serve_watch(Exchange& exchange, resource::Verbs& verbs, EventCaches& caches, const Call& call) {
     auto representation = negotiate(exchange.request());
     auto options = parse_list_options(exchange.request());
     if (!representation || !options) {
         exchange.respond(status_response(representation ? options.error() : representation.error()));
         co_return;
     }
-    EventWriter writer(call, *representation, verbs.clock());
+    EventWriter writer(call, *representation, verbs.clock(), caches.of(exchange.executor()));
     auto stream = WatchStream::start(verbs.store(), call, *options);
     if (!stream) {
         base::Reason reason = stream.error().reason();

@@ -55,7 +55,7 @@ struct Worker {
 
     // One read and one answer at a time: connections borrow these between two suspension points, so that an
     // idle connection owns no buffer at all.
-    std::array<char, 32 * 1024> input;
+    std::array<char, 32 << 10> input;
     std::string output;
 
     // "Sun, 06 Nov 1994 08:49:37 GMT", made once a second.

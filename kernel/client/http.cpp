@@ -20,6 +20,7 @@
 #include <mutex>
 #include <thread>
 
+#include "kernel/client/line_splitter.h"
 #include "kernel/client/rest.h"
 #include "kernel/object/json.h"
 
@@ -406,7 +407,9 @@ class HttpClient final : public Client {
         socket.expires_never();
         const int code = static_cast<int>(parser.get().result_int());
         if (code == 200) started.complete(base::ok());
-        std::string text;
+        LineSplitter events;
+        std::string refusal;
+        auto add_line = [&lines](std::string line) { lines->add(std::move(line)); };
         std::vector<char> piece(32 << 10);
         while (!parser.is_done()) {
             // A wake-up that is posted between the check and the wait runs after the wait has begun.
@@ -418,12 +421,15 @@ class HttpClient final : public Client {
             co_await http::async_read_some(connection->stream, connection->buffer, parser, token);
             if (error == http::error::need_buffer) error = {};
             if (error) break;
-            text.append(piece.data(), piece.size() - parser.get().body().size);
-            if (text.size() > kEventLimitBytes) break;
-            if (code == 200) split(text, *lines);
+            std::string_view got(piece.data(), piece.size() - parser.get().body().size);
+            if (code == 200)
+                events.add(got, add_line);
+            else
+                refusal += got;
+            if (events.begun_bytes() + refusal.size() > kEventLimitBytes) break;
         }
         if (code != 200) {
-            auto refused = object_answer(code < 400 ? 500 : code, text);
+            auto refused = object_answer(code < 400 ? 500 : code, refusal);
             started.complete(refused ? Status(Reason::internal_error, "no watch") : refused.error());
             co_return;
         }
@@ -435,14 +441,6 @@ class HttpClient final : public Client {
         else
             lines->end(unreachable("watching", error));
         socket.close();
-    }
-
-    // Moves the complete lines out of the text.
-    static void split(std::string& text, Lines& lines) {
-        std::size_t start = 0;
-        for (std::size_t end; (end = text.find('\n', start)) != std::string::npos; start = end + 1)
-            if (end > start) lines.add(text.substr(start, end - start));
-        text.erase(0, start);
     }
 
     HttpSettings settings_;

@@ -145,7 +145,8 @@ std::string IpAddress::to_string() const {
         return buffer;
     }
     auto group = [&](int i) {
-        return (bytes[static_cast<std::size_t>(2 * i)] << 8) | bytes[static_cast<std::size_t>(2 * i + 1)];
+        const std::size_t first = 2 * static_cast<std::size_t>(i);
+        return (bytes[first] << 8) | bytes[first + 1];
     };
     int zeros_at = -1, zeros = 1;
     for (int i = 0; i < 8; ++i) {

@@ -18,7 +18,7 @@ using base::Status;
 
 constexpr std::size_t kOperationLimit = 10'000;
 // What all copies of one patch may add: copying a document into itself doubles it each time.
-constexpr std::size_t kCopyLimitBytes = 3 * 1024 * 1024;
+constexpr std::size_t kCopyLimitBytes = 3 << 20;
 
 Status rejected() {
     // Kubernetes does not tell clients which operation failed.

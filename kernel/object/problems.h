@@ -1,5 +1,6 @@
 // Texts about a document that do not keep it from being read: unknown and duplicate fields. As in Kubernetes
-// each is kept once and at most a hundred are, so that a small request cannot make a large answer.
+// each is kept once and at most a hundred are; their text is bounded too, so that a request cannot make an
+// answer that is many times larger, nor long names that differ at their ends take long to be compared.
 #pragma once
 
 #include <algorithm>
@@ -10,7 +11,11 @@ namespace keelson::object {
 
 inline bool wants_more_problems(const std::vector<std::string>* problems) {
     constexpr std::size_t kProblemLimit = 100;
-    return problems != nullptr && problems->size() < kProblemLimit;
+    constexpr std::size_t kTextLimitBytes = 64 << 10;
+    if (problems == nullptr || problems->size() >= kProblemLimit) return false;
+    std::size_t bytes = 0;
+    for (const std::string& problem : *problems) bytes += problem.size();
+    return bytes < kTextLimitBytes;
 }
 
 // Only after wants_more_problems().

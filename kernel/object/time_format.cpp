@@ -96,7 +96,7 @@ std::string format_seconds(std::int64_t seconds) {
 }  // namespace
 
 Result<Instant> parse_time(std::string_view text) {
-    int values[6];
+    int values[6] = {};
     std::size_t at = 0, filled = 0;
     for (const Part& part : kParts) {
         if (part.digits == 0) {
@@ -136,13 +136,14 @@ Result<Instant> parse_time(std::string_view text) {
     if (values[3] > 23) return time_range_error(text, "hour");
     if (values[4] > 59) return time_range_error(text, "minute");
     if (values[5] > 59) return time_range_error(text, "second");
-    std::chrono::year_month_day day(std::chrono::year(values[0]),
+    std::chrono::year_month_day day(std::chrono::year{values[0]},
                                     std::chrono::month(static_cast<unsigned>(values[1])),
                                     std::chrono::day(static_cast<unsigned>(values[2])));
     if (!day.ok()) return time_range_error(text, "day");
     std::int64_t days = std::chrono::sys_days(day).time_since_epoch().count();
-    Instant instant{days * 86400 + values[3] * 3600 + values[4] * 60 + values[5] - offset,
-                    static_cast<std::int32_t>(nanoseconds)};
+    Instant instant{
+        days * 86400 + std::int64_t{3600} * values[3] + std::int64_t{60} * values[4] + values[5] - offset,
+        static_cast<std::int32_t>(nanoseconds)};
     if (!has_time_text(instant)) return time_range_error(text, "year");
     return instant;
 }

@@ -37,10 +37,14 @@ class HubWatch final : public Watch {
     base::Result<std::size_t> poll(std::size_t limit,
                                    const std::function<void(const Event&)>& visit) override {
         std::vector<Change> changes;
-        const Position cursor = effective_cursor();
+        std::unique_lock lock(hub_->mutex_);
+        const Position cursor = effective_cursor_locked();
+        const bool armed = subscription_.armed;
+        lock.unlock();
         KEELSON_TRY(const Position next, source_->collect(cursor, subscription_.prefix, limit, changes));
         for (const Change& change : changes) visit(change.to_event());
-        std::lock_guard lock(hub_->mutex_);
+        // The hub leaves the cursor of a watch alone that is not armed.
+        if (armed) lock.lock();
         subscription_.cursor = std::max(subscription_.cursor, next);
         return changes.size();
     }
@@ -62,7 +66,9 @@ class HubWatch final : public Watch {
             replaced = std::move(subscription_.notify);
             subscription_.notify = std::move(notify);
             subscription_.armed = true;
-            subscription_.looked = false;
+            // The hub has not been told of anything newer: it will be, and finds the watch armed.
+            subscription_.looked = cursor >= hub_->processed_;
+            if (subscription_.looked) return;
         }
         std::vector<Change> changes;
         const auto next = source_->collect(cursor, subscription_.prefix, 1, changes);

@@ -82,7 +82,7 @@ void validate_failure_policy(FieldErrors& errors, const FieldPath& path, Value s
 // "1,3-5" below `completions`: how many indexes, or -1 with an error.
 std::int64_t count_indexes(FieldErrors& errors, const FieldPath& path, std::string_view text,
                            std::int64_t completions) {
-    auto fail = [&](std::string why) {
+    auto fail = [&](const std::string& why) {
         errors.invalid(path, text, why);
         return std::int64_t{-1};
     };
@@ -132,8 +132,8 @@ void validate_success_policy(FieldErrors& errors, const FieldPath& path, Value s
             errors.required(at, "at least one of succeededCount or succeededIndexes must be specified");
         std::int64_t total = -1;
         if (indexes.is_set()) {
-            if (indexes.size() > 64 * 1024)
-                errors.too_long(at.child("succeededIndexes"), 64 * 1024);
+            if (indexes.size() > (64 << 10))
+                errors.too_long(at.child("succeededIndexes"), 64 << 10);
             else
                 total = count_indexes(errors, at.child("succeededIndexes"), indexes.as_string(), completions);
         }

@@ -5,7 +5,7 @@ namespace keelson::object::validation {
 
 namespace {
 
-constexpr std::int64_t kDataMost = 1024 * 1024;
+constexpr std::int64_t kDataMost = 1 << 20;
 constexpr std::string_view kFrozen = "field is immutable when `immutable` is set";
 
 std::size_t base64_size(std::string_view text) {

@@ -19,8 +19,8 @@ void validate_selectors(FieldErrors& errors, const FieldPath& path, Value holder
     each(holder, "selectors", path, [&](Value selector, const FieldPath& at) {
         if (!selector["cel"].is_map())
             errors.required(at.child("cel"));
-        else if (selector["cel"]["expression"].size() > 10 * 1024)
-            errors.too_long(at.child("cel.expression"), 10 * 1024);
+        else if (selector["cel"]["expression"].size() > (10 << 10))
+            errors.too_long(at.child("cel.expression"), 10 << 10);
     });
 }
 

@@ -6,7 +6,7 @@ namespace keelson::object::validation {
 
 namespace {
 
-constexpr std::int64_t kAnnotationsMost = 256 * 1024;
+constexpr std::int64_t kAnnotationsMost = 256 << 10;
 constexpr std::size_t kManagerMost = 128;
 constexpr std::size_t kSubresourceMost = 256;
 

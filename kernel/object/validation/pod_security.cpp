@@ -66,7 +66,7 @@ void validate_app_armor(FieldErrors& errors, const FieldPath& path, Value profil
 }
 
 void validate_windows_options(FieldErrors& errors, const FieldPath& path, Value options) {
-    constexpr std::size_t kSpecificationMost = 64 * 1024, kUserMost = 104;
+    constexpr std::size_t kSpecificationMost = 64 << 10, kUserMost = 104;
     if (!options.is_map()) return;
     if (Value name = options["gmsaCredentialSpecName"]; name.is_set())
         dns1123_subdomain(errors, path.child("gmsaCredentialSpecName"), name.as_string());

@@ -7,7 +7,7 @@ namespace keelson::object::validation {
 namespace {
 
 constexpr std::size_t kParametersMost = 512;
-constexpr std::size_t kParameterBytesMost = 256 * 1024;
+constexpr std::size_t kParameterBytesMost = 256 << 10;
 
 void validate_parameters(FieldErrors& errors, const FieldPath& path, Value parameters, bool required) {
     if (required && parameters.empty()) errors.required(path, "must contain at least one key/value pair");
