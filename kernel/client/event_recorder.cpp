@@ -171,8 +171,13 @@ class Recorder {
         while (!queue_.empty()) {
             const Said said = std::move(queue_.front());
             queue_.pop_front();
-            auto writing = said.is_action ? write_action(said) : write_plain(said);
-            co_await writing;
+            if (said.is_action) {
+                auto writing = write_action(said);
+                co_await writing;
+            } else {
+                auto writing = write_plain(said);
+                co_await writing;
+            }
         }
     }
 

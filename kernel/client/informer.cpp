@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "kernel/base/log.h"
+#include "kernel/base/pause.h"
 #include "kernel/client/work_queue.h"
 #include "kernel/object/accessors/meta_v1.h"
 #include "kernel/object/schema.h"
@@ -37,12 +38,13 @@ ObjectMeta metadata_of(Value object) {
 // One informer's state and its endless task; the task keeps it alive.
 class CachingInformer final : public Informer, public std::enable_shared_from_this<CachingInformer> {
   public:
-    CachingInformer(const Collection& collection, Client& client, base::Executor& executor,
-                    base::RandomSource& random)
+    CachingInformer(const Collection& collection, bool metadata_only, Client& client,
+                    base::Executor& executor, base::RandomSource& random)
         : group_(collection.group),
           version_(collection.version),
           resource_(collection.resource),
           collection_{group_, version_, resource_},
+          metadata_only_(metadata_only),
           client_(client),
           executor_(executor),
           random_(random) {
@@ -53,6 +55,7 @@ class CachingInformer final : public Informer, public std::enable_shared_from_th
     }
 
     [[nodiscard]] const Collection& collection() const override { return collection_; }
+    [[nodiscard]] bool has_metadata_only() const { return metadata_only_; }
     [[nodiscard]] bool has_synced() const override { return has_synced_; }
     [[nodiscard]] std::uint64_t revision() const override { return revision_; }
     [[nodiscard]] std::size_t size() const override { return objects_.size(); }
@@ -105,7 +108,7 @@ class CachingInformer final : public Informer, public std::enable_shared_from_th
     void stop() {
         stopping_ = true;
         if (watch_) watch_->stop();
-        if (pause_) pause_->complete(true);
+        pause_.stop();
     }
     Task<void> wait_for_sync() {
         while (!has_synced_ && !stopping_) {
@@ -165,7 +168,7 @@ class CachingInformer final : public Informer, public std::enable_shared_from_th
     static Task<void> run(std::shared_ptr<CachingInformer> self) {
         unsigned failures = 0;
         while (!self->stopping_) {
-            auto going_on = self->needs_list_ ? self->list_all() : self->follow();
+            auto going_on = self->go_on();
             const Result<void> result = co_await going_on;
             if (result) {
                 failures = 0;
@@ -177,21 +180,14 @@ class CachingInformer final : public Informer, public std::enable_shared_from_th
             if (self->stopping_ || is_forgotten) continue;
             base::log_debug("an informer tries again",
                             {{"resource", self->resource_}, {"error", result.error()}});
-            auto pausing = self->pause(kPauses.pause(++failures, self->random_));
-            co_await pausing;
+            auto pausing = self->pause_.sleep(kPauses.pause(++failures, self->random_));
+            (void)co_await pausing;
         }
         self->wake_those_who_wait_for_sync();
         self->ended_.complete(true);
     }
 
-    Task<void> pause(base::Duration length) {
-        const base::Completion<bool> over;
-        pause_ = over;
-        const auto timer = executor_.post_after(length, [over] { over.complete(true); });
-        co_await over;
-        timer->cancel();
-        pause_.reset();
-    }
+    Task<Result<void>> go_on() { return needs_list_ ? list_all() : follow(); }
 
     Task<Result<void>> list_all() {
         ListOptions options;
@@ -241,7 +237,15 @@ class CachingInformer final : public Informer, public std::enable_shared_from_th
     }
 
     ObjectPointer take(Value object) const {
+        if (metadata_only_) keep_metadata_only(object);
         return std::make_shared<const CachedObject>(object, kind_, api_version_);
+    }
+
+    static void keep_metadata_only(Value object) {
+        for (object::Member& member : object.members())
+            if (member.name != "metadata" && member.name != "kind" && member.name != "apiVersion")
+                member.value = Value();
+        object.drop_absent();
     }
 
     // What a new list says against what was seen before.
@@ -311,6 +315,7 @@ class CachingInformer final : public Informer, public std::enable_shared_from_th
     std::string version_;
     std::string resource_;
     Collection collection_;
+    bool metadata_only_;
     Client& client_;
     base::Executor& executor_;
     base::RandomSource& random_;
@@ -326,7 +331,7 @@ class CachingInformer final : public Informer, public std::enable_shared_from_th
     std::string version_seen_;
     std::uint64_t revision_ = 0;
     std::unique_ptr<Watch> watch_;
-    std::optional<base::Completion<bool>> pause_;
+    base::Pause pause_;
     base::Completion<bool> ended_;
     bool needs_list_ = true;
     bool has_synced_ = false;
@@ -340,11 +345,14 @@ class SharedInformers final : public Informers {
         : client_(client), executor_(executor), random_(random) {}
 
     Informer& of(const Collection& collection) override {
-        for (const auto& informer : informers_)
-            if (informer->collection() == collection) return *informer;
-        informers_.push_back(std::make_shared<CachingInformer>(collection, client_, executor_, random_));
-        if (is_running_) informers_.back()->start();
-        return *informers_.back();
+        if (CachingInformer* known = find(collection, false)) return *known;
+        return make(collection, false);
+    }
+
+    Informer& metadata_of(const Collection& collection) override {
+        if (CachingInformer* known = find(collection, false)) return *known;
+        if (CachingInformer* known = find(collection, true)) return *known;
+        return make(collection, true);
     }
 
     void start() override {
@@ -371,6 +379,19 @@ class SharedInformers final : public Informers {
     }
 
   private:
+    [[nodiscard]] CachingInformer* find(const Collection& collection, bool metadata_only) const {
+        for (const auto& informer : informers_)
+            if (informer->collection() == collection && informer->has_metadata_only() == metadata_only)
+                return informer.get();
+        return nullptr;
+    }
+    Informer& make(const Collection& collection, bool metadata_only) {
+        informers_.push_back(
+            std::make_shared<CachingInformer>(collection, metadata_only, client_, executor_, random_));
+        if (is_running_) informers_.back()->start();
+        return *informers_.back();
+    }
+
     Client& client_;
     base::Executor& executor_;
     base::RandomSource& random_;

@@ -120,6 +120,9 @@ class Informers {
 
     // Lives as long as the informers. Starts to fill at once when they are running.
     virtual Informer& of(const Collection& collection) = 0;
+    // One whose objects have kind, version and metadata only, for those who look at everything; of() itself
+    // when somebody has asked for that before.
+    virtual Informer& metadata_of(const Collection& collection) = 0;
     // Starts to fill all informers, those asked for later as well.
     virtual void start() = 0;
     // Waits until every informer asked for so far has its first list, or stop().

@@ -20,7 +20,7 @@ using object::Value;
 
 // A write that the informers have yet to show.
 struct Expectation {
-    const Informer* informer = nullptr;
+    Informer* informer = nullptr;
     std::uint64_t revision = 0;  // of a write that left an object
     ObjectKey key;               // of a removal
     std::string uid;
@@ -76,7 +76,7 @@ class ExpectingWriter final : public Writer {
         const Object removed = co_await removing;
         if (!removed) co_return removed.error();
         Expectation expectation;
-        expectation.informer = &surroundings_.informers.of(collection);
+        expectation.informer = &surroundings_.informers.metadata_of(collection);
         expectation.key = key;
         expectation.uid = object->uid();
         expectations.push_back(std::move(expectation));
@@ -100,7 +100,7 @@ class ExpectingWriter final : public Writer {
         const std::string_view text = ObjectMeta(written->root["metadata"]).resource_version();
         Expectation expectation;
         std::from_chars(text.data(), text.data() + text.size(), expectation.revision);
-        expectation.informer = &surroundings_.informers.of(collection);
+        expectation.informer = &surroundings_.informers.metadata_of(collection);
         expectations.push_back(std::move(expectation));
         return written;
     }
@@ -170,8 +170,7 @@ class Runner final : public Queue {
             return false;
         }
         ++held_back_;
-        Informer& informer = surroundings_.informers.of(open->informer->collection());
-        informer.after_next_change([this, key, alive = std::weak_ptr<bool>(alive_)] {
+        open->informer->after_next_change([this, key, alive = std::weak_ptr<bool>(alive_)] {
             if (alive.expired()) return;
             --held_back_;
             queue_.add(key);

@@ -2,6 +2,8 @@
 // (https://kubernetes.io/docs/concepts/overview/working-with-objects/owners-dependents/).
 #pragma once
 
+#include <functional>
+
 #include "kernel/control/controller.h"
 #include "kernel/object/accessors/meta_v1.h"
 #include "kernel/object/selector.h"
@@ -22,7 +24,7 @@ struct Claim {
     Collection dependents;
     const object::LabelSelector& selector;
     // Dependents that are neither adopted nor given up: null means there are none.
-    bool (*is_left_alone)(const client::CachedObject&) = nullptr;
+    std::function<bool(const client::CachedObject&)> is_left_alone;
 };
 
 // The dependents in the owner's namespace that are its own after the call: its own ones that match (one that

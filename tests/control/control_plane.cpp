@@ -89,7 +89,9 @@ void ControlPlane::set_pod_phase(std::string_view name, std::string_view phase, 
 
 void ControlPlane::run_pods(std::string_view namespace_name) {
     for (const std::string& name : names("v1/pods", namespace_name)) {
-        const Outcome pod = get({"v1/pods", namespace_name, name});
+        // One that became ready may have made another one superfluous.
+        const Outcome pod = cluster.get({"v1/pods", namespace_name, name});
+        if (!pod.ok()) continue;
         const std::string phase = pod.text({"status", "phase"});
         if (phase == "Running" || phase == "Succeeded" || phase == "Failed") continue;
         if (!pod.text({"metadata", "deletionTimestamp"}).empty()) continue;

@@ -1,0 +1,30 @@
+#include "kernel/control/controllers.h"
+
+#include "kernel/control/deployment.h"
+#include "kernel/control/endpoints.h"
+#include "kernel/control/garbage_collector.h"
+#include "kernel/control/namespace.h"
+#include "kernel/control/namespace_defaults.h"
+#include "kernel/control/node_lifecycle.h"
+#include "kernel/control/replica_set.h"
+
+namespace keelson::control {
+
+void add_all_controllers(Engine& engine, const Surroundings& surroundings,
+                         const ControllerSettings& settings) {
+    engine.add(make_deployment_controller(surroundings));
+    engine.add(make_replica_set_controller(surroundings));
+    engine.add(make_replication_controller_controller(surroundings));
+    engine.add(make_endpoint_slice_controller(surroundings));
+    engine.add(make_endpoints_controller(surroundings));
+    engine.add(make_endpoint_mirroring_controller(surroundings));
+    engine.add(make_node_lifecycle_controller(surroundings));
+    engine.add(make_taint_eviction_controller(surroundings));
+    engine.add(make_service_account_controller(surroundings));
+    engine.add(make_root_certificate_controller(surroundings, settings.root_certificates));
+    // These look at the metadata of everything, and share what the others look at.
+    engine.add(make_namespace_controller(surroundings));
+    engine.add(make_garbage_collector(surroundings), 32);
+}
+
+}  // namespace keelson::control

@@ -1,0 +1,17 @@
+// All controllers of a control plane.
+#pragma once
+
+#include <string>
+
+#include "kernel/control/engine.h"
+
+namespace keelson::control {
+
+struct ControllerSettings {
+    std::string root_certificates;  // PEM: what pods trust the API server by
+};
+
+void add_all_controllers(Engine& engine, const Surroundings& surroundings,
+                         const ControllerSettings& settings);
+
+}  // namespace keelson::control
