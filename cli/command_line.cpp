@@ -16,6 +16,7 @@ struct Line {
     std::string name, file, text;
     NewPlugin plugin;
     bool force = false;
+    bool nothing = false;
     bool is_agreed = false;
     int seconds = 0;
     std::uint64_t revision = 0;
@@ -66,6 +67,11 @@ void add_changes(CLI::App& plugin, Line& line) {
                                [](Line& l) { return configure_plugin(l.settings, l.name, l.text); });
     need_name(configure, line);
     configure->add_option("CONFIG", line.text, "JSON, or @FILE")->required();
+
+    CLI::App* accept = leaf(plugin, line, "accept", "Let a plugin read the objects that it asks for",
+                            [](Line& l) { return accept_objects(l.settings, l.name, l.nothing); });
+    need_name(accept, line);
+    accept->add_flag("--nothing", line.nothing, "It may read nothing any more");
 
     CLI::App* replace = leaf(plugin, line, "replace", "Let another manifest of the same id take over",
                              [](Line& l) { return replace_plugin(l.settings, l.name, l.file); });

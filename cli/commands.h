@@ -27,6 +27,8 @@ Result<void> list_plugins(const Settings& settings);
 Result<void> describe_plugin(const Settings& settings, const std::string& name);
 Result<void> add_plugin(const Settings& settings, const NewPlugin& plugin);
 // `config` is JSON, or @ and a file that holds it.
+// Everything that it asks for; with `nothing` it may read nothing any more.
+Result<void> accept_objects(const Settings& settings, const std::string& name, bool nothing);
 Result<void> configure_plugin(const Settings& settings, const std::string& name, const std::string& config);
 // The action is enable, disable or reload.
 Result<void> act_on_plugin(const Settings& settings, const std::string& name, const std::string& action);

@@ -80,12 +80,19 @@ void print_methods(const Json& plugin) {
 void print_description(const Json& plugin) {
     std::vector<Row> rows;
     for (const auto& [name, value] : plugin.items()) {
-        if (value.is_array()) continue;
+        if (value.is_structured()) continue;
         const std::string text = text_of(plugin, name);
         rows.push_back({{name + ":"}, {text, name == "state" ? colour_of(text) : Colour::none}});
     }
     for (const Json& capability : list_in(plugin, "capabilities"))
         if (capability.is_string()) rows.push_back({{"capability:"}, {capability.get<std::string>()}});
+    const Json objects = plugin.value("objects", Json::object());
+    for (const char* part : {"accepted", "waiting"})
+        for (const Json& access : list_in(objects, part))
+            rows.push_back({{"objects:"},
+                            {text_of(access, "apiVersion") + " " + text_of(access, "resource") + " " +
+                                 access.value("verbs", Json::array()).dump() + ", " + part,
+                             part[0] == 'w' ? Colour::warning : Colour::none}});
     for (const Json& old : list_in(plugin, "retired"))
         rows.push_back({{"retired:"},
                         {"generation " + text_of(old, "generation") + ", version " + text_of(old, "version") +
@@ -180,6 +187,23 @@ Result<void> configure_plugin(const Settings& settings, const std::string& name,
     return change(settings,
                   {.method = "PUT", .path = plugin_path(name) + "/config", .body = document->dump()},
                   "configured");
+}
+
+Result<void> accept_objects(const Settings& settings, const std::string& name, bool nothing) {
+    Json wanted = Json::array();
+    if (!nothing) {
+        const auto answer = ask(settings, {.path = plugin_path(name)});
+        if (!answer) return tl::unexpected(answer.error());
+        const auto plugin = parse_answer(answer->body);
+        if (!plugin) return tl::unexpected(plugin.error());
+        const Json objects = plugin->value("objects", Json::object());
+        for (const char* part : {"accepted", "waiting"})
+            for (const Json& access : list_in(objects, part)) wanted.push_back(access);
+        if (wanted.empty()) return fail("plugin " + printable(name) + " asks for no objects");
+    }
+    const Json body{{"objects", std::move(wanted)}};
+    return change(settings, {.method = "PUT", .path = plugin_path(name) + "/objects", .body = body.dump()},
+                  "may read its objects");
 }
 
 Result<void> act_on_plugin(const Settings& settings, const std::string& name, const std::string& action) {

@@ -81,14 +81,14 @@ class Bench:
                               check=True, stdout=subprocess.PIPE).stdout
 
     # Starts keelsond; the process and the milliseconds until /readyz answered 200.
-    def start(self, directory, sync_delay_ms=0):
+    def start(self, directory, sync_delay_ms=0, config=None):
         environment = dict(os.environ)
         if sync_delay_ms:
             environment["KEELSON_TEST_SYNC_DELAY_MS"] = str(sync_delay_ms)
         begun = time.monotonic_ns()
         log = open(os.path.join(self.work, "keelsond.log"), "a")
         process = subprocess.Popen([self.program("keelsond"), "--data-dir", directory, "--api-port", str(self.port),
-                                    "--admin-port", "0"],
+                                    "--admin-port", "0", *(["--config", config] if config else [])],
                                    env=environment, stdout=log, stderr=log)
         log.close()
         self.processes.append(process)
@@ -259,6 +259,68 @@ def measure_watch(bench, process, directory):
             bench.row("memory per TLS watcher", memory, None, "<= 32 KB", memory <= 32, " KB")
 
 
+def quiet_p99(bench, directory, connections):
+    return bench.client("get", bench.port, "--path", "/api/v1/namespaces/default", "--connections", connections,
+                        "--seconds", bench.seconds, directory=directory)["p99_ms"]
+
+
+def measure_spin(bench):
+    library = os.path.join(bench.bin, "..", "bench", "plugin", "spin.so")
+    if not os.path.exists(library):
+        print("spin.so is not built: no row about an isolated plugin in a loop", file=sys.stderr)
+        return
+    directory = os.path.join(bench.work, "spin")
+    plugins = os.path.join(bench.work, "spinning")
+    os.makedirs(plugins, mode=0o755)
+    shutil.copy(library, plugins)
+    manifest = os.path.join(plugins, "spin.yaml")
+    with open(manifest, "w") as file:
+        file.write("id: dev.keelson.bench-spin\nname: spin\nkind: volume\nversion: 1.0.0\n"
+                   "abi: {minimum: 1, maximum: 1}\ncapabilities: [keelson.volume/0]\n")
+    config = os.path.join(plugins, "keelsond.yaml")
+    with open(config, "w") as file:
+        file.write(f"plugins: {{entries: [{{name: spin, manifest: {manifest}}}]}}\n")
+    for path in (manifest, os.path.join(plugins, "spin.so")):
+        os.chmod(path, 0o644)
+    # One request at a time, where it is the request that waits and not the queue before it; and some more.
+    counts = (1, 16)
+    spinning, alone = ({count: [] for count in counts} for _ in range(2))
+    for _ in range(bench.rounds):
+        for times, with_config in ((alone, None), (spinning, config)):
+            process, _ = bench.start(directory, config=with_config)
+            if with_config:
+                hosts = [host for host in children_named("keelson-plugin-host") if directory in host[1]]
+                if not hosts:
+                    raise SystemExit("the spinning plugin does not run")
+            for count in counts:
+                quiet_p99(bench, directory, count)
+                times[count].append(quiet_p99(bench, directory, count))
+            bench.stop(process)
+            # Hosts outlive their kernel.
+            for number, _ in hosts if with_config else []:
+                os.kill(number, signal.SIGKILL)
+    for count in counts:
+        ours, peer = statistics.median(spinning[count]), statistics.median(alone[count])
+        bench.rows.append(f"| GET p99, {count} connections, while an isolated plugin loops in two threads; the peer is the "
+                          f"same without it | {ours:.2f} ms | {peer:.2f} ms | {ours / peer:.2f} | <= 2 of without "
+                          f"| {'yes' if ours / peer <= 2 else '**no**'} |")
+        print(bench.rows[-1], file=sys.stderr, flush=True)
+
+
+# Processes with that program name: their numbers and command lines.
+def children_named(name):
+    found = []
+    for entry in os.listdir("/proc"):
+        try:
+            with open(f"/proc/{entry}/cmdline") as file:
+                line = file.read()
+        except (OSError, ValueError):
+            continue
+        if os.path.basename(line.split("\0")[0]) == name:
+            found.append((int(entry), line))
+    return found
+
+
 def measure_memory(bench):
     directory = os.path.join(bench.work, "memory")
     process, _ = bench.start(directory)
@@ -280,7 +342,7 @@ def main():
     parser.add_argument("--seconds", type=float, default=5)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--port", type=int, default=46443, help="this one and the next are used")
-    parser.add_argument("--only", default="start,memory,read,create,slow,watch", help="parts, comma-separated")
+    parser.add_argument("--only", default="start,memory,read,create,slow,watch,spin", help="parts, comma-separated")
     arguments = parser.parse_args()
     parts = arguments.only.split(",")
     bench = Bench(arguments)
@@ -289,6 +351,8 @@ def main():
             measure_starts(bench)
         if "memory" in parts:
             measure_memory(bench)
+        if "spin" in parts:
+            measure_spin(bench)
         directory = os.path.join(bench.work, "data")
         process, _ = bench.start(directory)
         if "read" in parts:

@@ -4,6 +4,7 @@
 #include <openssl/x509.h>
 
 #include <algorithm>
+#include <charconv>
 #include <nlohmann/json.hpp>
 #include <optional>
 
@@ -220,6 +221,26 @@ PluginAuthenticator::Question PluginAuthenticator::question_of(
 }
 
 Task<Answer> PluginAuthenticator::authenticate(const Credentials& credentials) {
+    auto finding = find_out(credentials);
+    Answer answer = co_await finding;
+    if (answer && *answer) note_age(**answer);
+    co_return answer;
+}
+
+// Kept answers are looked at each time: a token becomes stale while it is kept.
+void PluginAuthenticator::note_age(Identity& identity) const {
+    const auto found = std::ranges::find(identity.extra, warn_after_extra,
+                                         [](const auto& entry) { return std::string_view(entry.first); });
+    if (found == identity.extra.end()) return;
+    std::int64_t warn_after = 0;
+    const std::string text = found->second.empty() ? std::string() : found->second.front();
+    std::from_chars(text.data(), text.data() + text.size(), warn_after);
+    identity.extra.erase(found);
+    const auto now = std::chrono::floor<std::chrono::seconds>(clock_.wall_now().time_since_epoch()).count();
+    if (warn_after > 0 && now > warn_after && settings_.stale_token) settings_.stale_token();
+}
+
+Task<Answer> PluginAuthenticator::find_out(const Credentials& credentials) {
     const std::vector<std::string>& audiences =
         credentials.audiences.empty() ? settings_.audiences : credentials.audiences;
     std::optional<Status> failure;

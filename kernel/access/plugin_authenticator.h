@@ -34,6 +34,8 @@ struct PluginAuthenticatorSettings {
     base::Duration maximum_certificate_age = std::chrono::seconds(300);
     std::size_t cache_entries = 10'000;
     std::chrono::milliseconds call_timeout{5000};  // of one plugin
+    // Called for every request with a token whose holder should have renewed it; any thread. May be empty.
+    std::function<void()> stale_token;
 };
 
 // A credential goes to the plugins in order until one knows it, or says that it is bad. What a plugin fails
@@ -47,6 +49,8 @@ class PluginAuthenticator final : public Authenticator {
     PluginAuthenticator(PluginSource plugins, const base::Clock& clock, PluginAuthenticatorSettings settings);
 
     base::Task<Answer> authenticate(const Credentials& credentials) override;
+    // When a token is stale, as plugins say in Identity.extra; it is taken out here.
+    static constexpr std::string_view warn_after_extra = "authentication.keelson.dev/warn-after";
     // Forgets everything: the plugins are others now. Answers that are under way still reach those who wait
     // for them, and are not kept.
     void invalidate();
@@ -69,6 +73,8 @@ class PluginAuthenticator final : public Authenticator {
     Question question_of(const ClientCertificate& certificate,
                          const std::vector<std::string>& audiences) const;
     Question question_of(const std::string& token, const std::vector<std::string>& audiences) const;
+    base::Task<Answer> find_out(const Credentials& credentials);
+    void note_age(Identity& identity) const;
     base::Task<Answer> ask(Question question);
     base::Task<Verdict> ask_plugins(const Question& question);
     static Opinion read_reply(const std::string& body, const Question& question);

@@ -1,7 +1,6 @@
 #include "kernel/access/token_issuer.h"
 
 #include <algorithm>
-#include <limits>
 #include <nlohmann/json.hpp>
 
 namespace keelson::access {
@@ -13,16 +12,14 @@ using base::Status;
 using base::Task;
 using Json = nlohmann::json;
 
-// The contract's seconds are 32 bits wide: 68 years.
-constexpr std::int64_t longest_seconds = std::numeric_limits<std::int32_t>::max();
-
 std::string document_of(const TokenOrder& order) {
     Json document{{"serviceAccount",
                    {{"namespace", order.namespace_name},
                     {"name", order.service_account.name},
                     {"uid", order.service_account.uid}}},
                   {"audiences", order.audiences},
-                  {"expirationSeconds", std::min(order.expiration_seconds, longest_seconds)}};
+                  {"expirationSeconds", order.expiration_seconds}};
+    if (order.warn_after_seconds > 0) document["warnAfterSeconds"] = order.warn_after_seconds;
     if (order.bound_object)
         document["boundObject"] = {{"kind", order.bound_object->kind},
                                    {"name", order.bound_object->name},

@@ -31,6 +31,7 @@ struct TokenOrder {
     Object service_account;
     std::vector<std::string> audiences;
     std::int64_t expiration_seconds = 3600;
+    std::int64_t warn_after_seconds = 0;      // a token used for longer is stale; 0: never
     std::optional<BoundObject> bound_object;  // the token ends with it
     std::optional<Object> node;               // that the bound pod runs on; its uid may be unknown (empty)
 };

@@ -33,6 +33,14 @@ Json methods_of(const plugin::Info& info) {
     return methods;
 }
 
+Json objects_of(const std::vector<plugin::ObjectAccess>& accesses) {
+    Json list = Json::array();
+    for (const plugin::ObjectAccess& access : accesses)
+        list.push_back(
+            {{"apiVersion", access.api_version}, {"resource", access.resource}, {"verbs", access.verbs}});
+    return list;
+}
+
 Json describe(const plugin::Info& info) {
     Json document{{"name", info.name},
                   {"id", info.id},
@@ -50,6 +58,9 @@ Json describe(const plugin::Info& info) {
     document["restarts"] = info.restarts;
     document["callsInFlight"] = info.calls_in_flight;
     document["capabilities"] = info.capabilities;
+    if (!info.objects_accepted.empty() || !info.objects_waiting.empty())
+        document["objects"] = {{"accepted", objects_of(info.objects_accepted)},
+                               {"waiting", objects_of(info.objects_waiting)}};
     document["methods"] = methods_of(info);
     document["retired"] = Json::array();
     for (const plugin::RetiredGeneration& old : info.retired)

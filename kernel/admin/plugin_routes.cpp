@@ -172,6 +172,15 @@ Outcome configure_plugin(Context& context, Request& request) {
     return answer_info(context.wait(context.parts.plugins.configure(name_in(request), std::move(*config))));
 }
 
+Outcome accept_objects(Context& context, Request& request) {
+    if (auto there = need_plugin(context, name_in(request)); !there) return refuse(there.error());
+    auto objects = plugin::parse_object_access(request.body);
+    if (!objects) return refuse(400, "the body " + objects.error().message());
+    for (const plugin::ObjectAccess& access : *objects)
+        request.note += (request.note.empty() ? "" : ", ") + plugin::access_text(access);
+    return answer_info(context.wait(context.parts.plugins.accept(name_in(request), std::move(*objects))));
+}
+
 Outcome enable_plugin(Context& context, Request& request) {
     return set_enabled(context, request, true);
 }

@@ -33,6 +33,13 @@ std::vector<Route> make_table() {
          .handle = configure_plugin,
          .body = Body::document,
          .changes = true},
+        {.method = "PUT",
+         .pattern = "/v1/plugins/{name}/objects",
+         .summary = "What of the Kubernetes API the plugin may read, of what its manifest asks for: "
+                    "{\"objects\": [{\"apiVersion\", \"resource\", \"verbs\"}]}.",
+         .handle = accept_objects,
+         .body = Body::document,
+         .changes = true},
         {.method = "POST",
          .pattern = "/v1/plugins/{name}/enable",
          .summary = "Starts a disabled plugin.",

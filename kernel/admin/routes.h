@@ -47,6 +47,7 @@ Outcome list_plugins(Context& context, Request& request);
 Outcome get_plugin(Context& context, Request& request);
 Outcome add_plugin(Context& context, Request& request);
 Outcome configure_plugin(Context& context, Request& request);
+Outcome accept_objects(Context& context, Request& request);
 Outcome enable_plugin(Context& context, Request& request);
 Outcome disable_plugin(Context& context, Request& request);
 Outcome reload_plugin(Context& context, Request& request);

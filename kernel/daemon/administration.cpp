@@ -53,10 +53,18 @@ nlohmann::json plugin_config(const PluginConfig& plugins) {
         if (!plugin.sha256.empty()) entry["sha256"] = plugin.sha256;
         if (plugin.isolation) entry["isolation"] = plugin::isolation_text(*plugin.isolation);
         if (!plugin.config.empty()) entry["config"] = "(hidden)";
+        for (const plugin::ObjectAccess& access : plugin.objects)
+            entry["objects"].push_back(
+                {{"apiVersion", access.api_version}, {"resource", access.resource}, {"verbs", access.verbs}});
         entries.push_back(std::move(entry));
     }
+    nlohmann::json keys = nlohmann::json::array();
+    for (const plugin::TrustedKey& key : plugins.trusted_keys)
+        keys.push_back({{"file", key.file}, {"vendor", key.vendor}});
     return {{"directory", plugins.directory},
             {"allowedDirectories", plugins.allowed_directories},
+            {"trustedKeys", std::move(keys)},
+            {"checkDocuments", plugins.check_documents},
             {"entries", std::move(entries)}};
 }
 

@@ -17,6 +17,7 @@
 #include "kernel/base/sync_wait.h"
 #include "kernel/daemon/administration.h"
 #include "kernel/daemon/data_directory.h"
+#include "kernel/daemon/plugin_objects.h"
 #include "kernel/daemon/plugins.h"
 #include "kernel/daemon/version.h"
 #include "kernel/daemon/wire.h"
@@ -114,6 +115,7 @@ struct App::Impl {
     CredentialOptions credential_options;
     std::shared_ptr<access::OwnCertificateAuthenticator> own_certificates =
         std::make_shared<access::OwnCertificateAuthenticator>();
+    PluginObjects plugin_objects;
     std::shared_ptr<plugin::PluginHost> plugins;
     std::atomic<bool> plugins_matter{false};  // wired: a change of theirs has to be told
     access::Authentication authentication;
@@ -151,6 +153,7 @@ Result<void> App::Impl::start(api::Listener listener) {
                               .metrics = metrics,
                               .authentication = authentication,
                               .plugins = *plugins,
+                              .plugin_objects = plugin_objects,
                               .authorization = authorization,
                               .flow_control = flow_control,
                               .health = health}));
@@ -193,6 +196,7 @@ void App::Impl::start_plugins() {
         if (plugins_matter) wiring.plugins_changed();
     };
     plugin::HostSettings settings = plugin_host_settings(config, data.path());
+    settings.objects = &plugin_objects;
     // There to be dropped into.
     if (config.plugins.directory.empty())
         if (auto made = base::make_directory(settings.directory, 0755); !made)

@@ -39,10 +39,23 @@ void read_api(const YAML::Node& node, Config& config) {
                  {"maxConnections", number_into(config.max_connections, 1, 1'000'000)}});
 }
 
+void read_trusted_keys(const YAML::Node& node, std::vector<plugin::TrustedKey>& keys) {
+    if (!node.IsSequence()) fail(node, "'trustedKeys' must be a list");
+    for (const auto& item : node) {
+        plugin::TrustedKey& key = keys.emplace_back();
+        read_object(item, "an entry of 'trustedKeys'",
+                    {{"file", text_into(key.file)}, {"vendor", text_into(key.vendor)}});
+        if (key.file.empty()) fail(item, "an entry of 'trustedKeys' needs a 'file'");
+    }
+}
+
 void read_plugins(const YAML::Node& node, PluginConfig& plugins) {
     read_object(node, "'plugins'",
                 {{"directory", text_into(plugins.directory)},
                  {"allowedDirectories", texts_into(plugins.allowed_directories)},
+                 {"trustedKeys", [&](const YAML::Node& value,
+                                     const std::string&) { read_trusted_keys(value, plugins.trusted_keys); }},
+                 {"checkDocuments", flag_into(plugins.check_documents)},
                  {"entries", [&](const YAML::Node& value, const std::string&) {
                       if (!value.IsSequence()) fail(value, "'entries' must be a list");
                       std::set<std::string> names;

@@ -17,6 +17,8 @@ struct PluginConfig {
     std::string directory;                         // plugins dropped in here run; empty: DIR/plugins
     std::vector<std::string> allowed_directories;  // where the admin API may take further ones from
     std::vector<plugin::PluginSettings> entries;
+    std::vector<plugin::TrustedKey> trusted_keys;     // by whom plugins must be signed
+    bool check_documents = plugin::kChecksDocuments;  // what is said to and by plugins, against sdk/schema
     bool operator==(const PluginConfig&) const = default;
 };
 

@@ -75,6 +75,9 @@ plugin::HostSettings plugin_host_settings(const Config& config, const std::strin
     settings.state_directory = data_directory + "/plugin-state";
     settings.host_program = program_directory() + "/keelson-plugin-host";
     settings.plugins = wanted_plugins(config);
+    settings.trusted_keys = config.plugins.trusted_keys;
+    settings.own_directory = own_plugin_directory();
+    settings.check_documents = config.plugins.check_documents;
     settings.trusted_user = ::geteuid();
     return settings;
 }

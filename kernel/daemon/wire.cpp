@@ -10,6 +10,7 @@
 #include "kernel/api/openid_handler.h"
 #include "kernel/base/log.h"
 #include "kernel/base/sync_wait.h"
+#include "kernel/daemon/control_plane.h"
 #include "kernel/resource/bootstrap.h"
 #include "kernel/resource/service_account_authenticator.h"
 #include "kernel/resource/subresources.h"
@@ -28,6 +29,7 @@ struct Rooms {
     std::unique_ptr<access::PluginTokenIssuer> issuer;
     std::unique_ptr<api::OpenIdHandler> openid;
     std::unique_ptr<api::KubernetesHandler> handler;
+    std::unique_ptr<ControlPlane> control_plane;
 };
 
 // For benchmarks: KEELSON_TEST_SYNC_DELAY_MS makes every sync of the store take that much longer.
@@ -61,6 +63,10 @@ void wire_access(const WireParts& parts, Rooms& rooms) {
     };
     access::PluginAuthenticatorSettings settings;
     settings.audiences = {issuer};
+    base::Counter& stale = parts.metrics.counter("serviceaccount_stale_tokens_total",
+                                                 "Cumulative stale projected service "
+                                                 "account tokens used");
+    settings.stale_token = [&stale] { stale.add(); };
     rooms.authenticator = std::make_shared<access::PluginAuthenticator>(
         having(access::authenticator_capability), parts.executor.clock(), std::move(settings));
     parts.authentication.set_audiences({issuer});
@@ -109,14 +115,24 @@ base::Result<Wiring> wire(const WireParts& parts) {
         return base::Status(base::Reason::service_unavailable,
                             "the disk is full: only deletions are accepted");
     });
-    for (const std::string& role : parts.config.roles)
-        if (role != "api")
-            base::log_warning("this version serves the API only; the role does nothing", {{"role", role}});
+    if (parts.config.roles.contains("node"))
+        base::log_warning("this version has no node of its own: the role does nothing", {{"role", "node"}});
+    rooms->control_plane = ControlPlane::start({.roles = parts.config.roles,
+                                                .root_certificates = parts.credentials.authority.certificate,
+                                                .verbs = *rooms->verbs,
+                                                .subresources = *rooms->subresources,
+                                                .random = parts.random,
+                                                .metrics = parts.metrics});
+    parts.plugin_objects.begin(*rooms->verbs, *rooms->subresources);
     Wiring wiring;
     wiring.kubernetes = make_handler(rooms);
     wiring.store = rooms->store.get();
     wiring.plugins_changed = [rooms] { rooms->authenticator->invalidate(); };
-    wiring.stop = [rooms] { rooms->store->close(); };
+    wiring.stop = [rooms, &objects = parts.plugin_objects] {
+        objects.end();
+        rooms->control_plane.reset();
+        rooms->store->close();
+    };
     return wiring;
 }
 

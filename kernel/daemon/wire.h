@@ -17,6 +17,7 @@
 #include "kernel/base/result.h"
 #include "kernel/daemon/config.h"
 #include "kernel/daemon/credentials.h"
+#include "kernel/daemon/plugin_objects.h"
 #include "kernel/plugin/plugin_host.h"
 #include "kernel/store/store.h"
 
@@ -33,6 +34,7 @@ struct WireParts {
     base::Metrics& metrics;
     access::Authentication& authentication;  // more authenticators may be added here
     plugin::PluginHost& plugins;
+    PluginObjects& plugin_objects;
     access::Authorization& authorization;
     access::FlowControl& flow_control;
     api::HealthChecks& health;

@@ -1,6 +1,7 @@
 #include "kernel/plugin/confinement.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <seccomp.h>
 #include <sys/capability.h>
 #include <sys/prctl.h>
@@ -56,8 +57,16 @@ constexpr const char* kDenied[] = {"kexec_load",
 Result<void> join(const std::string& cgroup) {
     const std::string path = cgroup + "/cgroup.procs";
     KEELSON_TRY(const base::FileDescriptor file, base::open_file(path, O_WRONLY));
-    if (::write(file.get(), "0", 1) != 1) return base::system_error(path, errno);
-    return base::ok();
+    if (::write(file.get(), "0", 1) == 1) return base::ok();
+    const int failure = errno;
+    Status why = base::system_error("joining the cgroup " + cgroup, failure);
+    const int policy = ::sched_getscheduler(0);
+    // The most common reason for EINVAL, and one that the number does not tell.
+    if (failure == EINVAL && (policy == SCHED_FIFO || policy == SCHED_RR))
+        return Status(why.reason(), why.message() +
+                                        ": it runs with a real-time priority, which the cgroup has no "
+                                        "budget for; start keelsond without (chrt --other 0)");
+    return why;
 }
 
 Result<std::set<cap_value_t>> parse(const std::vector<std::string>& names) {

@@ -6,6 +6,7 @@
 #include "kernel/plugin/library_file.h"
 #include "kernel/plugin/messages.h"
 #include "kernel/plugin/schema_check.h"
+#include "kernel/plugin/signature.h"
 
 namespace keelson::plugin {
 namespace {
@@ -42,6 +43,7 @@ LaunchSettings launch_settings(const HostSettings& settings, const Plan& plan, c
     launch.state_directory = settings.state_directory + "/state/" + plan.manifest.name;
     launch.limits = plan.limits;
     launch.privileges = plan.manifest.privileges;
+    launch.checks_documents = settings.check_documents;
     launch.orphan_grace_seconds = plan.manifest.orphan_grace_seconds;
     return launch;
 }
@@ -84,6 +86,7 @@ Result<Plan> make_plan(const PluginSettings& settings, const std::string& manife
     auto manifest = parse_manifest(yaml);
     if (!manifest) return std::move(manifest).error().with_context(manifest_path + ": ");
     plan.manifest = std::move(*manifest);
+    plan.manifest_sha256 = sha256_of(yaml);
     if (plan.manifest.name != settings.name)
         return Status(Reason::bad_request, manifest_path + " is the manifest of '" + plan.manifest.name +
                                                "', not of '" + settings.name + "'");
@@ -99,6 +102,13 @@ Result<Plan> make_plan(const PluginSettings& settings, const std::string& manife
     auto checked = check_config(plan, settings.config_lines);
     if (!checked) return std::move(checked).error();
     return plan;
+}
+
+std::shared_ptr<ObjectsBroker> make_broker(const LoadEnvironment& environment, const Plan& plan,
+                                           std::vector<ObjectAccess> accepted) {
+    if (!environment.settings.objects) return nullptr;
+    return std::make_shared<ObjectsBroker>(*environment.settings.objects, environment.executor,
+                                           plan.manifest.name, plan.manifest.objects, std::move(accepted));
 }
 
 Generation::~Generation() {
@@ -142,6 +152,11 @@ Result<std::shared_ptr<Generation>> load_generation(const LoadEnvironment& envir
     generation->library_copy = copy.path;
     generation->sha256 = copy.sha256;
     KEELSON_TRY_VOID(check_library(plan, copy));
+    KEELSON_TRY_VOID(check_signature(settings, {.id = plan.manifest.id,
+                                                .manifest_path = plan.manifest_path,
+                                                .manifest_sha256 = plan.manifest_sha256,
+                                                .library_path = plan.library_path,
+                                                .library_sha256 = copy.sha256}));
     KEELSON_TRY_VOID(make_instance(environment, *generation, std::move(services), may_adopt));
     return generation;
 }

@@ -18,6 +18,7 @@ struct Plan {
     Manifest manifest;
     std::string manifest_path;
     std::string library_path;
+    std::string manifest_sha256;
     std::string expected_sha256;  // empty: any
     std::string config;           // normalized JSON
     Isolation isolation = Isolation::process;
@@ -41,6 +42,7 @@ struct Generation {
     std::string sha256;
     std::shared_ptr<Instance> instance;
     std::shared_ptr<RemoteInstance> remote;  // the same, when it is isolated
+    std::shared_ptr<ObjectsBroker> objects;  // what it may read; null: none are offered
     bool is_started = false;                 // found running
 };
 
@@ -48,6 +50,10 @@ struct LoadEnvironment {
     const HostSettings& settings;
     base::Executor& executor;
 };
+
+// What the plan's plugin may read of the API; null when the settings have no source.
+[[nodiscard]] std::shared_ptr<ObjectsBroker> make_broker(const LoadEnvironment& environment, const Plan& plan,
+                                                         std::vector<ObjectAccess> accepted);
 
 // Blocks. The library is copied, checked and loaded, an instance made but not started. `may_adopt`: an
 // isolated one of an earlier kernel that runs with the same library and configuration is taken instead;

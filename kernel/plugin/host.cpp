@@ -8,6 +8,7 @@
 #include <set>
 
 #include "kernel/base/log.h"
+#include "kernel/base/pause.h"
 #include "kernel/plugin/plugin_host.h"
 #include "kernel/plugin/slot.h"
 
@@ -75,12 +76,13 @@ class Host final : public PluginHost, public std::enable_shared_from_this<Host> 
         auto loading = load_all(std::move(wanted), true);
         co_await loading;
         if (settings_.watch_directory && !settings_.directory.empty())
-            base::spawn(executor_, watch_directory(weak_from_this()));
+            base::spawn(executor_, watch_directory(weak_from_this(), pause_));
     }
 
     Task<void> stop(bool everything) override {
         const AsyncLock::Hold hold = co_await changing_.acquire();
         stopping_ = true;
+        pause_->stop();
         for (const auto& slot : slots()) slot->close();
         for (const auto& slot : slots()) {
             auto unloading = slot->unload(State::disabled, "the kernel stops", !everything);
@@ -135,6 +137,13 @@ class Host final : public PluginHost, public std::enable_shared_from_this<Host> 
         settings.config_lines.clear();
         auto reloading = reload_slot(slot, std::move(settings), slot->manifest_path());
         co_return co_await reloading;
+    }
+
+    Task<Result<Info>> accept(std::string name, std::vector<ObjectAccess> objects) override {
+        const AsyncLock::Hold hold = co_await changing_.acquire();
+        KEELSON_CO_TRY(auto slot, need(name));
+        slot->accept(std::move(objects));
+        co_return slot->info();
     }
 
     Task<Result<Info>> enable(std::string name, bool enabled) override {
@@ -375,9 +384,11 @@ class Host final : public PluginHost, public std::enable_shared_from_this<Host> 
         co_return co_await reading;
     }
 
-    static Task<void> watch_directory(std::weak_ptr<Host> weak) {
+    static Task<void> watch_directory(std::weak_ptr<Host> weak, std::shared_ptr<base::Pause> pause) {
         while (true) {
-            co_await base::sleep_for(kDirectoryInterval);
+            auto sleeping = pause->sleep(kDirectoryInterval);
+            const bool goes_on = co_await sleeping;
+            if (!goes_on) co_return;
             const auto self = weak.lock();
             if (!self || self->stopping_) co_return;
             auto looking = self->look_again();
@@ -441,6 +452,7 @@ class Host final : public PluginHost, public std::enable_shared_from_this<Host> 
     Listing seen_;
     Listing last_look_;
     std::atomic<bool> stopping_{false};
+    std::shared_ptr<base::Pause> pause_ = std::make_shared<base::Pause>();  // between two looks
 };
 
 }  // namespace

@@ -1,12 +1,12 @@
 // keelson-plugin-host: the process around one isolated plugin. keelsond starts it; it stays when keelsond
 // goes.
 #include <fcntl.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <csignal>
-#include <cstdio>
 
 #include "kernel/plugin/confinement.h"
 #include "kernel/plugin/host_server.h"
@@ -15,6 +15,7 @@ int main(int count, char** arguments) {
     keelson::plugin::HostServerSettings settings;
     keelson::plugin::Confinement confinement;
     bool unconfined = false;
+    bool dies_with_parent = false;
     CLI::App app("The process around one isolated Keelson plugin. Started by keelsond, not by hand.",
                  "keelson-plugin-host");
     app.add_option("--listener", settings.listener, "descriptor of the listening socket")->required();
@@ -30,16 +31,18 @@ int main(int count, char** arguments) {
     app.add_option("--cgroup", confinement.cgroups, "directory of a cgroup to join");
     app.add_option("--keep-capability", confinement.capabilities, "SYS_ADMIN, ...");
     app.add_flag("--no-seccomp", unconfined);
+    app.add_flag("--objects", settings.offers_objects, "the kernel offers keelson.host.objects");
+    app.add_flag("--check-documents", settings.checks_documents, "check requests and replies");
+    app.add_flag("--die-with-parent", dies_with_parent, "end when whoever started it ends");
     CLI11_PARSE(app, count, arguments);
     confinement.seccomp = !unconfined;
     // The kernel's end of the log may be gone at any time.
     std::signal(SIGPIPE, SIG_IGN);
     ::umask(077);
     ::fcntl(settings.listener, F_SETFD, FD_CLOEXEC);
-    if (const auto confined = keelson::plugin::confine(confinement); !confined) {
-        std::fprintf(stderr, "keelson-plugin-host: %s: %s\n", settings.name.c_str(),
-                     confined.error().message().c_str());
-        return 1;
-    }
+    if (dies_with_parent) ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    // Whoever asks for the plugin is told; nothing of it is loaded.
+    if (const auto confined = keelson::plugin::confine(confinement); !confined)
+        settings.failure = "its process cannot be confined: " + confined.error().message();
     return keelson::plugin::serve_plugin(std::move(settings));
 }

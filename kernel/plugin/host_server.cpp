@@ -1,6 +1,7 @@
 #include "kernel/plugin/host_server.h"
 
 #include <fcntl.h>
+#include <keelson/entry.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -16,9 +17,11 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
-#include "kernel/plugin/frames.h"
+#include "kernel/plugin/contract.h"
+#include "kernel/plugin/kernel_objects.h"
 #include "kernel/plugin/local_plugin.h"
 #include "kernel/plugin/messages.h"
+#include "kernel/plugin/protocol.h"
 
 namespace keelson::plugin {
 namespace {
@@ -32,8 +35,9 @@ constexpr std::size_t kKeptLines = 200;
 // A plugin that floods the log loses lines.
 constexpr int kLinesPerSecond = 500;
 constexpr std::size_t kLineBytes = 8 << 10;
-// Always one more than calls, so that there is somebody to read a cancellation and to ask for health.
-constexpr std::uint32_t kSpareThreads = 2;
+// More than calls, so that there is always somebody to read: a cancellation, a question about health, an
+// answer that a call waits for; also while calls that nobody waits for any more are still at it.
+constexpr std::uint32_t kSpareThreads = 4;
 
 std::int64_t microseconds(auto time) {
     return std::chrono::duration_cast<std::chrono::microseconds>(time.time_since_epoch()).count();
@@ -45,11 +49,8 @@ class Server {
 
     int run() {
         capture_output();
-        auto loaded = load_plugin(settings_.library, settings_.id, settings_.version, services());
-        if (loaded)
-            plugin_ = std::move(*loaded);
-        else
-            failure_ = loaded.error().message();
+        failure_ = settings_.failure;
+        if (failure_.empty()) load();
         add_thread();
         while (wait_for_kernel()) accept_kernel();
         // Threads of the plugin may never end: whatever it wanted to keep is in its state directory.
@@ -58,6 +59,14 @@ class Server {
 
   private:
     using Cancel = std::shared_ptr<std::int32_t>;
+
+    void load() {
+        auto loaded = load_plugin(settings_.library, settings_.id, settings_.version, services());
+        if (loaded)
+            plugin_ = std::move(*loaded);
+        else
+            failure_ = loaded.error().message();
+    }
 
     HostServices services() {
         HostServices services;
@@ -70,12 +79,13 @@ class Server {
             frame.text = name;
             frame.body = nlohmann::json{{"value", value}, {"labels", labels}}.dump(
                 -1, ' ', false, nlohmann::json::error_handler_t::replace);
-            send(frame);
+            (void)send(frame);
         };
         services.event = [this](std::string_view event) { send_text(FrameType::event, event); };
         services.reconcile = [this](std::string_view key) { send_text(FrameType::reconcile, key); };
         services.monotonic_us = [] { return microseconds(Clock::now()); };
         services.unix_us = [] { return microseconds(std::chrono::system_clock::now()); };
+        if (settings_.offers_objects) services.objects = objects_;
         return services;
     }
 
@@ -85,15 +95,16 @@ class Server {
         const std::lock_guard lock(mutex_);
         return connection_;
     }
-    void send(const Frame& frame, const std::vector<int>& descriptors = {}) {
-        // A kernel that has gone is noticed by the reader.
-        if (const auto peer = connection()) (void)peer->write(frame, descriptors);
+    // False when no kernel is there. One that has just gone is noticed by the reader.
+    bool send(const Frame& frame) {
+        const auto peer = connection();
+        return peer && peer->write(frame);
     }
     void send_text(FrameType type, std::string_view body) {
         Frame frame;
         frame.type = type;
         frame.body = body;
-        send(frame);
+        (void)send(frame);
     }
     void say(int level, std::string_view line) {
         Frame frame;
@@ -170,7 +181,7 @@ class Server {
     }
 
     void accept_kernel() {
-        FileDescriptor socket(::accept4(settings_.listener, nullptr, nullptr, SOCK_CLOEXEC));
+        Descriptor socket(::accept4(settings_.listener, nullptr, nullptr, SOCK_CLOEXEC));
         if (!socket) return;
         ucred peer{};
         socklen_t size = sizeof peer;
@@ -194,7 +205,7 @@ class Server {
 
     std::string introduce() {
         Hello hello;
-        hello.protocol = kProtocol;
+        hello.protocol = host_protocol::kProtocol;
         hello.process_id = ::getpid();
         hello.id = settings_.id;
         hello.version = settings_.version;
@@ -208,12 +219,15 @@ class Server {
     }
 
     void lose(const std::shared_ptr<FrameSocket>& lost) {
-        const std::lock_guard lock(mutex_);
-        if (connection_ == lost) {
-            connection_.reset();
-            alone_since_ = Clock::now();
+        {
+            const std::lock_guard lock(mutex_);
+            if (connection_ == lost) {
+                connection_.reset();
+                alone_since_ = Clock::now();
+            }
+            for (const auto& [id, cancel] : calls_) __atomic_store_n(cancel.get(), 1, __ATOMIC_RELAXED);
         }
-        for (const auto& [id, cancel] : calls_) __atomic_store_n(cancel.get(), 1, __ATOMIC_RELAXED);
+        objects_->lose();
     }
 
     // --- calls: whoever reads a frame carries it out, and another reads the next ---
@@ -242,7 +256,7 @@ class Server {
                 if (alone && threads_ < settings_.concurrent_calls + kSpareThreads) add_thread();
                 carry_out(*frame, *peer);
             } else {
-                note(*frame);
+                note(std::move(*frame));
             }
         }
     }
@@ -271,10 +285,9 @@ class Server {
         invocation.deadline_us = frame.deadline_us;
         invocation.cancelled = cancel.get();
         invocation.traceparent = frame.text.c_str();
-        for (const FileDescriptor& descriptor : frame.descriptors)
+        for (const Descriptor& descriptor : frame.descriptors)
             invocation.descriptors.push_back(descriptor.get());
-        Outcome outcome{1, error_document(failure_), {}};
-        if (plugin_) outcome = plugin_->invoke(invocation);
+        Outcome outcome = invoke(invocation);
         if (outcome.code == 0) note_life(invocation);
         Frame reply;
         reply.type = FrameType::reply;
@@ -290,6 +303,21 @@ class Server {
         (void)peer.write(reply, descriptors);
     }
 
+    Outcome invoke(const Invocation& invocation) {
+        if (!plugin_) return {KEELSON_INTERNAL, error_document(failure_), {}};
+        if (!settings_.checks_documents) return plugin_->invoke(invocation);
+        auto wrong = [](const base::Status& why) {
+            return Outcome{KEELSON_INTERNAL, error_document(why.message()), {}};
+        };
+        if (const auto kept = check_contract(invocation.method, Document::request, invocation.request); !kept)
+            return wrong(kept.error());
+        Outcome outcome = plugin_->invoke(invocation);
+        if (outcome.code != KEELSON_OK) return outcome;
+        if (const auto kept = check_contract(invocation.method, Document::reply, outcome.body); !kept)
+            return wrong(kept.error());
+        return outcome;
+    }
+
     void note_life(const Invocation& invocation) {
         const std::lock_guard lock(mutex_);
         if (invocation.method == kStart) {
@@ -300,8 +328,10 @@ class Server {
         }
     }
 
-    void note(const Frame& frame) {
-        if (frame.type == FrameType::cancel) {
+    void note(Frame frame) {
+        if (frame.type == FrameType::objects_reply) {
+            objects_->take_reply(std::move(frame));
+        } else if (frame.type == FrameType::cancel) {
             if (const Cancel cancel = cancel_of(frame.id))
                 __atomic_store_n(cancel.get(), 1, __ATOMIC_RELAXED);
         } else if (frame.type == FrameType::leave) {
@@ -324,6 +354,8 @@ class Server {
     }
 
     const HostServerSettings settings_;
+    const std::shared_ptr<KernelObjects> objects_ =
+        std::make_shared<KernelObjects>([this](const Frame& frame) { return send(frame); });
     std::unique_ptr<LocalPlugin> plugin_;
     std::string failure_;
 

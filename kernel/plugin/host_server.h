@@ -3,9 +3,6 @@
 
 #include <cstdint>
 #include <string>
-#include <vector>
-
-#include "kernel/base/result.h"
 
 namespace keelson::plugin {
 
@@ -19,22 +16,10 @@ struct HostServerSettings {
     std::string state_directory;
     std::uint32_t concurrent_calls = 16;
     std::uint32_t orphan_grace_seconds = 600;  // 0: for ever
+    bool offers_objects = false;               // keelson.host.objects, through the kernel
+    bool checks_documents = false;             // requests and replies against the schemas
+    std::string failure;                       // why the plugin is not even loaded; empty: it is
 };
-
-// What the host says of itself when a kernel has connected. Travels as JSON.
-struct Hello {
-    std::uint32_t protocol = 0;
-    int process_id = 0;
-    std::string id;
-    std::string version;
-    std::string sha256;
-    std::string failure;   // why the library could not be loaded; empty: it was
-    std::string methods;   // MethodSet::encode()
-    bool started = false;  // start has succeeded, stop has not been called
-    std::string config;    // what it was started with
-};
-[[nodiscard]] std::string encode(const Hello& hello);
-[[nodiscard]] base::Result<Hello> decode_hello(std::string_view text);
 
 // Serves until it is told to leave, or nobody has come for too long. The exit code.
 int serve_plugin(HostServerSettings settings);

@@ -10,8 +10,8 @@
 #include "kernel/base/executor.h"
 #include "kernel/base/result.h"
 #include "kernel/base/task.h"
-#include "kernel/plugin/capabilities.h"
 #include "kernel/plugin/local_plugin.h"
+#include "kernel/plugin/protocol.h"
 
 namespace keelson::plugin {
 

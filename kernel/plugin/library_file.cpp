@@ -127,6 +127,12 @@ Result<std::string> read_trusted(const std::string& path, std::uint32_t trusted_
     return read_all(file.get(), path, limit_bytes);
 }
 
+std::string sha256_of(std::string_view content) {
+    Hash hash;
+    hash.add(content.data(), content.size());
+    return hash.hexadecimal();
+}
+
 Result<PrivateCopy> copy_library(const std::string& path, const std::string& directory,
                                  std::uint32_t trusted_user) {
     KEELSON_TRY(const std::string content, read_trusted(path, trusted_user, kLibraryLimitBytes));
@@ -137,9 +143,7 @@ Result<PrivateCopy> copy_library(const std::string& path, const std::string& dir
     KEELSON_TRY_VOID(base::make_directory(directory, 0700));
     PrivateCopy copy;
     copy.extra_symbols = exports.others;
-    Hash hash;
-    hash.add(content.data(), content.size());
-    copy.sha256 = hash.hexadecimal();
+    copy.sha256 = sha256_of(content);
     std::string name = directory + "/" + path.substr(path.rfind('/') + 1) + ".XXXXXX";
     const FileDescriptor file(::mkostemp(name.data(), O_CLOEXEC));
     if (!file) return base::system_error(name, errno);

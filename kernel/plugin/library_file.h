@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "kernel/base/files.h"
@@ -18,6 +19,9 @@ namespace keelson::plugin {
                                                               std::uint32_t trusted_user);
 [[nodiscard]] base::Result<std::string> read_trusted(const std::string& path, std::uint32_t trusted_user,
                                                      std::size_t limit_bytes);
+
+// In hexadecimal.
+[[nodiscard]] std::string sha256_of(std::string_view content);
 
 struct PrivateCopy {
     std::string path;

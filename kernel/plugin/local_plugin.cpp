@@ -1,5 +1,6 @@
 #include "kernel/plugin/local_plugin.h"
 
+#include <dlfcn.h>
 #include <fcntl.h>
 #include <keelson/capabilities.h>
 
@@ -9,6 +10,7 @@
 #include <mutex>
 
 #include "kernel/plugin/messages.h"
+#include "kernel/plugin/objects_table.h"
 
 namespace keelson::plugin {
 namespace {
@@ -56,6 +58,14 @@ keelson_reply reply_into(ReplyBuffer& buffer) {
 
 // --- the host table ---
 
+template <ObjectVerb verb>
+std::int32_t ask_host_objects(void* context, const keelson_call* call, keelson_bytes request,
+                              keelson_reply* reply);
+
+constexpr keelson_host_objects kObjectsTable{sizeof(keelson_host_objects), ask_host_objects<ObjectVerb::get>,
+                                             ask_host_objects<ObjectVerb::list>,
+                                             ask_host_objects<ObjectVerb::watch>};
+
 struct Host {
     explicit Host(HostServices given) : services(std::move(given)) {
         table.struct_size = sizeof table;
@@ -80,7 +90,10 @@ struct Host {
             return static_cast<Host*>(context)->services.monotonic_us();
         };
         table.unix_us = [](void* context) { return static_cast<Host*>(context)->services.unix_us(); };
-        table.service = [](void*, const char*) -> const void* { return nullptr; };
+        table.service = [](void* context, const char* id) -> const void* {
+            const bool is_objects = id && std::string_view(id) == KEELSON_HOST_OBJECTS;
+            return is_objects && static_cast<Host*>(context)->services.objects ? &kObjectsTable : nullptr;
+        };
     }
     Host(const Host&) = delete;
     Host& operator=(const Host&) = delete;
@@ -88,6 +101,12 @@ struct Host {
     HostServices services;
     keelson_host table{};
 };
+
+template <ObjectVerb verb>
+std::int32_t ask_host_objects(void* context, const keelson_call* call, keelson_bytes request,
+                              keelson_reply* reply) {
+    return ask_objects(*static_cast<Host*>(context)->services.objects, verb, call, request, reply);
+}
 
 // --- the library ---
 
@@ -106,7 +125,12 @@ Result<const keelson_entry*> open_entry(const std::string& path) {
     // a call.
     boost::dll::shared_library library(
         path, boost::dll::load_mode::rtld_now | boost::dll::load_mode::rtld_local, error);
-    if (error) return Status(Reason::bad_request, "the library cannot be loaded: " + error.message());
+    if (error) {
+        // Of what the dynamic linker says, the error code keeps nothing.
+        const char* why = ::dlerror();
+        return Status(Reason::bad_request,
+                      "the library cannot be loaded: " + (why ? std::string(why) : error.message()));
+    }
     if (!library.has(KEELSON_PLUGIN_SYMBOL))
         return Status(Reason::bad_request, "the library does not export " KEELSON_PLUGIN_SYMBOL);
     const auto entry = library.get<const keelson_entry*()>(KEELSON_PLUGIN_SYMBOL);
@@ -175,9 +199,10 @@ class Loaded final : public LocalPlugin {
         ReplyBuffer buffer;
         keelson_reply reply = reply_into(buffer);
         const keelson_bytes request{invocation.request.data(), invocation.request.size()};
+        const ObjectsForbidden no_objects(is_short(invocation.method));
         const bool returned =
             guarded([&] { buffer.outcome.code = method(instance_.self, &call, request, &reply); });
-        if (!returned) return {KEELSON_INTERNAL, error_document("threw an exception"), {}};
+        if (!returned) return {KEELSON_INTERNAL, error_document(host_protocol::kThrown), {}};
         if (buffer.is_too_large)
             return {KEELSON_INTERNAL, error_document("its answer is larger than 16 MiB"), {}};
         return std::move(buffer.outcome);

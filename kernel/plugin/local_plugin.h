@@ -13,7 +13,9 @@
 
 #include "kernel/base/files.h"
 #include "kernel/base/result.h"
-#include "kernel/plugin/capabilities.h"
+#include "kernel/plugin/objects_service.h"
+#include "kernel/plugin/outcome.h"
+#include "kernel/plugin/protocol.h"
 
 namespace keelson::plugin {
 
@@ -26,6 +28,7 @@ struct HostServices {
     std::function<void(std::string_view key)> reconcile;
     std::function<std::int64_t()> monotonic_us;
     std::function<std::int64_t()> unix_us;
+    std::shared_ptr<ObjectsService> objects;  // null: this host does not offer keelson.host.objects
 };
 
 // One call as it reaches the plugin.
@@ -36,12 +39,6 @@ struct Invocation {
     const std::int32_t* cancelled = nullptr;
     std::vector<int> descriptors;  // stay the caller's
     const char* traceparent = "";
-};
-
-struct Outcome {
-    std::int32_t code = 0;  // enum keelson_status
-    std::string body;
-    std::vector<base::FileDescriptor> descriptors;
 };
 
 class LocalPlugin {

@@ -20,6 +20,7 @@ using base::yaml::text_into;
 using base::yaml::texts_into;
 
 constexpr std::array<std::string_view, 5> kKinds = {"volume", "network", "runtime", "ingress", "auth"};
+constexpr std::array<std::string_view, 3> kVerbs = {"get", "list", "watch"};
 constexpr std::size_t kNameLimit = 40;
 
 bool consists_of(std::string_view text, std::string_view extra) {
@@ -43,6 +44,8 @@ void read_privileges(const YAML::Node& node, Privileges& privileges) {
                   }}});
 }
 
+}  // namespace
+
 void read_objects(const YAML::Node& node, std::vector<ObjectAccess>& objects) {
     if (!node.IsSequence()) fail(node, "'objects' must be a list");
     for (const auto& item : node) {
@@ -51,8 +54,16 @@ void read_objects(const YAML::Node& node, std::vector<ObjectAccess>& objects) {
                     {{"apiVersion", text_into(access.api_version)},
                      {"resource", text_into(access.resource)},
                      {"verbs", texts_into(access.verbs)}});
+        if (access.api_version.empty() || access.resource.empty())
+            fail(item, "an entry of 'objects' needs an 'apiVersion' and a 'resource'");
+        for (const std::string& verb : access.verbs)
+            if (std::ranges::find(kVerbs, verb) == kVerbs.end())
+                fail(item, "'verbs' must be of get, list and watch, not '" + verb + "'");
+        if (access.verbs.empty()) access.verbs.assign(kVerbs.begin(), kVerbs.end());
     }
 }
+
+namespace {
 
 void read_manifest(const YAML::Node& document, Manifest& manifest) {
     read_object(document, "the manifest",

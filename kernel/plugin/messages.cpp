@@ -4,6 +4,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "kernel/plugin/protocol.h"
+
 namespace keelson::plugin {
 namespace {
 
@@ -57,6 +59,45 @@ Status status_of(std::int32_t code, std::string_view error_document, std::string
     if (const std::string field = text_member(document, "field"); !field.empty())
         status.mutable_details().causes.push_back({"FieldValueInvalid", message, field});
     return status;
+}
+
+Status status_of(const host_protocol::Problem& problem) {
+    using Kind = host_protocol::Problem::Kind;
+    const Reason reason = problem.kind == Kind::gone        ? Reason::service_unavailable
+                          : problem.kind == Kind::too_large ? Reason::request_entity_too_large
+                                                            : Reason::internal_error;
+    return {reason, problem.text};
+}
+
+std::int32_t code_of(Reason reason) {
+    switch (reason) {
+        case Reason::bad_request:
+        case Reason::invalid:
+            return KEELSON_INVALID;
+        case Reason::not_found:
+        case Reason::method_not_allowed:
+            return KEELSON_NOT_FOUND;
+        case Reason::already_exists:
+            return KEELSON_ALREADY_EXISTS;
+        case Reason::conflict:
+        case Reason::expired:
+        case Reason::gone:
+            return KEELSON_CONFLICT;
+        case Reason::service_unavailable:
+        case Reason::server_timeout:
+        case Reason::too_many_requests:
+            return KEELSON_UNAVAILABLE;
+        case Reason::timeout:
+            return KEELSON_DEADLINE_EXCEEDED;
+        case Reason::request_entity_too_large:
+            return KEELSON_EXHAUSTED;
+        case Reason::unauthorized:
+            return KEELSON_UNAUTHENTICATED;
+        case Reason::forbidden:
+            return KEELSON_FORBIDDEN;
+        default:
+            return KEELSON_INTERNAL;
+    }
 }
 
 Result<void> health_of(std::string_view text) {

@@ -12,6 +12,8 @@ namespace keelson::plugin {
 // What a method's failure says. `who`: "plugin mydisk: keelson.volume/0.publish".
 [[nodiscard]] base::Status status_of(std::int32_t code, std::string_view error_document,
                                      std::string_view who);
+// The other way round: the status that a plugin is told for a failure of the kernel.
+[[nodiscard]] std::int32_t code_of(base::Reason reason);
 // Ok, or why the instance says that it is not well. A document that is not one is a failure too.
 [[nodiscard]] base::Result<void> health_of(std::string_view document);
 // {"message": "..."}

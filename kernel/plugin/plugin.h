@@ -53,13 +53,15 @@ struct Info {
     std::string manifest_path;
     std::string sha256;  // of the running library
     State state = State::starting;
-    std::string reason;  // why it is not ready
+    std::string reason;  // why it is not ready, or what it waits for
     Isolation isolation = Isolation::process;
     int process_id = 0;            // of an isolated one that runs
     std::uint64_t generation = 0;  // counts loads
     std::uint64_t restarts = 0;    // after crashes
     std::uint32_t calls_in_flight = 0;
-    std::vector<std::string> capabilities;  // that the running instance has
+    std::vector<std::string> capabilities;       // that the running instance has
+    std::vector<ObjectAccess> objects_accepted;  // of what its manifest asks for
+    std::vector<ObjectAccess> objects_waiting;   // for the operator's acceptance
     std::vector<MethodStatistics> methods;
     std::vector<RetiredGeneration> retired;
     base::WallTime since{};  // of the state

@@ -15,6 +15,7 @@
 #include "kernel/base/metrics.h"
 #include "kernel/base/result.h"
 #include "kernel/base/task.h"
+#include "kernel/plugin/objects.h"
 #include "kernel/plugin/plugin.h"
 
 namespace keelson::plugin {
@@ -30,11 +31,25 @@ struct PluginSettings {
     // Where parts of the config stood in the operator's file: JSON pointer to line; may be empty.
     std::map<std::string, int> config_lines;
     std::optional<Limits> limits;
+    std::vector<ObjectAccess> objects;  // that the plugin may read, if its manifest asks for them
     bool operator==(const PluginSettings& other) const {
         return name == other.name && manifest_path == other.manifest_path && enabled == other.enabled &&
                isolation == other.isolation && sha256 == other.sha256 && config == other.config &&
-               limits == other.limits;
+               limits == other.limits && objects == other.objects;
     }
+};
+
+#ifdef KEELSON_CHECK_DOCUMENTS
+inline constexpr bool kChecksDocuments = true;
+#else
+inline constexpr bool kChecksDocuments = false;
+#endif
+
+// Whose signature plugins need.
+struct TrustedKey {
+    std::string file;    // a public key in PEM: Ed25519, ECDSA or RSA
+    std::string vendor;  // of plugins whose id begins with it ("com.example"); empty: of all
+    bool operator==(const TrustedKey&) const = default;
 };
 
 struct HostSettings {
@@ -44,10 +59,16 @@ struct HostSettings {
     std::string state_directory;  // private copies, sockets and the plugins' own directories
     std::string host_program;     // keelson-plugin-host
     std::vector<PluginSettings> plugins;
+    std::vector<TrustedKey> trusted_keys;
+    std::string own_directory;  // plugins that came with the program need no signature
     // Tests run unprivileged: files of this user count as root's.
     std::uint32_t trusted_user = 0;
     bool watch_directory = true;
     std::chrono::milliseconds health_interval{5000};
+    // Requests and replies against sdk/schema, by this process and by those of isolated plugins.
+    bool check_documents = kChecksDocuments;
+    // Where keelson.host.objects takes them from; null: it is not offered. Outlives the host.
+    ObjectsSource* objects = nullptr;
 };
 
 // What plugins send on their own. Called from any thread.
@@ -78,6 +99,8 @@ class PluginHost {
     // From a manifest's path: in the plugin directory or an allowed one.
     virtual base::Task<base::Result<Info>> add(PluginSettings settings) = 0;
     virtual base::Task<base::Result<Info>> configure(std::string name, std::string config_json) = 0;
+    // What of the API the plugin may read from now on, of what its manifest asks for; it is not restarted.
+    virtual base::Task<base::Result<Info>> accept(std::string name, std::vector<ObjectAccess> objects) = 0;
     virtual base::Task<base::Result<Info>> enable(std::string name, bool enabled) = 0;
     // The same files again: a new library beside the manifest, or a fresh start.
     virtual base::Task<base::Result<Info>> reload(std::string name) = 0;

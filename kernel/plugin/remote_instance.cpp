@@ -1,12 +1,8 @@
 #include "kernel/plugin/remote_instance.h"
 
 #include <dirent.h>
-#include <fcntl.h>
 #include <signal.h>
-#include <spawn.h>
-#include <sys/socket.h>
 #include <sys/syscall.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -21,6 +17,10 @@
 #include <set>
 #include <thread>
 
+#include "kernel/plugin/messages.h"
+#include "kernel/plugin/remote_objects.h"
+#include "sdk/host_protocol/launch.h"
+
 namespace keelson::plugin {
 namespace {
 
@@ -31,130 +31,31 @@ using base::Result;
 using base::Status;
 using base::Task;
 
-constexpr int kHelloTimeoutSeconds = 15;
 constexpr auto kLeaveTimeout = std::chrono::seconds(10);
 // A call that is still running this long after its deadline has hung.
 constexpr auto kStuckGrace = std::chrono::seconds(5);
 constexpr std::size_t kInlineRequestBytes = 64 << 10;
-constexpr int kListenerNumber = 3;
-
-// --- sockets ---
-
-struct Address {
-    sockaddr_un value{};
-    FileDescriptor directory;  // keeps /proc/self/fd/... valid
-};
-
-// A path of any length, through a descriptor of its directory.
-Result<Address> address_of(const std::string& directory, const std::string& name) {
-    Address address;
-    address.directory = FileDescriptor(::open(directory.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-    if (!address.directory) return base::system_error(directory, errno);
-    const std::string path = "/proc/self/fd/" + std::to_string(address.directory.get()) + "/" + name;
-    if (path.size() >= sizeof address.value.sun_path)
-        return Status(Reason::bad_request, "socket name too long");
-    address.value.sun_family = AF_UNIX;
-    path.copy(address.value.sun_path, path.size());
-    return address;
-}
-
-Result<FileDescriptor> listen_at(const Address& address) {
-    FileDescriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    const auto* where = reinterpret_cast<const sockaddr*>(&address.value);
-    if (!socket || ::bind(socket.get(), where, sizeof address.value) != 0 || ::listen(socket.get(), 4) != 0)
-        return base::system_error("making the plugin's socket", errno);
-    return socket;
-}
-
-Result<FileDescriptor> connect_to(const Address& address) {
-    FileDescriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    const auto* where = reinterpret_cast<const sockaddr*>(&address.value);
-    if (!socket || ::connect(socket.get(), where, sizeof address.value) != 0)
-        return base::system_error("connecting to the plugin's process", errno);
-    return socket;
-}
-
-Result<Hello> receive_hello(FrameSocket& socket) {
-    const timeval patience{kHelloTimeoutSeconds, 0};
-    ::setsockopt(socket.descriptor(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-    KEELSON_TRY(const Frame frame, socket.read());
-    const timeval forever{};
-    ::setsockopt(socket.descriptor(), SOL_SOCKET, SO_RCVTIMEO, &forever, sizeof forever);
-    if (frame.type != FrameType::hello)
-        return Status(Reason::internal_error, "the plugin's process did not introduce itself");
-    KEELSON_TRY(Hello hello, decode_hello(frame.body));
-    if (hello.protocol != kProtocol)
-        return Status(Reason::internal_error, "the plugin's process is of another version of Keelson");
-    return hello;
-}
 
 // --- processes ---
 
-class Arguments {
-  public:
-    void add(std::string text) { texts_.push_back(std::move(text)); }
-    void add(const char* option, std::string value) {
-        texts_.emplace_back(option);
-        texts_.push_back(std::move(value));
-    }
-    char** values() {
-        pointers_.clear();
-        for (std::string& text : texts_) pointers_.push_back(text.data());
-        pointers_.push_back(nullptr);
-        return pointers_.data();
-    }
-
-  private:
-    std::vector<std::string> texts_;
-    std::vector<char*> pointers_;
-};
-
-Arguments arguments_for(const LaunchSettings& settings, const PluginCgroup& cgroup) {
-    Arguments arguments;
-    arguments.add(settings.program);
-    arguments.add("--listener", std::to_string(kListenerNumber));
-    arguments.add("--name", settings.name);
-    arguments.add("--library", settings.library);
-    arguments.add("--id", settings.id);
-    arguments.add("--plugin-version", settings.version);
-    arguments.add("--sha256", settings.sha256);
-    arguments.add("--state-directory", settings.state_directory);
-    arguments.add("--concurrent-calls", std::to_string(settings.limits.concurrent_calls));
-    arguments.add("--orphan-grace-seconds", std::to_string(settings.orphan_grace_seconds));
-    for (const std::string& directory : cgroup.directories()) arguments.add("--cgroup", directory);
-    for (const std::string& capability : settings.privileges.capabilities)
-        arguments.add("--keep-capability", capability);
-    if (!settings.privileges.seccomp) arguments.add("--no-seccomp");
-    return arguments;
-}
-
-// A session of its own: a signal for the terminal of keelsond is none for the plugin.
-Result<pid_t> spawn(const LaunchSettings& settings, const PluginCgroup& cgroup, int listener) {
-    Arguments arguments = arguments_for(settings, cgroup);
-    Arguments environment;
-    environment.add("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
-    environment.add("LANG=C.UTF-8");
-    posix_spawn_file_actions_t actions;
-    ::posix_spawn_file_actions_init(&actions);
-    ::posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-    ::posix_spawn_file_actions_adddup2(&actions, listener, kListenerNumber);
-    posix_spawnattr_t attributes;
-    ::posix_spawnattr_init(&attributes);
-    ::posix_spawnattr_setflags(&attributes,
-                               POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-    sigset_t none;
-    sigset_t all;
-    ::sigemptyset(&none);
-    ::sigfillset(&all);
-    ::posix_spawnattr_setsigmask(&attributes, &none);
-    ::posix_spawnattr_setsigdefault(&attributes, &all);
-    pid_t process = 0;
-    const int failure = ::posix_spawn(&process, settings.program.c_str(), &actions, &attributes,
-                                      arguments.values(), environment.values());
-    ::posix_spawn_file_actions_destroy(&actions);
-    ::posix_spawnattr_destroy(&attributes);
-    if (failure != 0) return base::system_error("starting " + settings.program, failure);
-    return process;
+host_protocol::HostCommand command_for(const LaunchSettings& settings, const PluginCgroup& cgroup,
+                                       const HostServices& services) {
+    host_protocol::HostCommand command;
+    command.program = settings.program;
+    command.name = settings.name;
+    command.library = settings.library;
+    command.id = settings.id;
+    command.version = settings.version;
+    command.sha256 = settings.sha256;
+    command.state_directory = settings.state_directory;
+    command.concurrent_calls = settings.limits.concurrent_calls;
+    command.orphan_grace_seconds = settings.orphan_grace_seconds;
+    command.cgroups = cgroup.directories();
+    command.capabilities = settings.privileges.capabilities;
+    command.seccomp = settings.privileges.seccomp;
+    command.offers_objects = services.objects != nullptr;
+    command.checks_documents = settings.checks_documents;
+    return command;
 }
 
 class Process {
@@ -195,7 +96,8 @@ class Connected final : public RemoteInstance, public std::enable_shared_from_th
           process_(std::move(process)),
           socket_path_(std::move(socket_path)),
           services_(std::move(services)),
-          executor_(executor) {
+          executor_(executor),
+          objects_(std::make_shared<RemoteObjects>(services_.objects, socket_, executor)) {
         if (auto methods = MethodSet::decode(hello_.methods)) methods_ = *methods;
         std::random_device random;
         next_id_ = std::uint64_t{random()} << 32;  // apart from those of an earlier kernel
@@ -235,7 +137,7 @@ class Connected final : public RemoteInstance, public std::enable_shared_from_th
             executor_.post_at(deadline, [weak = weak_from_this(), id = frame.id, method = call.method] {
                 if (const auto self = weak.lock()) self->give_up(id, method);
             });
-        Result<void> sent = base::ok();
+        host_protocol::Result<void> sent;
         if (frame.body.size() <= kInlineRequestBytes) {
             sent = socket_->write(frame, call.descriptors);
         } else {
@@ -243,7 +145,7 @@ class Connected final : public RemoteInstance, public std::enable_shared_from_th
             auto writing = base::blocking(write);
             sent = co_await writing;
         }
-        if (!sent) finish(frame.id, std::move(sent).error());
+        if (!sent) finish(frame.id, status_of(sent.error()));
         auto outcome = co_await done;
         timer->cancel();
         co_return outcome;
@@ -330,7 +232,7 @@ class Connected final : public RemoteInstance, public std::enable_shared_from_th
         while (true) {
             auto frame = socket_->read();
             if (!frame) {
-                lose(frame.error().message());
+                lose(frame.error().text);
                 return;
             }
             take(std::move(*frame));
@@ -340,7 +242,13 @@ class Connected final : public RemoteInstance, public std::enable_shared_from_th
     void take(Frame frame) {
         switch (frame.type) {
             case FrameType::reply:
-                finish(frame.id, Outcome{frame.code, std::move(frame.body), std::move(frame.descriptors)});
+                finish(frame.id, outcome_of(std::move(frame)));
+                break;
+            case FrameType::objects_call:
+                objects_->take_call(std::move(frame));
+                break;
+            case FrameType::objects_cancel:
+                objects_->take_cancel(frame.id);
                 break;
             case FrameType::log:
                 services_.log(frame.code, frame.body);
@@ -357,6 +265,13 @@ class Connected final : public RemoteInstance, public std::enable_shared_from_th
             default:
                 break;  // of a later version
         }
+    }
+
+    static Outcome outcome_of(Frame frame) {
+        Outcome outcome{frame.code, std::move(frame.body), {}};
+        for (Descriptor& descriptor : frame.descriptors)
+            outcome.descriptors.emplace_back(descriptor.release());
+        return outcome;
     }
 
     void take_metric(const Frame& frame) {
@@ -377,6 +292,7 @@ class Connected final : public RemoteInstance, public std::enable_shared_from_th
             tell = std::move(on_lost_);
         }
         gone_.notify_all();
+        objects_->end();
         if (!expected_) bury();
         for (auto& [id, done] : waiting) done.complete(lost_status());
         if (tell && !expected_) executor_.post([tell = std::move(tell), why = why_] { tell(why); });
@@ -395,6 +311,7 @@ class Connected final : public RemoteInstance, public std::enable_shared_from_th
     const std::string socket_path_;
     const HostServices services_;
     base::Executor& executor_;
+    const std::shared_ptr<RemoteObjects> objects_;
     MethodSet methods_;
 
     std::mutex mutex_;
@@ -424,14 +341,15 @@ Result<std::shared_ptr<RemoteInstance>> launch_instance(const LaunchSettings& se
                                                         base::Executor& executor) {
     const std::string name = settings.name + "." + random_suffix() + ".sock";
     const std::string path = settings.run_directory + "/" + name;
-    KEELSON_TRY(const Address address, address_of(settings.run_directory, name));
-    KEELSON_TRY(const FileDescriptor listener, listen_at(address));
+    auto listener = host_protocol::listen_at(settings.run_directory, name);
+    if (!listener) return status_of(listener.error());
     PluginCgroup cgroup = PluginCgroup::make(name.substr(0, name.size() - 5), settings.limits);
-    auto process = spawn(settings, cgroup, listener.get());
+    const auto command = command_for(settings, cgroup, services);
+    const auto process = host_protocol::spawn_host(command, listener->get());
     if (!process) {
         ::unlink(path.c_str());
         cgroup.remove();
-        return std::move(process).error();
+        return status_of(process.error());
     }
     Process started(*process, true, cgroup);
     auto give_up = [&](const Status& why) {
@@ -439,20 +357,21 @@ Result<std::shared_ptr<RemoteInstance>> launch_instance(const LaunchSettings& se
         ::unlink(path.c_str());
         return why;
     };
-    auto connected = connect_to(address);
-    if (!connected) return give_up(connected.error());
+    auto connected = host_protocol::connect_to(settings.run_directory, name);
+    if (!connected) return give_up(status_of(connected.error()));
+    // Only the process listens now: when it ends before it has introduced itself, so does the connection.
+    listener->reset();
     auto socket = std::make_shared<FrameSocket>(std::move(*connected));
-    auto hello = receive_hello(*socket);
-    if (!hello) return give_up(hello.error());
+    auto hello = host_protocol::receive_hello(*socket);
+    if (!hello) return give_up(status_of(hello.error()));
     if (!hello->failure.empty()) return give_up(Status(Reason::bad_request, hello->failure));
     return std::shared_ptr<RemoteInstance>(std::make_shared<Connected>(
         std::move(socket), std::move(*hello), std::move(started), path, std::move(services), executor));
 }
 
-std::vector<std::shared_ptr<RemoteInstance>> find_instances(const LaunchSettings& settings,
-                                                            const HostServices& services,
-                                                            base::Executor& executor) {
-    std::vector<std::shared_ptr<RemoteInstance>> found;
+namespace {
+
+std::vector<std::string> socket_names(const LaunchSettings& settings) {
     std::vector<std::string> names;
     if (DIR* directory = ::opendir(settings.run_directory.c_str())) {
         while (const dirent* entry = ::readdir(directory)) {
@@ -461,17 +380,24 @@ std::vector<std::shared_ptr<RemoteInstance>> find_instances(const LaunchSettings
         }
         ::closedir(directory);
     }
-    for (const std::string& name : names) {
+    return names;
+}
+
+}  // namespace
+
+std::vector<std::shared_ptr<RemoteInstance>> find_instances(const LaunchSettings& settings,
+                                                            const HostServices& services,
+                                                            base::Executor& executor) {
+    std::vector<std::shared_ptr<RemoteInstance>> found;
+    for (const std::string& name : socket_names(settings)) {
         const std::string path = settings.run_directory + "/" + name;
-        const auto address = address_of(settings.run_directory, name);
-        if (!address) continue;
-        auto connected = connect_to(*address);
+        auto connected = host_protocol::connect_to(settings.run_directory, name);
         if (!connected) {
             ::unlink(path.c_str());
             continue;
         }
         auto socket = std::make_shared<FrameSocket>(std::move(*connected));
-        auto hello = receive_hello(*socket);
+        auto hello = host_protocol::receive_hello(*socket);
         if (!hello) {
             ::unlink(path.c_str());  // whatever it is, it is no plugin of ours
             continue;

@@ -7,9 +7,9 @@
 #include <vector>
 
 #include "kernel/plugin/cgroups.h"
-#include "kernel/plugin/frames.h"
-#include "kernel/plugin/host_server.h"
 #include "kernel/plugin/instance.h"
+#include "kernel/plugin/manifest.h"
+#include "kernel/plugin/protocol.h"
 
 namespace keelson::plugin {
 
@@ -25,6 +25,7 @@ struct LaunchSettings {
     Limits limits;
     Privileges privileges;
     std::uint32_t orphan_grace_seconds = 600;
+    bool checks_documents = false;
 };
 
 class RemoteInstance : public Instance {

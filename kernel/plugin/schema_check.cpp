@@ -36,52 +36,80 @@ std::string unknown_member(const json& schema, const json& document, const std::
     return {};
 }
 
-std::string place(const std::string& pointer, const std::map<std::string, int>& lines) {
-    const auto found = lines.find(pointer);
-    std::string text = found == lines.end() ? "" : "line " + std::to_string(found->second) + ": ";
-    return text + (pointer.empty() ? "config" : "config" + pointer);
-}
+// Where something is wrong, and how the whole document is called.
+struct Place {
+    const std::string& root;
+    const std::map<std::string, int>& lines;
+
+    [[nodiscard]] std::string text(const std::string& pointer) const {
+        const auto found = lines.find(pointer);
+        const std::string line = found == lines.end() ? "" : "line " + std::to_string(found->second) + ": ";
+        return line + (root.empty() && pointer.empty() ? "/" : root + pointer);
+    }
+};
 
 std::string describe(const json& schema, const json& document,
-                     const valijson::ValidationResults::Error& error,
-                     const std::map<std::string, int>& lines) {
+                     const valijson::ValidationResults::Error& error, const Place& place) {
     const std::string pointer = pointer_of(error.context);
     const std::string unknown = unknown_member(schema, document, pointer);
     if (!unknown.empty() && error.description.find("additionalProperties") != std::string::npos) {
         std::string known;
         for (const auto& [name, value] : schema["properties"].items())
             known += (known.empty() ? "" : ", ") + name;
-        return place(pointer + "/" + unknown, lines) + ": unknown key '" + unknown +
-               "' (known here: " + known + ")";
+        return place.text(pointer + "/" + unknown) + ": unknown key '" + unknown + "' (known here: " + known +
+               ")";
     }
-    return place(pointer, lines) + ": " + error.description;
+    return place.text(pointer) + ": " + error.description;
 }
 
 }  // namespace
 
-Result<void> check_against_schema(std::string_view schema_text, std::string_view document_text,
-                                  const std::map<std::string, int>& lines) {
+struct DocumentSchema::Parsed {
+    json document;
+    valijson::Schema schema;
+    std::string root;
+};
+
+Result<DocumentSchema> DocumentSchema::parse(std::string_view schema, std::string root) {
     try {
-        const json schema_document = json::parse(schema_text);
-        const json document = json::parse(document_text);
-        valijson::Schema schema;
+        auto parsed = std::make_shared<Parsed>();
+        parsed->document = json::parse(schema);
+        parsed->root = std::move(root);
         valijson::SchemaParser parser;
-        parser.populateSchema(valijson::adapters::NlohmannJsonAdapter(schema_document), schema);
+        parser.populateSchema(valijson::adapters::NlohmannJsonAdapter(parsed->document), parsed->schema);
+        return DocumentSchema(std::move(parsed));
+    } catch (const std::exception& error) {
+        return Status(Reason::bad_request, std::string("is not a schema: ") + error.what());
+    }
+}
+
+Result<void> DocumentSchema::check(std::string_view text, const std::map<std::string, int>& lines) const {
+    try {
+        const json document = json::parse(text);
         valijson::Validator validator;
         valijson::ValidationResults results;
-        if (validator.validate(schema, valijson::adapters::NlohmannJsonAdapter(document), &results))
+        if (validator.validate(parsed_->schema, valijson::adapters::NlohmannJsonAdapter(document), &results))
             return base::ok();
         std::string message;
         valijson::ValidationResults::Error error;
+        const Place place{parsed_->root, lines};
         for (std::size_t i = 0; i < kNamedErrors && results.popError(error); ++i) {
-            const std::string text = describe(schema_document, document, error, lines);
-            if (message.find(text) == std::string::npos) message += (message.empty() ? "" : "; ") + text;
+            const std::string one = describe(parsed_->document, document, error, place);
+            if (message.find(one) == std::string::npos) message += (message.empty() ? "" : "; ") + one;
         }
         return Status(Reason::bad_request, message);
     } catch (const std::exception& error) {
         return Status(Reason::bad_request,
                       std::string("cannot be checked against its schema: ") + error.what());
     }
+}
+
+Result<void> check_against_schema(std::string_view schema_text, std::string_view document,
+                                  const std::map<std::string, int>& lines) {
+    auto schema = DocumentSchema::parse(schema_text, "config");
+    if (!schema)
+        return std::move(schema).error().with_context("the configuration cannot be checked: its schema ");
+    return schema->check(document, lines);
 }
 
 }  // namespace keelson::plugin

@@ -28,6 +28,8 @@ PluginSettings read_plugin_settings(const YAML::Node& node) {
                       if (!value.IsMap()) fail(value, "'config' must be an object");
                       settings.config = to_json(value, settings.config_lines);
                   }},
+                 {"objects", [&](const YAML::Node& value,
+                                 const std::string&) { read_objects(value, settings.objects); }},
                  {"limits", [&](const YAML::Node& value, const std::string&) {
                       settings.limits.emplace();
                       read_limits(value, *settings.limits);

@@ -57,6 +57,8 @@ class Slot final : public Plugin, public std::enable_shared_from_this<Slot> {
     [[nodiscard]] std::vector<std::string> required() const;  // ids of plugins
     // For the next load.
     void keep_settings(PluginSettings settings, std::string manifest_path);
+    // What the operator lets it read of the API, from now on.
+    void accept(std::vector<ObjectAccess> objects);
     // Restarts and health checks end; tasks of them that still sleep do nothing any more.
     void close();
 
@@ -74,6 +76,9 @@ class Slot final : public Plugin, public std::enable_shared_from_this<Slot> {
     MethodCounters& counters(MethodId id);
     void note_call(MethodId id, const std::string& request, const base::Result<Outcome>& outcome,
                    base::Duration took);
+    // The call with both documents against their schemas, where the settings say so.
+    base::Task<base::Result<Outcome>> perform(Instance& instance, InstanceCall call);
+    base::Task<base::Result<Outcome>> perform_checked(Instance& instance, InstanceCall call);
     [[nodiscard]] base::Result<Reply> answer(MethodId id, base::Result<Outcome> outcome) const;
 
     // --- life ---
@@ -82,6 +87,9 @@ class Slot final : public Plugin, public std::enable_shared_from_this<Slot> {
                                                    std::shared_ptr<Generation> fresh);
     base::Task<base::Result<void>> hand_over(Generation& old, Generation& fresh);
     base::Task<base::Result<void>> stop_and_start(std::shared_ptr<Generation>& old, Generation& fresh);
+    // One call outside of the counted ones; ask() makes a failure of what the plugin refuses.
+    base::Task<base::Result<Outcome>> put(Generation& generation, MethodId method, std::string request,
+                                          std::chrono::milliseconds timeout, std::vector<int> descriptors);
     base::Task<base::Result<Outcome>> ask(Generation& generation, MethodId method, std::string request,
                                           std::vector<int> descriptors = {});
     base::Task<base::Result<void>> start_instance(Generation& generation);
@@ -95,7 +103,7 @@ class Slot final : public Plugin, public std::enable_shared_from_this<Slot> {
     void schedule_restart(std::string why);
     base::Task<void> restart(std::uint64_t epoch);
     base::Task<void> watch_health(std::uint64_t generation);
-    [[nodiscard]] HostServices services();
+    [[nodiscard]] HostServices services(std::shared_ptr<ObjectsBroker> objects);
     base::Task<base::Result<std::shared_ptr<Generation>>> load_files(PluginSettings settings,
                                                                      std::string manifest_path,
                                                                      bool may_adopt);

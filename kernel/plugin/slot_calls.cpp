@@ -1,8 +1,11 @@
 // Calls to a plugin: a place, the call itself, what is counted about it.
+#include <keelson/entry.h>
+
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "kernel/base/log.h"
+#include "kernel/plugin/contract.h"
 #include "kernel/plugin/messages.h"
 #include "kernel/plugin/slot.h"
 
@@ -73,10 +76,27 @@ Task<Result<Reply>> Slot::call(std::string_view capability, std::string_view met
     call.request = std::move(request);
     base::Clock& clock = environment_.executor.clock();
     const base::MonotonicTime begin = clock.now();
-    auto calling = instance.call(std::move(call));
+    auto calling = perform(instance, std::move(call));
     auto outcome = co_await calling;
     note_call(*id, traced, outcome, clock.now() - begin);
     co_return answer(*id, std::move(outcome));
+}
+
+Task<Result<Outcome>> Slot::perform(Instance& instance, InstanceCall call) {
+    return environment_.settings.check_documents ? perform_checked(instance, std::move(call))
+                                                 : instance.call(std::move(call));
+}
+
+Task<Result<Outcome>> Slot::perform_checked(Instance& instance, InstanceCall call) {
+    const MethodId method = call.method;
+    if (auto kept = check_contract(method, Document::request, call.request); !kept)
+        co_return std::move(kept).error().with_context(method_text(method) + ": ");
+    auto calling = instance.call(std::move(call));
+    auto outcome = co_await calling;
+    if (!outcome || outcome->code != KEELSON_OK) co_return outcome;
+    if (auto kept = check_contract(method, Document::reply, outcome->body); !kept)
+        co_return std::move(kept).error().with_context(method_text(method) + ": ");
+    co_return outcome;
 }
 
 // Either a generation, or a failure, or (has_to_wait) neither: then `turn` is completed when it is worth
@@ -208,6 +228,21 @@ std::shared_ptr<void> Slot::trace(std::function<void(const std::string&)> sink) 
     return std::shared_ptr<Sink>(kept.get(), std::move(forget));
 }
 
+namespace {
+
+std::vector<ObjectAccess> granted(const std::vector<ObjectAccess>& asked,
+                                  const std::vector<ObjectAccess>& waiting) {
+    return not_accepted(asked, waiting);
+}
+
+std::string waiting_text(const std::vector<ObjectAccess>& waiting) {
+    std::string text;
+    for (const ObjectAccess& access : waiting) text += (text.empty() ? "" : ", ") + access_text(access);
+    return "waits for the operator to accept that it reads " + text;
+}
+
+}  // namespace
+
 Info Slot::info() const {
     Info info;
     {
@@ -221,6 +256,10 @@ Info Slot::info() const {
         info.sha256 = sha256_;
         info.state = state_;
         info.reason = reason_;
+        info.objects_waiting = not_accepted(manifest_.objects, settings_.objects);
+        info.objects_accepted = granted(manifest_.objects, info.objects_waiting);
+        if (info.reason.empty() && !info.objects_waiting.empty())
+            info.reason = waiting_text(info.objects_waiting);
         info.isolation = isolation_;
         info.generation = generations_;
         info.restarts = restarts_;

@@ -1,5 +1,6 @@
 // How a plugin starts, changes, fails, comes back and ends.
 #include <fcntl.h>
+#include <keelson/entry.h>
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
@@ -87,8 +88,9 @@ std::string_view state_text(State state) {
     return kTexts[static_cast<std::size_t>(state)];
 }
 
-HostServices Slot::services() {
+HostServices Slot::services(std::shared_ptr<ObjectsBroker> objects) {
     HostServices services;
+    services.objects = std::move(objects);
     base::Clock* clock = &environment_.executor.clock();
     const Listener* listener = &environment_.listener;
     base::Metrics* metrics = &environment_.metrics;
@@ -162,7 +164,10 @@ Task<Result<std::shared_ptr<Generation>>> Slot::load_files(PluginSettings settin
             }
         }
         const LoadEnvironment environment{environment_.settings, environment_.executor};
-        return load_generation(environment, plan, services(), may_adopt);
+        auto broker = make_broker(environment, plan, settings.objects);
+        KEELSON_TRY(auto generation, load_generation(environment, plan, services(broker), may_adopt));
+        generation->objects = std::move(broker);
+        return generation;
     };
     auto working = base::blocking(std::move(work));
     co_return co_await working;
@@ -195,10 +200,8 @@ Task<Result<void>> Slot::replace_running(std::shared_ptr<Generation> old, std::s
     const std::chrono::milliseconds patience(old->plan.limits.call_timeout_ms + 1000);
     auto closing = close_gate(patience);
     const bool drained = co_await closing;
-    Result<void> swapped = base::ok();
-    if (!drained)
-        swapped = Status(Reason::conflict,
-                         "plugin " + name_ + ": calls under way did not end; nothing was changed");
+    Result<void> swapped =
+        Status(Reason::conflict, "plugin " + name_ + ": calls under way did not end; nothing was changed");
     if (drained) {
         const bool both = has_handover(*old) && has_handover(*fresh);
         auto swapping = both ? hand_over(*old, *fresh) : stop_and_start(old, *fresh);
@@ -221,16 +224,25 @@ Task<Result<void>> Slot::replace_running(std::shared_ptr<Generation> old, std::s
     co_return base::ok();
 }
 
-Task<Result<Outcome>> Slot::ask(Generation& generation, MethodId method, std::string request,
-                                std::vector<int> descriptors) {
+Task<Result<Outcome>> Slot::put(Generation& generation, MethodId method, std::string request,
+                                std::chrono::milliseconds timeout, std::vector<int> descriptors) {
+    // A plugin that is told to stop must not wait for objects in a thread that it has to end.
+    if (method == kStop && generation.objects) generation.objects->close();
     InstanceCall call;
     call.method = method;
     call.request = std::move(request);
-    call.timeout = std::chrono::milliseconds(generation.plan.limits.call_timeout_ms);
+    call.timeout = timeout;
     call.descriptors = std::move(descriptors);
-    auto calling = generation.instance->call(std::move(call));
-    auto outcome = co_await calling;
-    if (outcome && outcome->code != 0)
+    auto calling = perform(*generation.instance, std::move(call));
+    co_return co_await calling;
+}
+
+Task<Result<Outcome>> Slot::ask(Generation& generation, MethodId method, std::string request,
+                                std::vector<int> descriptors) {
+    const std::chrono::milliseconds timeout(generation.plan.limits.call_timeout_ms);
+    auto putting = put(generation, method, std::move(request), timeout, std::move(descriptors));
+    auto outcome = co_await putting;
+    if (outcome && outcome->code != KEELSON_OK)
         co_return status_of(outcome->code, outcome->body, "plugin " + name_ + ": " + method_text(method));
     co_return outcome;
 }
@@ -247,17 +259,12 @@ Task<Result<void>> Slot::start_instance(Generation& generation) {
 }
 
 Task<Result<void>> Slot::check_health(Generation& generation) {
-    InstanceCall call;
-    call.method = kHealth;
-    call.request = "{}";
-    call.timeout = kHealthTimeout;
-    auto calling = generation.instance->call(std::move(call));
-    auto outcome = co_await calling;
+    auto putting = put(generation, kHealth, "{}", kHealthTimeout, std::vector<int>());
+    auto outcome = co_await putting;
     if (!outcome) co_return std::move(outcome).error();
     // Without a health method it is well as long as it is there.
-    constexpr int kUnsupported = 9;
-    if (outcome->code == kUnsupported) co_return base::ok();
-    if (outcome->code != 0) co_return status_of(outcome->code, outcome->body, "health");
+    if (outcome->code == KEELSON_UNSUPPORTED) co_return base::ok();
+    if (outcome->code != KEELSON_OK) co_return status_of(outcome->code, outcome->body, "health");
     co_return health_of(outcome->body);
 }
 
@@ -319,8 +326,12 @@ Task<Result<void>> Slot::stop_and_start(std::shared_ptr<Generation>& old, Genera
     auto started = co_await starting;
     if (started) co_return base::ok();
     auto work = [this, &old] {
+        using Renewed = Result<std::shared_ptr<Generation>>;
         const LoadEnvironment environment{environment_.settings, environment_.executor};
-        return renew_generation(environment, *old, services());
+        auto broker = make_broker(environment, old->plan, this->settings().objects);
+        Renewed renewed = renew_generation(environment, *old, services(broker));
+        if (renewed) (*renewed)->objects = std::move(broker);
+        return renewed;
     };
     auto renewing = base::blocking(std::move(work));
     auto renewed = co_await renewing;
@@ -388,6 +399,7 @@ void Slot::open_gate(std::shared_ptr<Generation> generation, State state, std::s
 
 Task<void> Slot::end_instance(std::shared_ptr<Generation> generation, bool was_started, bool keep_process) {
     if (!generation) co_return;
+    if (generation->objects) generation->objects->close();
     if (generation->remote && keep_process) {
         generation->remote->detach();
     } else if (generation->remote) {
@@ -567,6 +579,16 @@ std::string Slot::id() const {
 std::vector<std::string> Slot::required() const {
     const std::lock_guard lock(mutex_);
     return manifest_.requires_plugins;
+}
+void Slot::accept(std::vector<ObjectAccess> objects) {
+    std::shared_ptr<Generation> current;
+    {
+        const std::lock_guard lock(mutex_);
+        settings_.objects = objects;
+        current = current_;
+    }
+    if (current && current->objects) current->objects->accept(std::move(objects));
+    changed();
 }
 void Slot::close() {
     const std::lock_guard lock(mutex_);

@@ -392,7 +392,8 @@ void prepare_update(const Resource& resource, std::string_view subresource, Valu
         if (resource.kind == "DaemonSet") bump_template_generation(object, old, arena);
         if (resource.kind == "CustomResourceDefinition") record_stored_version(object, arena);
     }
-    if (resource.tracks_generation) bump_generation(resource, object, old, arena);
+    // What a controller reports is no new wish, not even where it may annotate the object on the way.
+    if (resource.tracks_generation && subresource != "status") bump_generation(resource, object, old, arena);
 }
 
 }  // namespace keelson::resource

@@ -92,6 +92,14 @@ Result<void> check_binding(Value binding) {
     return object::invalid_status("", "Binding", binding["metadata"]["name"].as_string(), errors);
 }
 
+// A bound pod says where it runs, so that what runs in it can know
+// (https://kubernetes.io/docs/reference/access-authn-authz/admission-controllers/#podtopologylabels).
+void add_topology_labels(Value binding, Value node, Arena& arena) {
+    for (const std::string_view label : {"topology.kubernetes.io/zone", "topology.kubernetes.io/region"})
+        if (const Value value = node["metadata"]["labels"][label]; value.is_string())
+            binding.child_map(arena, "metadata").child_map(arena, "labels").set(arena, label, value);
+}
+
 Result<Change> bound_pod(Value pod, Value binding, std::string_view time, Arena& arena) {
     Value spec = pod.child_map(arena, "spec");
     std::string name = pod["metadata"]["name"].to_string();
@@ -107,6 +115,10 @@ Result<Change> bound_pod(Value pod, Value binding, std::string_view time, Arena&
         return refuse("the UID in the precondition (" + uid.to_string() +
                       ") does not match the UID in record (" + pod["metadata"]["uid"].to_string() + ")");
     spec.set(arena, "nodeName", Value::string(arena, binding["target"]["name"].as_string()));
+    for (const object::Member& label : binding["metadata"]["labels"].members())
+        pod.child_map(arena, "metadata")
+            .child_map(arena, "labels")
+            .set(arena, arena.copy(label.name), Value::string(arena, label.value.as_string()));
     for (const object::Member& annotation : binding["metadata"]["annotations"].members())
         pod["metadata"]
             .child_map(arena, "annotations")
@@ -266,6 +278,9 @@ Task<Result<ObjectAnswer>> Subresources::bind(Call& call, const Body& body, cons
     pod_call.resource = pods;
     pod_call.subresource = pods->subresource("binding");
     if (is_legacy_binding(call)) pod_call.name = binding["metadata"]["name"].to_string();
+    KEELSON_CO_TRY(const Value node,
+                   verbs_.lookup().get("", "nodes", "", binding["target"]["name"].as_string(), arena));
+    add_topology_labels(binding, node, arena);
     Mutation mutation = [&](Value pod, Arena& scratch) {
         return bound_pod(pod, binding, scratch.copy(verbs_.now()), scratch);
     };

@@ -160,8 +160,11 @@ Result<access::TokenOrder> order_of(const Verbs& verbs, const TokenSettings& set
         KEELSON_TRY_VOID(bind_object(verbs, call, reference_of(reference), order, arena));
     bool is_pods = order.bound_object && order.bound_object->kind == "Pod";
     if (settings.extend_expiration && is_pods && order.expiration_seconds == kInjectedExpirationSeconds &&
-        is_for_server(settings, order.audiences))
+        is_for_server(settings, order.audiences)) {
+        // Clients that do not renew go on for a year, and are counted after the time that they were given.
+        order.warn_after_seconds = order.expiration_seconds;
         order.expiration_seconds = kExtendedExpirationSeconds;
+    }
     return order;
 }
 

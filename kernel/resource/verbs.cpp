@@ -189,6 +189,12 @@ Task<Result<ObjectAnswer>> Verbs::get(const Call& call, std::string_view resourc
     co_return answer_with(*call.resource, view(*record));
 }
 
+Result<void> Verbs::charge(const Call& call, Value object, Value old, Pending& pending, Arena& arena) const {
+    KEELSON_TRY(auto charges, charge_quotas(call, object, old, lookup_, clock_.wall_now(), arena));
+    for (store::Operation& operation : charges) pending.operations.push_back(std::move(operation));
+    return base::ok();
+}
+
 Result<Verbs::Pending> Verbs::prepare_new(Call& call, Value object, bool dry_run, Arena& arena) {
     const Resource& stored = storage_of(*call.resource);
     AdmissionRequest admission{Operation::create, call, object, Value(), lookup_, arena, random_};
@@ -209,6 +215,7 @@ Result<Verbs::Pending> Verbs::prepare_new(Call& call, Value object, bool dry_run
     admission.object = object;
     KEELSON_TRY_VOID(admit_validating(admission));
     object = object::canonical(*stored.type, object, arena);
+    KEELSON_TRY_VOID(charge(call, object, Value(), pending, arena));
     for (std::string& warning : object::warnings(stored, object, Value()))
         call.warnings.push_back(std::move(warning));
     if (!wanted_version.empty())
@@ -261,8 +268,14 @@ Task<Result<ObjectAnswer>> Verbs::create_object(Call& call, Value object, const 
                              ? object["metadata"]["generateName"].to_string()
                              : std::string();
     int attempts = prefix.empty() ? 1 : kGenerateNameAttempts;
+    KEELSON_CO_TRY(const bool may_charge, may_charge_quota(call, lookup_));
+    QuotaGate::Pass pass;
+    if (may_charge && !options.dry_run) {
+        auto entering = quota_gate_.enter(call.namespace_name);
+        pass = co_await entering;
+    }
     // Only these are tried again.
-    bool repeatable = !prefix.empty() || call.resource->kind == "Service";
+    bool repeatable = !prefix.empty() || call.resource->kind == "Service" || may_charge;
     for (int attempt = 1;; ++attempt) {
         Value candidate = repeatable ? object.clone(arena) : object;
         if (!prefix.empty())
@@ -289,7 +302,8 @@ Task<Result<ObjectAnswer>> Verbs::create_object(Call& call, Value object, const 
         if (name_taken && attempt >= attempts)
             co_return already_exists(*call.resource, parts_of(*call.resource, key).name);
         if (!name_taken && attempt >= attempts + kConflictAttempts)
-            co_return internal_error("addresses were taken faster than they could be allocated; try again");
+            co_return internal_error(
+                "addresses or quota were taken faster than they could be allocated; try again");
         call.warnings.resize(warnings);
     }
 }
@@ -331,6 +345,7 @@ Result<Verbs::Pending> Verbs::prepare_changed(Call& call, Value object, Value ol
     admission.object = object;
     KEELSON_TRY_VOID(admit_validating(admission));
     object = object::canonical(*stored.type, object, arena);
+    KEELSON_TRY_VOID(charge(call, object, old, pending, arena));
     if (!by_the_server)
         for (std::string& warning : object::warnings(stored, object, old))
             call.warnings.push_back(std::move(warning));

@@ -16,6 +16,7 @@
 #include "kernel/base/task.h"
 #include "kernel/resource/call.h"
 #include "kernel/resource/lookup.h"
+#include "kernel/resource/quota_charge.h"
 #include "kernel/resource/service_allocation.h"
 #include "kernel/store/store.h"
 
@@ -65,6 +66,9 @@ class Verbs {
     base::Task<base::Result<void>> note_priority_level(const Call& call);
     base::Task<base::Result<ObjectAnswer>> create_object(Call& call, object::Value object,
                                                          const WriteOptions& options, object::Arena& arena);
+    // Adds what the write uses up of quotas to its operations.
+    base::Result<void> charge(const Call& call, object::Value object, object::Value old, Pending& pending,
+                              object::Arena& arena) const;
     base::Result<Pending> prepare_new(Call& call, object::Value object, bool dry_run, object::Arena& arena);
     base::Result<Pending> prepare_changed(Call& call, object::Value object, object::Value old,
                                           const store::OwnedRecord& current, bool dry_run,
@@ -76,6 +80,7 @@ class Verbs {
     NetworkSettings network_;
     Lookup lookup_;
     ServiceAllocation services_;
+    QuotaGate quota_gate_;
 };
 
 // The answer for a stored record in the version of the call's resource.

@@ -7,7 +7,7 @@ namespace {
 
 // A new instance each time; one that starts is stopped. Answers whether the configuration was refused.
 bool try_configuration(Session& session, const std::string& configuration) {
-    const auto instance = session.create_local();
+    const auto instance = session.create();
     const Answer answer = instance->start(configuration);
     session.expect_none("start with " + printable(configuration, 60), answer_problem(answer));
     if (answer.status == KEELSON_OK) (void)instance->stop();
@@ -37,7 +37,7 @@ void huge(Session& session) {
 }
 
 void unknown_members(Session& session) {
-    const auto instance = session.create_local();
+    const auto instance = session.create();
     const Answer answer = instance->start(with_unknown_members(session.options().configuration));
     session.expect_none("start", answer_problem(answer));
     if (answer.status != KEELSON_OK) session.warn("start answered " + describe(answer));
@@ -47,28 +47,43 @@ void again_after_failure(Session& session) {
     bool was_refused = false;
     for (const std::string& text : no_objects()) was_refused |= try_configuration(session, text);
     if (!was_refused) Session::skip("it starts with any configuration");
-    session.end(*session.create_started_local());
+    session.end(*session.create_started());
 }
 
 }  // namespace
 
 std::vector<Case> configuration_cases() {
     return {
-        {"configuration.empty", "start with {} works or fails with a message.", {"lifecycle.stop"}, empty},
-        {"configuration.garbage", "start survives what is no JSON object.", {"configuration.empty"}, garbage},
+        {"configuration.empty",
+         "start with {} works or fails with a message.",
+         {"lifecycle.stop"},
+         empty,
+         false},
+        {"configuration.garbage",
+         "start survives what is no JSON object.",
+         {"configuration.empty"},
+         garbage,
+         false},
         {"configuration.wrong-types",
          "start survives members of the wrong type.",
          {"configuration.empty"},
-         wrong_types},
-        {"configuration.huge", "start survives megabytes and deep nesting.", {"configuration.empty"}, huge},
+         wrong_types,
+         false},
+        {"configuration.huge",
+         "start survives megabytes and deep nesting.",
+         {"configuration.empty"},
+         huge,
+         false},
         {"configuration.unknown-members",
          "start ignores members that it does not know.",
          {"configuration.empty"},
-         unknown_members},
+         unknown_members,
+         false},
         {"configuration.after-failure",
          "After a failed start another instance starts and stops.",
          {"configuration.garbage"},
-         again_after_failure},
+         again_after_failure,
+         false},
     };
 }
 

@@ -41,11 +41,11 @@ void destroy(Session& session) {
 }
 
 void start(Session& session) {
-    (void)session.create_started_local();
+    (void)session.create_started();
 }
 
 void stop(Session& session) {
-    session.end(*session.create_started_local());
+    session.end(*session.create_started());
 }
 
 void stop_ends_threads(Session& session) {
@@ -174,11 +174,12 @@ std::vector<Case> lifecycle_cases() {
          "An instance that was never started can be destroyed.",
          {"lifecycle.create"},
          destroy},
-        {"lifecycle.start", "An instance starts with its configuration.", {"lifecycle.create"}, start},
+        {"lifecycle.start", "An instance starts with its configuration.", {"lifecycle.create"}, start, false},
         {"lifecycle.stop",
          "A started instance stops and is destroyed.",
          {"lifecycle.start", "lifecycle.destroy"},
-         stop},
+         stop,
+         false},
         {"lifecycle.threads",
          "All threads of an instance have ended when stop returns.",
          {"lifecycle.stop"},

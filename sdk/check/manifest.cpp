@@ -23,6 +23,12 @@ Manifest read_manifest(const std::string& path) {
         if (const YAML::Node limits = root["limits"]; limits && limits.IsMap()) {
             manifest.concurrent_calls = limits["concurrentCalls"].as<int>(manifest.concurrent_calls);
         }
+        if (const YAML::Node privileges = root["privileges"]; privileges && privileges.IsMap()) {
+            for (const YAML::Node& capability : privileges["capabilities"]) {
+                manifest.privileges.push_back(capability.as<std::string>());
+            }
+            manifest.seccomp = privileges["seccomp"].as<std::string>("default") != "unconfined";
+        }
     } catch (const std::exception& error) {
         throw std::runtime_error("the manifest " + path + ": " + error.what());
     }

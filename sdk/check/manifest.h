@@ -15,6 +15,8 @@ struct Manifest {
     std::uint32_t abi_maximum = 0;
     std::vector<std::string> capabilities;
     int concurrent_calls = 16;
+    std::vector<std::string> privileges;  // capabilities that it keeps when isolated: "SYS_ADMIN"
+    bool seccomp = true;
 };
 
 // Throws std::runtime_error that says what is wrong with the file.

@@ -75,9 +75,29 @@ std::unique_ptr<LocalInstance> Session::create_started_local() {
     return instance;
 }
 
+std::unique_ptr<Transport> Session::create() {
+    if (!options_.is_isolated) return create_local();
+    return create_isolated();
+}
+
+// What the host process has to know comes from the manifest, or from the plugin's entry.
+std::unique_ptr<Transport> Session::create_isolated() {
+    IsolatedPlugin described;
+    described.directory = directory_;
+    described.state_directory = state_directory_;
+    if (options_.manifest) {
+        described.id = options_.manifest->id;
+        described.version = options_.manifest->version;
+    } else {
+        const keelson_entry& entry = plugin().entry();
+        described.id = entry.id == nullptr ? "" : entry.id;
+        described.version = entry.version == nullptr ? "" : entry.version;
+    }
+    return make_isolated_transport(options_, described);
+}
+
 std::unique_ptr<Transport> Session::create_started() {
-    if (!options_.is_isolated) return create_started_local();
-    auto instance = make_isolated_transport(options_);
+    auto instance = create();
     start_or_fail(*instance, options_);
     return instance;
 }

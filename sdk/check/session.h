@@ -41,7 +41,9 @@ class Session {
     [[nodiscard]] LocalPlugin& plugin();
     // A new instance in this process; the case fails when it cannot be made.
     [[nodiscard]] std::unique_ptr<LocalInstance> create_local();
-    // A new instance behind the transport that was asked for, started with the configuration.
+    // A new instance behind the transport that was asked for.
+    [[nodiscard]] std::unique_ptr<Transport> create();
+    // The same, started with the configuration.
     [[nodiscard]] std::unique_ptr<Transport> create_started();
     // The same for one that must be local.
     [[nodiscard]] std::unique_ptr<LocalInstance> create_started_local();
@@ -63,6 +65,7 @@ class Session {
     [[nodiscard]] Random& random() { return random_; }
 
   private:
+    [[nodiscard]] std::unique_ptr<Transport> create_isolated();
     void note(Outcome outcome, const std::string& reason);
 
     const Options& options_;

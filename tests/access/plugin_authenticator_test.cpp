@@ -97,6 +97,29 @@ TEST_F(PluginAuthenticatorTest, KeepsAnswersForAsLongAsThePluginSays) {
     EXPECT_EQ(first->requests.size(), 2u);
 }
 
+TEST_F(PluginAuthenticatorTest, CountsEveryUseOfATokenThatShouldHaveBeenRenewed) {
+    int stale = 0;
+    settings.stale_token = [&stale] { ++stale; };
+    make();
+    const auto now =
+        std::chrono::floor<std::chrono::seconds>(executor.clock().wall_now().time_since_epoch()).count();
+    const Json extra{{"authentication.keelson.dev/warn-after", {std::to_string(now + 5)}}, {"a", {"1"}}};
+    const Json robot{{"authenticated", true},
+                     {"user", {{"username", "robot"}, {"groups", Json::array()}, {"extra", extra}}},
+                     {"ttlSeconds", 60}};
+    first->answers("authenticate", robot.dump());
+    const auto fresh = ask("t");
+    ASSERT_TRUE(fresh && *fresh);
+    ASSERT_EQ((*fresh)->extra.size(), 1u) << "the host keeps that to itself";
+    EXPECT_EQ((*fresh)->extra[0].first, "a");
+    EXPECT_EQ(stale, 0);
+    executor.advance(std::chrono::seconds(6));
+    EXPECT_EQ(user("t"), "robot");
+    EXPECT_EQ(user("t"), "robot");
+    EXPECT_EQ(stale, 2) << "kept answers count too";
+    EXPECT_EQ(first->requests.size(), 1u);
+}
+
 TEST_F(PluginAuthenticatorTest, BoundsWhatThePluginSays) {
     first->answers("authenticate",
                    R"({"authenticated":true,"user":{"username":"jane"},"ttlSeconds":1000000000})");

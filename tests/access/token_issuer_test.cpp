@@ -44,7 +44,7 @@ TEST_F(TokenIssuerTest, AsksThePlugin) {
         "boundObject":{"kind":"Pod","name":"p","uid":"pu"},"node":{"name":"n","uid":""}})"));
     order.expiration_seconds = std::int64_t{1} << 32;
     ASSERT_TRUE(issue(order));
-    EXPECT_EQ(Json::parse(plugin->requests.back())["expirationSeconds"], 2'147'483'647);
+    EXPECT_EQ(Json::parse(plugin->requests.back())["expirationSeconds"], 4'294'967'296);
 }
 
 TEST_F(TokenIssuerTest, GivesKeysAsASet) {

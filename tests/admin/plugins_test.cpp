@@ -54,6 +54,24 @@ TEST_F(AdminTest, APluginLives) {
     EXPECT_EQ(parsed(ask("GET", "/v1/plugins"))["items"].size(), 0u);
 }
 
+TEST_F(AdminTest, AcceptsWhatAPluginMayRead) {
+    place(root_ + "/more", "one", "objects: [{apiVersion: v1, resource: services, verbs: [list, watch]}]\n");
+    start_admin();
+    ASSERT_EQ(ask("POST", "/v1/plugins", manifest_body(root_ + "/more/probe.yaml")).status, 201);
+    const json waiting = parsed(ask("GET", "/v1/plugins/probe"));
+    EXPECT_EQ(waiting["state"], "ready");
+    EXPECT_EQ(waiting["reason"], "waits for the operator to accept that it reads v1 services (list, watch)");
+    EXPECT_EQ(waiting["objects"]["waiting"][0]["resource"], "services");
+    problem(ask("PUT", "/v1/plugins/probe/objects", R"({"objects":[{"apiVersion":"v1"}]})"), 400);
+    problem(ask("PUT", "/v1/plugins/nobody/objects", R"({"objects":[]})"), 404);
+    const HttpAnswer accepted =
+        ask("PUT", "/v1/plugins/probe/objects", R"({"objects":[{"apiVersion":"v1","resource":"services"}]})");
+    ASSERT_EQ(accepted.status, 200) << accepted.body;
+    EXPECT_FALSE(parsed(accepted).contains("reason"));
+    EXPECT_EQ(parsed(accepted)["objects"]["accepted"][0]["verbs"], json({"list", "watch"}));
+    EXPECT_EQ(parsed(accepted)["generation"], 1);
+}
+
 TEST_F(AdminTest, WhatIsInUseStays) {
     place(settings_.directory);
     start_admin();

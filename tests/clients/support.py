@@ -8,6 +8,7 @@ import socket
 import ssl
 import subprocess
 import tempfile
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -27,8 +28,9 @@ def free_port():
 class Server:
     """keelsond on free ports with a data directory of its own. Use it as a context; it always ends."""
 
-    def __init__(self, binary):
+    def __init__(self, binary, roles="api"):
         self.binary = binary
+        self.roles = roles
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="keelson-clients-"))
         self.data = self.directory / "data"
         self.port = free_port()
@@ -63,7 +65,7 @@ class Server:
             more = ["--config", str(self.directory / "keelsond.yaml")]
         self.process = subprocess.Popen(
             [self.binary, "--data-dir", str(self.data), "--api-port", str(self.port), "--admin-port",
-             "0", "--roles", "api", *more], stdout=log, stderr=log)
+             "0", "--roles", self.roles, *more], stdout=log, stderr=log)
         log.close()
         deadline = time.monotonic() + READY_SECONDS
         while not self.ready():
@@ -116,6 +118,81 @@ class Server:
                 return answer.status, answer.headers, answer.read()
         except urllib.error.HTTPError as error:
             return error.code, error.headers, error.read()
+
+
+class SimulatedNodes:
+    """Nodes without machines: reports every pod that is bound to one of them as running and ready (as ended, when the
+    annotation test/exit says with which code; never ready, when an image holds "bad"), and lets those go that are being
+    deleted. Use it as a context."""
+
+    def __init__(self, server, count=3):
+        self.server, self.names = server, [f"n{index + 1}" for index in range(count)]
+        self.reported = {}
+        self.ending = threading.Event()
+        self.thread = threading.Thread(target=self.run)
+
+    def __enter__(self):
+        for name in self.names:
+            self.must("POST", "/api/v1/nodes", {"metadata": {"name": name, "labels": {"kubernetes.io/hostname": name}}})
+        self.beat()
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.ending.set()
+        self.thread.join()
+
+    def must(self, method, path, body=None, content_type="application/json"):
+        code, _, data = self.server.request(method, path, body, content_type)
+        if code >= 300 and code not in (404, 409):
+            raise AssertionError(f"{method} {path}: {code} {data[:500]}")
+        return json.loads(data)
+
+    def report(self, path, status):
+        self.must("PATCH", path + "/status", {"status": status}, "application/strategic-merge-patch+json")
+
+    def beat(self):
+        room = {"cpu": "4", "memory": "8Gi", "pods": "110"}
+        for name in self.names:
+            self.report(f"/api/v1/nodes/{name}", {"capacity": room, "allocatable": room, "conditions": [
+                {"type": "Ready", "status": "True", "reason": "Simulated", "lastHeartbeatTime": now()}]})
+
+    def run(self):
+        last_beat = time.monotonic()
+        # This plays what nobody tells of in time: a kubelet that looks around.
+        while not self.ending.wait(0.05):
+            if time.monotonic() - last_beat > 10:
+                self.beat()
+                last_beat = time.monotonic()
+            for pod in self.must("GET", "/api/v1/pods")["items"]:
+                self.play(pod)
+
+    def play(self, pod):
+        metadata, spec = pod["metadata"], pod["spec"]
+        path = f"/api/v1/namespaces/{metadata['namespace']}/pods/{metadata['name']}"
+        if spec.get("nodeName") not in self.names:
+            return
+        if "deletionTimestamp" in metadata:
+            self.must("DELETE", path + "?gracePeriodSeconds=0")
+            return
+        exit_code = metadata.get("annotations", {}).get("test/exit")
+        bad = any("bad" in container["image"] for container in spec["containers"])
+        ready = exit_code is None and not bad
+        phase = {None: "Pending" if bad else "Running", "0": "Succeeded"}.get(exit_code, "Failed")
+        if self.reported.get(metadata["uid"]) == phase:
+            return
+        self.reported[metadata["uid"]] = phase
+        state = {"running": {"startedAt": now()}} if ready else {"waiting": {"reason": "ErrImagePull"}} if bad else {
+            "terminated": {"exitCode": int(exit_code), "reason": "Completed" if exit_code == "0" else "Error"}}
+        self.report(path, {"phase": phase, "startTime": now(), "conditions": [
+            {"type": type, "status": "True" if ready else "False", "lastTransitionTime": now()}
+            for type in ("Ready", "ContainersReady")], "containerStatuses": [
+            {"name": container["name"], "image": container["image"], "imageID": "", "ready": ready, "restartCount": 0,
+             "state": state} for container in spec["containers"]]})
+
+
+def now():
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
 
 
 class Answer:

@@ -1,5 +1,6 @@
 #include "kernel/daemon/config.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 namespace keelson::daemon {
@@ -73,6 +74,30 @@ std::string flags(std::vector<const char*> arguments) {
     if (!line) return line.error().message();
     const auto config = load_config(*line);
     return config ? "" : config.error().message();
+}
+
+TEST(Config, SaysWhatPluginsMayReadAndWhoseSignatureTheyNeed) {
+    const auto config = parse_config(
+        "plugins:\n"
+        "  checkDocuments: true\n"
+        "  trustedKeys: [{file: /etc/keelson/a.pem, vendor: com.example}, {file: /etc/keelson/all.pem}]\n"
+        "  entries:\n"
+        "    - name: lb\n"
+        "      objects: [{apiVersion: v1, resource: services}, {apiVersion: v1, resource: nodes, verbs: "
+        "[get]}]\n");
+    ASSERT_TRUE(config) << config.error().message();
+    EXPECT_TRUE(config->plugins.check_documents);
+    EXPECT_EQ(config->plugins.trusted_keys,
+              (std::vector<plugin::TrustedKey>{{"/etc/keelson/a.pem", "com.example"},
+                                               {"/etc/keelson/all.pem", ""}}));
+    EXPECT_EQ(config->plugins.entries.at(0).objects,
+              (std::vector<plugin::ObjectAccess>{{"v1", "services", {"get", "list", "watch"}},
+                                                 {"v1", "nodes", {"get"}}}));
+    for (const char* wrong : {"plugins:\n  trustedKeys:\n    - {vendor: com.example}\n",
+                              "plugins:\n  entries:\n    - {name: lb, objects: [{apiVersion: v1}]}\n",
+                              "plugins:\n  entries:\n    - name: lb\n      objects: [{apiVersion: v1, "
+                              "resource: pods, verbs: [delete]}]\n"})
+        EXPECT_THAT(parse_config(wrong).error().message(), ::testing::StartsWith("line ")) << wrong;
 }
 
 TEST(CommandLine, TellsWhatIsWrong) {

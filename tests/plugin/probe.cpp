@@ -9,10 +9,12 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <map>
 #include <mutex>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <thread>
+#include <vector>
 
 namespace {
 
@@ -21,8 +23,18 @@ using nlohmann::json;
 // One a load of the library, if the host does as it should.
 std::atomic<int> statics{0};
 
+// Follows the changes of config maps in a thread of its own, as plugins do.
+struct Follower {
+    std::thread thread;
+    std::int32_t is_over = 0;
+    std::mutex mutex;
+    std::vector<std::string> seen;
+    std::map<std::int32_t, int> failures;  // by status
+};
+
 struct Probe {
     const keelson_host* host = nullptr;
+    Follower follower;
     json config;
     std::atomic<int> calls{0};
     std::mutex stuck;
@@ -54,6 +66,75 @@ void wait_until_cancelled(const keelson_call* call, int limit_ms) {
 [[noreturn]] void fork_for_ever() {
     while (true)
         if (::fork() < 0) std::_Exit(9);
+}
+
+void take_text(void* context, const char* data, std::size_t size) {
+    static_cast<std::string*>(context)->append(data, size);
+}
+
+struct Asked {
+    std::int32_t status;
+    std::string text;
+};
+
+Asked ask_objects(const Probe& probe, const std::string& verb, const std::string& request,
+                  std::int64_t deadline_us, const std::int32_t* cancelled) {
+    const auto* table = static_cast<const keelson_host_objects*>(
+        probe.host->service(probe.host->context, KEELSON_HOST_OBJECTS));
+    if (!table) return {KEELSON_UNSUPPORTED, R"({"message":"no service"})"};
+    const keelson_method method = verb == "get" ? table->get : verb == "list" ? table->list : table->watch;
+    Asked asked{};
+    const keelson_call call{sizeof call, 0, nullptr, deadline_us, cancelled, ""};
+    keelson_reply reply{sizeof reply, &asked.text, take_text, nullptr};
+    asked.status = method(probe.host->context, &call, bytes(request), &reply);
+    return asked;
+}
+
+void follow(Probe& probe, std::string version) {
+    Follower& follower = probe.follower;
+    while (!__atomic_load_n(&follower.is_over, __ATOMIC_RELAXED)) {
+        const json request{{"apiVersion", "v1"}, {"resource", "configmaps"}, {"resourceVersion", version}};
+        const Asked asked = ask_objects(probe, "watch", request.dump(), 0, &follower.is_over);
+        const std::lock_guard lock(follower.mutex);
+        if (asked.status != KEELSON_OK) {
+            ++follower.failures[asked.status];
+            std::this_thread::sleep_for(std::chrono::milliseconds(5));
+            continue;
+        }
+        const json answer = json::parse(asked.text);
+        for (const json& event : answer["events"])
+            follower.seen.push_back(event["type"].get<std::string>() + " " +
+                                    event["object"]["metadata"]["name"].get<std::string>());
+        version = answer["resourceVersion"].get<std::string>();
+    }
+}
+
+void end_following(Probe& probe) {
+    __atomic_store_n(&probe.follower.is_over, 1, __ATOMIC_RELAXED);
+    if (probe.follower.thread.joinable()) probe.follower.thread.join();
+}
+
+std::int32_t serve_objects(Probe& probe, const keelson_call* call, const json& document,
+                           keelson_reply* reply) {
+    if (document.contains("follow")) {
+        probe.follower.thread = std::thread(
+            [&probe, version = document["follow"].get<std::string>()] { follow(probe, version); });
+        return answer(reply, json::object());
+    }
+    if (document.contains("followed")) {
+        const std::lock_guard lock(probe.follower.mutex);
+        json failures = json::object();
+        for (const auto& [status, count] : probe.follower.failures) failures[std::to_string(status)] = count;
+        return answer(reply, {{"seen", probe.follower.seen}, {"failures", failures}});
+    }
+    const std::string request =
+        document.contains("raw") ? document["raw"].get<std::string>() : document["request"].dump();
+    const int wait_ms = document.value("waitMs", 0);
+    const std::int64_t deadline_us =
+        wait_ms == 0 ? 0 : probe.host->monotonic_us(probe.host->context) + wait_ms * 1000;
+    const Asked asked =
+        ask_objects(probe, document.value("verb", "get"), request, deadline_us, call->cancelled);
+    return answer(reply, {{"status", asked.status}, {"reply", json::parse(asked.text, nullptr, false)}});
 }
 
 // {"do": "..."}; anything else is echoed.
@@ -89,6 +170,7 @@ std::int32_t stats(void* self, const keelson_call* call, keelson_bytes request, 
     if (what == "refuse")
         return answer(reply, {{"message", "no such disk"}, {"field", "disk"}}, KEELSON_NOT_FOUND);
     if (what == "silent") return KEELSON_OK;
+    if (what == "objects") return serve_objects(probe, call, document, reply);
     if (what == "describe")
         return answer(reply, {{"version", PROBE_VERSION},
                               {"config", probe.config},
@@ -111,8 +193,12 @@ std::int32_t stats(void* self, const keelson_call* call, keelson_bytes request, 
     return answer(reply, document.is_discarded() ? json::object() : document);
 }
 
-std::int32_t authenticate(void* self, const keelson_call*, keelson_bytes, keelson_reply* reply) {
-    ++static_cast<Probe*>(self)->calls;
+std::int32_t authenticate(void* self, const keelson_call* call, keelson_bytes request, keelson_reply* reply) {
+    auto& probe = *static_cast<Probe*>(self);
+    ++probe.calls;
+    const json document = parse(request);
+    if (document.is_object() && document.value("do", "") == "objects")
+        return serve_objects(probe, call, document, reply);
     constexpr char kAnswer[] = R"({"authenticated":true,"user":{"username":"probe"},"ttlSeconds":0})";
     reply->write(reply->context, kAnswer, sizeof kAnswer - 1);
     return KEELSON_OK;
@@ -128,6 +214,7 @@ std::int32_t start(void* self, const keelson_call*, keelson_bytes request, keels
 }
 
 std::int32_t stop(void* self, const keelson_call*, keelson_bytes, keelson_reply* reply) {
+    end_following(*static_cast<Probe*>(self));
     static_cast<Probe*>(self)->started = false;
     return answer(reply, json::object());
 }

@@ -128,6 +128,61 @@ TEST_P(BrokenPlugin, FailsInOneCase) {
 INSTANTIATE_TEST_SUITE_P(All, BrokenPlugin, testing::ValuesIn(expectations),
                          [](const auto& info) { return std::string(info.param.plugin); });
 
+// Behind the host process: what shows in the conversation fails there too. The other plugins' faults are of
+// memory, threads and the process, which the kernel's own process is safe from.
+constexpr Expectation isolated_expectations[] = {
+    {"unresolved", "fail", "lifecycle.start", "undefined symbol: keelson_nobody_has_this"},
+    {"no_entry", "fail", "lifecycle.start", "keelson_plugin"},
+    {"null_entry", "fail", "lifecycle.start", "returned nothing"},
+    {"short_entry", "fail", "lifecycle.start", "incomplete"},
+    {"wrong_abi", "fail", "lifecycle.start", "99 to 100"},
+    {"other_id", "fail", "lifecycle.start", "com.example.other"},
+    {"crash_create", "fail", "lifecycle.start", "SIGSEGV while loading"},
+    {"throws_in_create", "fail", "lifecycle.start", "exception"},
+    {"garbage_table", "fail", "lifecycle.start", "1073741824 bytes"},
+    {"crash_start", "fail", "lifecycle.start", "SIGSEGV while calling start"},
+    {"crash_stop", "fail", "lifecycle.stop", "SIGSEGV while calling stop"},
+    {"hang_stop", "fail", "lifecycle.stop", "while calling stop"},
+    {"no_health", "fail", "health.answers", "healthy"},
+    {"crash_configuration", "fail", "configuration.garbage", "SIGSEGV while calling start"},
+    {"crash_method", "fail", "methods.return", "SIGSEGV while calling keelson.volume/0 remove"},
+    {"hang_method", "fail", "methods.return", "while calling keelson.volume/0 remove"},
+    {"throws", "fail", "methods.return", "exception"},
+    {"aborts", "fail", "methods.return", "SIGABRT"},
+    {"exits", "fail", "methods.return", "exit(3)"},
+    {"unknown_status", "fail", "replies.status", "99"},
+    {"corrupt_reply", "fail", "replies.document", "not one JSON object"},
+    {"two_documents", "fail", "replies.document", "goes on after its document"},
+    {"no_reply", "fail", "replies.document", "no reply"},
+    {"error_without_message", "fail", "replies.errors", "KEELSON_NOT_FOUND without a message"},
+    {"not_concurrent", "fail", "methods.concurrent", "SIGABRT"},
+    {"crash_not_json", "fail", "requests.not-json", "SIGSEGV"},
+    {"refuses_unknown_members", "fail", "requests.unknown-members", "unknown member"},
+    {"crash_optional_member", "fail", "requests.schema", "secrets"},
+    {"crash_edge_number", "fail", "requests.fuzz", "SIGSEGV"},
+    {"undo_fails", "fail", "volume.remove-unknown", "KEELSON_NOT_FOUND"},
+    {"trusts_everyone", "fail", "auth.garbage-tokens", "taken for a user's"},
+    {"slow_auth", "fail", "auth.quick", "longer than 50 ms"},
+    {"refuses_handover", "fail", "handover.round-trip", "from another version"},
+};
+
+class IsolatedBrokenPlugin : public testing::TestWithParam<Expectation> {};
+
+TEST_P(IsolatedBrokenPlugin, FailsInOneCase) {
+    const Expectation& expected = GetParam();
+    const std::string manifest = write_manifest();
+    const KitRun run =
+        run_kit({plugin_path(expected.plugin), "--isolated", "--host", KEELSON_HOST_PROGRAM, "--seed", "1",
+                 "--timeout", "5", "--schema", KEELSON_SCHEMAS, "--manifest", manifest, "-o", "json"});
+    std::filesystem::remove(manifest);
+    EXPECT_EQ(cases_with(run.output, "fail"), std::set<std::string>{expected.id}) << run.output;
+    EXPECT_THAT(reason_of(run.output, expected.id), testing::HasSubstr(expected.reason));
+    EXPECT_EQ(run.exit_code, 1);
+}
+
+INSTANTIATE_TEST_SUITE_P(All, IsolatedBrokenPlugin, testing::ValuesIn(isolated_expectations),
+                         [](const auto& info) { return std::string(info.param.plugin); });
+
 TEST(BrokenPlugins, AllHaveAnExpectation) {
     std::set<std::string> expected = {"good_c", "good_cpp"};
     for (const Expectation& one : expectations) expected.insert(one.plugin);
@@ -151,6 +206,15 @@ TEST_P(GoodPlugin, PassesWithoutWarning) {
 
 INSTANTIATE_TEST_SUITE_P(All, GoodPlugin, testing::Values("good_c", "good_cpp"),
                          [](const auto& info) { return std::string(info.param); });
+
+TEST_P(GoodPlugin, PassesBehindTheHostProcess) {
+    const KitRun run =
+        run_kit({plugin_path(GetParam()), "--isolated", "--host", KEELSON_HOST_PROGRAM, "-o", "json"});
+    EXPECT_EQ(run.exit_code, 0);
+    EXPECT_EQ(cases_with(run.output, "fail"), std::set<std::string>{}) << run.output;
+    EXPECT_EQ(cases_with(run.output, "warn"), std::set<std::string>{}) << run.output;
+    EXPECT_GE(cases_with(run.output, "pass").size(), 25u);
+}
 
 TEST(GoodPlugins, CoverTheirCapabilities) {
     const auto in_c = cases_with(run_kit({plugin_path("good_c"), "-o", "json"}).output, "pass");

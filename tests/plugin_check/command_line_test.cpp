@@ -28,7 +28,7 @@ TEST(CommandLine, BadUseEndsWithTwo) {
         {good, "--config", "[1]"},
         {good, "--config", "@/nonexistent/config.json"},
         {good, "--manifest", "/nonexistent/manifest.yaml"},
-        {good, "--isolated"},
+        {good, "--isolated", "--host", "/nowhere/keelson-plugin-host"},
     };
     for (const auto& arguments : uses) {
         const KitRun run = run_kit(arguments);
@@ -38,7 +38,8 @@ TEST(CommandLine, BadUseEndsWithTwo) {
 }
 
 TEST(CommandLine, IsolatedNamesWhatItNeeds) {
-    EXPECT_THAT(run_kit({plugin_path("good_c"), "--isolated"}).errors, HasSubstr("keelson-plugin-host"));
+    EXPECT_THAT(run_kit({plugin_path("good_c"), "--isolated", "--host", "/nowhere/it"}).errors,
+                HasSubstr("/nowhere/it"));
 }
 
 TEST(CommandLine, ListNamesEveryCaseWithoutAPlugin) {

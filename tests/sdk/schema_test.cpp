@@ -213,6 +213,16 @@ CHECK_CAPABILITY(Ingress, "ingress", KEELSON_INGRESS, KEELSON_INGRESS_METHODS, i
 CHECK_CAPABILITY(LoadBalancer, "ingress", KEELSON_LOAD_BALANCER, KEELSON_LOAD_BALANCER_METHODS,
                  load_balancer::methods)
 
+TEST(SchemasAndStructs, Objects) {
+    const Json& methods = schema_file("host").at("capabilities").at(KEELSON_HOST_OBJECTS);
+    EXPECT_EQ(methods.size(), 3U);
+    check_document<objects::Get>(methods.at("get").at("request"));
+    check_document<objects::List>(methods.at("list").at("request"));
+    check_document<objects::Listed>(methods.at("list").at("reply"));
+    check_document<objects::Watch>(methods.at("watch").at("request"));
+    check_document<objects::Changes>(methods.at("watch").at("reply"));
+}
+
 TEST(Schemas, HaveTheMethodsOfTheHeadersAndNoOthers) {
     std::map<std::string, std::size_t> count_of_file;
     for (const keelson_capability_info& capability : keelson_capability_list) {

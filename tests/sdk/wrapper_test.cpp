@@ -421,6 +421,70 @@ TEST(HostServices, ObjectsAnswerInPiecesAndRefuse) {
     EXPECT_THROW(static_cast<void>(objects->get({"v1", "pods", "", "x"})), Error);
 }
 
+// A host whose watch tells one change, then that the version is too old, then nothing any more.
+struct ChangingHost {
+    int lists = 0;
+    int watches = 0;
+    std::string versions;
+    Cancellation cancellation;
+    keelson_host_objects objects{sizeof(keelson_host_objects), nullptr, &list, &watch};
+    keelson_host table{
+        sizeof(keelson_host), this, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, &service};
+
+    static ChangingHost& of(void* context) { return *static_cast<ChangingHost*>(context); }
+    static const void* service(void* context, const char* /*id*/) { return &of(context).objects; }
+    static std::int32_t answer(keelson_reply* reply, std::string_view text, std::int32_t status) {
+        reply->write(reply->context, text.data(), text.size());
+        return status;
+    }
+    static std::int32_t list(void* self, const keelson_call* /*call*/, keelson_bytes /*request*/,
+                             keelson_reply* reply) {
+        if (++of(self).lists == 1) return answer(reply, R"({"message":"not yet"})", KEELSON_UNAVAILABLE);
+        return answer(reply, R"({"items":[{"a":1}],"resourceVersion":"5"})", KEELSON_OK);
+    }
+    static std::int32_t watch(void* self, const keelson_call* call, keelson_bytes request,
+                              keelson_reply* reply) {
+        ChangingHost& host = of(self);
+        host.versions +=
+            Json::parse(RecordingHost::text(request))["resourceVersion"].get<std::string>() + " ";
+        switch (++host.watches) {
+            case 1:
+                return answer(reply, R"({"events":[{"type":"ADDED","object":{}}],"resourceVersion":"6"})",
+                              KEELSON_OK);
+            case 2:
+                return answer(reply, R"({"message":"too old"})", KEELSON_CONFLICT);
+            default:
+                host.cancellation.cancel();
+                EXPECT_TRUE(keelson_is_cancelled(call));
+                return answer(reply, R"({"events":[],"resourceVersion":"6"})", KEELSON_OK);
+        }
+    }
+};
+
+TEST(HostServices, FollowingListsAgainWhenChangesAreLost) {
+    ChangingHost host;
+    const auto objects = Host(&host.table).objects();
+    int presented = 0;
+    std::string changes;
+    objects->follow(
+        {"v1", "pods", "", "", ""}, host.cancellation, [&](const objects::Listed&) { ++presented; },
+        [&](const objects::Change& change) { changes += change.type; }, std::chrono::milliseconds(0));
+    EXPECT_EQ(presented, 2);
+    EXPECT_EQ(changes, "ADDED");
+    EXPECT_EQ(host.lists, 3) << "the first one was told to try again";
+    EXPECT_EQ(host.versions, "5 6 5 ");
+}
+
+TEST(HostServices, FollowingEndsWithARefusal) {
+    RecordingHost recording;
+    const auto objects = Host(&recording.table).objects();
+    const Cancellation cancellation;
+    EXPECT_THROW(objects->follow(
+                     {"v1", "pods", "", "", ""}, cancellation, [](const objects::Listed&) {},
+                     [](const objects::Change&) {}),
+                 Error);
+}
+
 TEST(HostServices, AreSafeWithoutThem) {
     keelson_host empty{};
     empty.struct_size = sizeof(empty);

@@ -66,6 +66,7 @@ Json write_claims(const Claims& claims) {
     if (claims.pod) kubernetes["pod"] = write_object(*claims.pod);
     if (claims.secret) kubernetes["secret"] = write_object(*claims.secret);
     if (claims.node) kubernetes["node"] = write_object(*claims.node);
+    if (claims.warn_after > 0) kubernetes["warnafter"] = claims.warn_after;
     return {{"aud", claims.audiences},  {"exp", claims.expires},  {"iat", claims.issued_at},
             {"iss", claims.issuer},     {"jti", claims.id},       {"kubernetes.io", std::move(kubernetes)},
             {"nbf", claims.not_before}, {"sub", claims.subject()}};
@@ -77,6 +78,9 @@ std::optional<Claims> read_claims(const Json& payload) {
     if (kubernetes == nullptr || !kubernetes->is_object()) return std::nullopt;
     if (!read_time(payload, "exp", claims.expires) || !read_time(payload, "iat", claims.issued_at) ||
         !read_time(payload, "nbf", claims.not_before) || !read_audiences(payload, claims.audiences))
+        return std::nullopt;
+    if (member(*kubernetes, "warnafter") != nullptr &&
+        !read_time(*kubernetes, "warnafter", claims.warn_after))
         return std::nullopt;
     std::optional<ObjectClaim> account;
     if (!read_object(*kubernetes, "serviceaccount", account) || !account ||

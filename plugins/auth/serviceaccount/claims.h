@@ -20,6 +20,7 @@ struct Claims {
     std::int64_t issued_at = 0;
     std::int64_t not_before = 0;
     std::int64_t expires = 0;
+    std::int64_t warn_after = 0;  // 0: never
     std::string namespace_;
     ObjectClaim service_account;
     std::optional<ObjectClaim> pod;

@@ -100,6 +100,8 @@ authentication::User user_of(const Claims& claims) {
         add("authentication.kubernetes.io/node-uid", claims.node->uid);
     }
     // For the host alone, which takes them out.
+    if (claims.warn_after > 0)
+        add("authentication.keelson.dev/warn-after", std::to_string(claims.warn_after));
     if (claims.secret) {
         add("authentication.keelson.dev/secret-name", claims.secret->name);
         add("authentication.keelson.dev/secret-uid", claims.secret->uid);
@@ -136,8 +138,12 @@ class ServiceAccounts : public keelson::AuthenticatorPlugin, public keelson::Tok
         claims.id = make_uuid();
         claims.audiences = request.audiences.empty() ? config_.audiences : request.audiences;
         claims.issued_at = claims.not_before = now();
-        claims.expires = claims.issued_at + std::min<std::int64_t>(request.expiration_seconds,
-                                                                   config_.maximum_expiration_seconds);
+        claims.expires =
+            claims.issued_at + std::min(request.expiration_seconds, config_.maximum_expiration_seconds);
+        if (request.warn_after_seconds > 0)
+            claims.warn_after =
+                std::min(claims.issued_at + std::min(request.warn_after_seconds, day_seconds * 36'500),
+                         claims.expires);
         claims.namespace_ = request.service_account.namespace_;
         claims.service_account = {request.service_account.name, request.service_account.uid};
         bind(request, claims);

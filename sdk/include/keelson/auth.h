@@ -43,6 +43,7 @@ struct keelson_authorizer {
 struct keelson_token_issuer {
     uint32_t struct_size;
     /* {"serviceAccount": {"namespace", "name", "uid"}, "audiences": [], "expirationSeconds": 3600,
+     *  "warnAfterSeconds"?: 3607 (a token in use for longer is stale: its holder does not renew it),
      *  "boundObject"?: {"kind": "Pod"|"Secret"|"Node", "name", "uid"}, "node"?: {"name", "uid"}}
      * -> {"token": "...", "expirationTimestamp": "2026-01-02T03:04:05Z"} */
     keelson_method issue;

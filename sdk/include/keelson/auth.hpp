@@ -158,12 +158,14 @@ struct Node {
 struct Issue {
     ServiceAccount service_account;
     std::vector<std::string> audiences;
-    std::int32_t expiration_seconds = 0;
+    std::int64_t expiration_seconds = 0;
+    std::int64_t warn_after_seconds = 0;  // 0: never
     std::optional<BoundObject> bound_object;
     std::optional<Node> node;
     KEELSON_FIELDS(field.required("serviceAccount", self.service_account)
                        .required("audiences", self.audiences)
                        .required("expirationSeconds", self.expiration_seconds)
+                       .optional("warnAfterSeconds", self.warn_after_seconds)
                        .optional("boundObject", self.bound_object)
                        .optional("node", self.node))
 };

@@ -49,7 +49,14 @@ struct keelson_host {
 };
 
 /* Objects of the Kubernetes API, of the types that the manifest asks for (objects:) and the operator accepts.
- * KEELSON_FORBIDDEN for others. The `instance` of these methods is keelson_host.context. */
+ * KEELSON_FORBIDDEN for others. The `instance` of these methods is keelson_host.context. Documents:
+ * sdk/schema/host.json.
+ *
+ * The methods wait in the calling thread; methods of short capabilities (auth.h) get KEELSON_UNSUPPORTED.
+ * Requests have at most 64 KiB, answers 15 MiB (KEELSON_EXHAUSTED), and at most 32 calls of a plugin are
+ * under way at once (KEELSON_EXHAUSTED). KEELSON_UNAVAILABLE: the kernel starts, ends or is being replaced;
+ * try again. A cancelled call returns within a fraction of a second, and so do all when the plugin is told to
+ * stop. */
 #define KEELSON_HOST_OBJECTS "keelson.host.objects/0"
 struct keelson_host_objects {
     uint32_t struct_size;
@@ -60,7 +67,8 @@ struct keelson_host_objects {
     keelson_method list;
     /* As list, with "resourceVersion" from where on. Waits for changes until the deadline at most
      * -> {"events": [{"type": "ADDED"|"MODIFIED"|"DELETED", "object": {...}}], "resourceVersion": "..."}; no
-     * events when the deadline has come. KEELSON_CONFLICT: that version is too old, list again. */
+     * events when the deadline has come, or after 30 seconds without one; at most five minutes.
+     * KEELSON_CONFLICT: that version is too old, list again. */
     keelson_method watch;
 };
 #define KEELSON_HOST_OBJECTS_METHODS(X, T) X(T, get) X(T, list) X(T, watch)

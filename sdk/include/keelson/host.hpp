@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <vector>
 
 #include "keelson/call.hpp"
@@ -172,6 +173,25 @@ inline Error error_of(std::int32_t status, const std::string& text) {
 
 }  // namespace detail
 
+// Ends calls that other threads wait in: give call() to them, and cancel() when the plugin stops.
+class Cancellation {
+  public:
+    Cancellation() = default;
+    Cancellation(const Cancellation&) = delete;
+    Cancellation& operator=(const Cancellation&) = delete;
+
+    void cancel() { __atomic_store_n(&flag_, 1, __ATOMIC_RELAXED); }
+    [[nodiscard]] bool is_cancelled() const { return __atomic_load_n(&flag_, __ATOMIC_RELAXED) != 0; }
+    // Without a deadline. This object must outlive the call.
+    [[nodiscard]] Call call() const {
+        const keelson_call table{sizeof(keelson_call), 0, nullptr, 0, &flag_, ""};
+        return {&table, nullptr};
+    }
+
+  private:
+    std::int32_t flag_ = 0;
+};
+
 // Objects of the Kubernetes API. Failures throw Error with the host's code: Code::forbidden for types that
 // the manifest does not ask for or the operator did not accept.
 class Objects {
@@ -193,6 +213,37 @@ class Objects {
         return read_as<objects::Changes>(perform(
             slot(KEELSON_HAS_FIELD(&table_, keelson_host_objects, watch), &keelson_host_objects::watch),
             request, call));
+    }
+
+    // Keeps a view of a collection until it is cancelled: everything there is to `present`, at first and
+    // whenever the changes since the last one are no longer known; then each change to `changed`. What may be
+    // tried again is tried again, `pause` apart; other failures are thrown. For a thread of the plugin's own.
+    template <typename Present, typename Changed>
+    void follow(const objects::List& what, const Cancellation& cancellation, const Present& present,
+                const Changed& changed,
+                std::chrono::milliseconds pause = std::chrono::milliseconds(500)) const {
+        std::string version;  // empty: list first
+        while (!cancellation.is_cancelled()) {
+            try {
+                if (version.empty()) {
+                    const objects::Listed listed = list(what, cancellation.call());
+                    present(listed);
+                    version = listed.resource_version;
+                }
+                const objects::Changes changes = watch({what.api_version, what.resource, what.namespace_,
+                                                        what.label_selector, what.field_selector, version},
+                                                       cancellation.call());
+                for (const objects::Change& change : changes.events) changed(change);
+                version = changes.resource_version;
+            } catch (const Error& error) {
+                if (error.code() == Code::conflict) {
+                    version.clear();
+                } else if (error.code() != Code::unavailable && error.code() != Code::cancelled) {
+                    throw;
+                }
+                if (!cancellation.is_cancelled()) std::this_thread::sleep_for(pause);
+            }
+        }
     }
 
   private:

@@ -123,6 +123,25 @@ TEST_F(ServiceAccountTest, MakesKubernetesClaims) {
         "authentication.kubernetes.io/pod-name":["p"],"authentication.kubernetes.io/pod-uid":["pu"]}})"));
 }
 
+TEST_F(ServiceAccountTest, SaysWhenATokenShouldHaveBeenRenewed) {
+    start();
+    const std::string token = issue({{"expirationSeconds", 31'536'000}, {"warnAfterSeconds", 3607}});
+    const Json claims = Json::parse(Parts(token).payload);
+    EXPECT_EQ(claims["kubernetes.io"]["warnafter"], 1767225600 + 3607);
+    EXPECT_EQ(ask(token)["user"]["extra"]["authentication.keelson.dev/warn-after"],
+              Json::array({std::to_string(1767225600 + 3607)}));
+    // Never after its end, and no claim where none is asked for.
+    const Json late = Json::parse(Parts(issue({{"warnAfterSeconds", 7200}})).payload);
+    EXPECT_EQ(late["kubernetes.io"]["warnafter"], late["exp"]);
+    EXPECT_FALSE(Json::parse(Parts(issue()).payload)["kubernetes.io"].contains("warnafter"));
+}
+
+TEST_F(ServiceAccountTest, TakesExpirationsBeyond32Bits) {
+    start();
+    const std::string token = issue({{"expirationSeconds", std::int64_t(1) << 32}});
+    EXPECT_EQ(Json::parse(Parts(token).payload)["exp"], 1767225600 + (std::int64_t(1) << 32));
+}
+
 TEST_F(ServiceAccountTest, BindsToSecretsAndNodes) {
     start();
     const std::string by_secret =

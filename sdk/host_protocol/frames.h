@@ -8,12 +8,14 @@
 #include <string_view>
 #include <vector>
 
-#include "kernel/base/files.h"
-#include "kernel/base/result.h"
+#include "keelson/call.hpp"
+#include "sdk/host_protocol/outcome.h"
 
-namespace keelson::plugin {
+namespace keelson::host_protocol {
 
-inline constexpr std::uint32_t kProtocol = 1;
+// What the message of a failure is when the method threw an exception.
+inline constexpr std::string_view kThrown = "threw an exception";
+inline constexpr std::uint32_t kProtocol = 2;
 inline constexpr std::size_t kFrameLimitBytes = (std::size_t{16} << 20) + 4096;
 inline constexpr std::size_t kFrameDescriptors = 16;
 
@@ -27,7 +29,12 @@ enum class FrameType : std::uint8_t {
     event,      // host -> kernel: body
     reconcile,  // host -> kernel: body = key
     leave,      // kernel -> host: stop the instance and end
+    // What the plugin asks of keelson.host.objects; numbers are the host's own.
+    objects_call,    // host -> kernel: id, method = verb, deadline, body = request
+    objects_cancel,  // host -> kernel: id
+    objects_reply,   // kernel -> host: id, code, body
 };
+inline constexpr FrameType kLastFrameType = FrameType::objects_reply;
 
 struct Frame {
     FrameType type = FrameType::call;
@@ -38,29 +45,29 @@ struct Frame {
     std::int64_t deadline_us = 0;
     std::string text;
     std::string body;
-    std::vector<base::FileDescriptor> descriptors;
+    std::vector<Descriptor> descriptors;
 };
 
 // One end of the socket. One thread reads at a time, any number write.
 class FrameSocket {
   public:
-    explicit FrameSocket(base::FileDescriptor socket) : socket_(std::move(socket)) {}
+    explicit FrameSocket(Descriptor socket) : socket_(std::move(socket)) {}
 
     // Blocks until the peer takes it. Descriptors are sent along and stay the caller's. Fails when the peer
     // has gone.
-    [[nodiscard]] base::Result<void> write(const Frame& frame, const std::vector<int>& descriptors = {});
+    [[nodiscard]] Result<void> write(const Frame& frame, const std::vector<int>& descriptors = {});
     // Blocks. Fails when the peer has gone or sends what is not a frame.
-    [[nodiscard]] base::Result<Frame> read();
+    [[nodiscard]] Result<Frame> read();
     // Ends both directions: a reader wakes up. Thread-safe.
     void shut_down();
     [[nodiscard]] int descriptor() const { return socket_.get(); }
 
   private:
-    [[nodiscard]] base::Result<void> read_exactly(char* data, std::size_t size,
-                                                  std::vector<base::FileDescriptor>& descriptors);
+    [[nodiscard]] Result<void> read_exactly(char* data, std::size_t size,
+                                            std::vector<Descriptor>& descriptors);
 
-    base::FileDescriptor socket_;
+    Descriptor socket_;
     std::mutex write_mutex_;
 };
 
-}  // namespace keelson::plugin
+}  // namespace keelson::host_protocol

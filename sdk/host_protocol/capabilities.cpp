@@ -1,10 +1,10 @@
-#include "kernel/plugin/capabilities.h"
+#include "sdk/host_protocol/capabilities.h"
 
 #include <keelson/capabilities.h>
 
 #include <cstring>
 
-namespace keelson::plugin {
+namespace keelson::host_protocol {
 namespace {
 
 static_assert(KEELSON_CAPABILITY_COUNT <= kMostCapabilities);
@@ -75,4 +75,4 @@ std::optional<MethodSet> MethodSet::decode(std::string_view text) {
     return set;
 }
 
-}  // namespace keelson::plugin
+}  // namespace keelson::host_protocol

@@ -1,4 +1,4 @@
-#include "kernel/plugin/frames.h"
+#include "sdk/host_protocol/frames.h"
 
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -7,13 +7,8 @@
 #include <cstring>
 #include <type_traits>
 
-namespace keelson::plugin {
+namespace keelson::host_protocol {
 namespace {
-
-using base::FileDescriptor;
-using base::Reason;
-using base::Result;
-using base::Status;
 
 struct Header {
     std::uint32_t text_size;
@@ -31,8 +26,8 @@ static_assert(sizeof(Header) == 40 && std::is_trivially_copyable_v<Header>);
 
 constexpr std::size_t kControlBytes = CMSG_SPACE(sizeof(int) * kFrameDescriptors);
 
-Status gone(std::string_view why) {
-    return {Reason::service_unavailable, "the plugin's process has gone: " + std::string(why)};
+tl::unexpected<Problem> gone(std::string_view why) {
+    return problem(Problem::Kind::gone, "the plugin's process has gone: " + std::string(why));
 }
 
 void attach(msghdr& message, char* control, const std::vector<int>& descriptors) {
@@ -46,7 +41,7 @@ void attach(msghdr& message, char* control, const std::vector<int>& descriptors)
     std::memcpy(CMSG_DATA(part), descriptors.data(), bytes);
 }
 
-void take(msghdr& message, std::vector<FileDescriptor>& descriptors) {
+void take(msghdr& message, std::vector<Descriptor>& descriptors) {
     for (cmsghdr* part = CMSG_FIRSTHDR(&message); part; part = CMSG_NXTHDR(&message, part)) {
         if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS) continue;
         const std::size_t count = (part->cmsg_len - CMSG_LEN(0)) / sizeof(int);
@@ -79,7 +74,7 @@ iovec piece_of(const void* data, std::size_t size) {
 
 Result<void> FrameSocket::write(const Frame& frame, const std::vector<int>& descriptors) {
     if (frame.body.size() + frame.text.size() > kFrameLimitBytes || descriptors.size() > kFrameDescriptors)
-        return Status(Reason::request_entity_too_large, "the message to the plugin is too large");
+        return problem(Problem::Kind::too_large, "the message to the plugin is too large");
     Header header{};
     header.text_size = static_cast<std::uint32_t>(frame.text.size());
     header.body_size = static_cast<std::uint32_t>(frame.body.size());
@@ -108,11 +103,10 @@ Result<void> FrameSocket::write(const Frame& frame, const std::vector<int>& desc
         attached = true;
         advance(rest, count, static_cast<std::size_t>(written));
     }
-    return base::ok();
+    return {};
 }
 
-Result<void> FrameSocket::read_exactly(char* data, std::size_t size,
-                                       std::vector<FileDescriptor>& descriptors) {
+Result<void> FrameSocket::read_exactly(char* data, std::size_t size, std::vector<Descriptor>& descriptors) {
     while (size > 0) {
         iovec piece{data, size};
         alignas(cmsghdr) char control[kControlBytes];
@@ -129,16 +123,17 @@ Result<void> FrameSocket::read_exactly(char* data, std::size_t size,
         data += count;
         size -= static_cast<std::size_t>(count);
     }
-    return base::ok();
+    return {};
 }
 
 Result<Frame> FrameSocket::read() {
     Frame frame;
     Header header;
-    KEELSON_TRY_VOID(read_exactly(reinterpret_cast<char*>(&header), sizeof header, frame.descriptors));
+    if (auto read = read_exactly(reinterpret_cast<char*>(&header), sizeof header, frame.descriptors); !read)
+        return tl::unexpected(read.error());
     if (std::size_t{header.text_size} + header.body_size > kFrameLimitBytes ||
-        header.type > static_cast<std::uint8_t>(FrameType::leave))
-        return Status(Reason::internal_error, "the plugin's process sent what is no message");
+        header.type > static_cast<std::uint8_t>(kLastFrameType))
+        return problem(Problem::Kind::nonsense, "the plugin's process sent what is no message");
     frame.type = static_cast<FrameType>(header.type);
     frame.id = header.id;
     frame.code = header.code;
@@ -147,11 +142,13 @@ Result<Frame> FrameSocket::read() {
     frame.deadline_us = header.deadline_us;
     frame.text.resize(header.text_size);
     frame.body.resize(header.body_size);
-    KEELSON_TRY_VOID(read_exactly(frame.text.data(), frame.text.size(), frame.descriptors));
-    KEELSON_TRY_VOID(read_exactly(frame.body.data(), frame.body.size(), frame.descriptors));
+    if (auto read = read_exactly(frame.text.data(), frame.text.size(), frame.descriptors); !read)
+        return tl::unexpected(read.error());
+    if (auto read = read_exactly(frame.body.data(), frame.body.size(), frame.descriptors); !read)
+        return tl::unexpected(read.error());
     if (frame.descriptors.size() != header.descriptor_count)
-        return Status(Reason::internal_error,
-                      "the plugin's process sent file descriptors that do not add up");
+        return problem(Problem::Kind::nonsense,
+                       "the plugin's process sent file descriptors that do not add up");
     return frame;
 }
 
@@ -159,4 +156,4 @@ void FrameSocket::shut_down() {
     ::shutdown(socket_.get(), SHUT_RDWR);
 }
 
-}  // namespace keelson::plugin
+}  // namespace keelson::host_protocol

@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-namespace keelson::plugin {
+namespace keelson::host_protocol {
 
 inline constexpr std::size_t kMostCapabilities = 32;
 inline constexpr std::size_t kMostMethods = 32;
@@ -56,4 +56,4 @@ class MethodSet {
     std::array<std::uint32_t, kMostCapabilities> methods_{};
 };
 
-}  // namespace keelson::plugin
+}  // namespace keelson::host_protocol

@@ -1,0 +1,99 @@
+#include "kernel/daemon/control_plane.h"
+
+#include <optional>
+
+#include "kernel/access/identity.h"
+#include "kernel/base/executor_real.h"
+#include "kernel/base/sync_wait.h"
+#include "kernel/client/in_process.h"
+#include "kernel/client/informer.h"
+#include "kernel/control/controllers.h"
+#include "kernel/control/engine.h"
+#include "kernel/scheduling/scheduler.h"
+
+namespace keelson::daemon {
+namespace {
+
+using base::Task;
+
+// One thread for all: controllers and scheduler share their informers without locks.
+class RunningControlPlane final : public ControlPlane {
+  public:
+    explicit RunningControlPlane(const Parts& parts)
+        : controller_client_(client::make_in_process_client(parts.verbs, parts.subresources,
+                                                            access::controller_manager_identity())),
+          scheduler_client_(
+              client::make_in_process_client(parts.verbs, parts.subresources, access::scheduler_identity())),
+          informers_(client::Informers::make(*controller_client_, *executor_, parts.random)),
+          surroundings_{*controller_client_, *informers_, *executor_, parts.random, parts.metrics} {
+        if (parts.roles.contains("control")) {
+            engine_ = control::Engine::make(surroundings_);
+            control::add_all_controllers(*engine_, surroundings_, {parts.root_certificates});
+        }
+        if (parts.roles.contains("scheduler")) {
+            scheduling::SchedulerOptions options;
+            options.metrics = &parts.metrics;
+            scheduler_ = std::make_unique<scheduling::Scheduler>(std::move(options), *scheduler_client_,
+                                                                 *informers_, *executor_, parts.random);
+        }
+        executor_->post([this] { begin(); });
+    }
+
+    ~RunningControlPlane() override {
+        base::sync_wait(*executor_, end_on_its_thread());
+        executor_->stop();
+    }
+
+  private:
+    void begin() {
+        informers_->start();
+        if (scheduler_) {
+            base::spawn(*executor_, scheduler_->run(), [this] { scheduler_ended_.complete(true); });
+        } else {
+            scheduler_ended_.complete(true);
+        }
+        if (engine_)
+            base::spawn(*executor_, engine_->start(), [this] { engine_started_.complete(true); });
+        else
+            engine_started_.complete(true);
+    }
+
+    Task<void> end_on_its_thread() {
+        const base::Completion<bool> arrived;
+        executor_->post([arrived] { arrived.complete(true); });
+        co_await arrived;
+        auto ending = end();
+        co_await ending;
+    }
+    // The informers first: whoever still waits for their first list waits no longer.
+    Task<void> end() {
+        if (scheduler_) scheduler_->stop();
+        auto quieting = informers_->stop();
+        co_await quieting;
+        co_await engine_started_;
+        if (engine_) {
+            auto stopping = engine_->stop();
+            co_await stopping;
+        }
+        co_await scheduler_ended_;
+    }
+
+    std::unique_ptr<base::ThreadExecutor> executor_ = base::make_thread_executor(1, 1);
+    std::unique_ptr<client::Client> controller_client_;
+    std::unique_ptr<client::Client> scheduler_client_;
+    std::unique_ptr<client::Informers> informers_;
+    control::Surroundings surroundings_;
+    std::unique_ptr<control::Engine> engine_;
+    std::unique_ptr<scheduling::Scheduler> scheduler_;
+    base::Completion<bool> engine_started_;
+    base::Completion<bool> scheduler_ended_;
+};
+
+}  // namespace
+
+std::unique_ptr<ControlPlane> ControlPlane::start(const Parts& parts) {
+    if (!parts.roles.contains("control") && !parts.roles.contains("scheduler")) return nullptr;
+    return std::make_unique<RunningControlPlane>(parts);
+}
+
+}  // namespace keelson::daemon

@@ -1,0 +1,32 @@
+// The reconcile loop and the scheduler of a running keelsond, on a thread of their own.
+#pragma once
+
+#include <memory>
+#include <set>
+#include <string>
+
+#include "kernel/base/ids.h"
+#include "kernel/base/metrics.h"
+#include "kernel/resource/subresources.h"
+#include "kernel/resource/verbs.h"
+
+namespace keelson::daemon {
+
+class ControlPlane {
+  public:
+    struct Parts {
+        const std::set<std::string>& roles;    // "control", "scheduler"
+        const std::string& root_certificates;  // PEM
+        resource::Verbs& verbs;
+        resource::Subresources& subresources;
+        base::RandomSource& random;
+        base::Metrics& metrics;
+    };
+
+    // Everything in `parts` outlives it. Starts in the background; does nothing without a role of its own.
+    [[nodiscard]] static std::unique_ptr<ControlPlane> start(const Parts& parts);
+    // Stops, and waits until nothing of it runs any more.
+    virtual ~ControlPlane() = default;
+};
+
+}  // namespace keelson::daemon
