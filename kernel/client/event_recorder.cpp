@@ -213,12 +213,8 @@ class Recorder {
         }
         Document document;
         const Address address = make_plain(said, document);
-        auto creating = create(address, document.root);
-        const bool created = co_await creating;
-        if (created)
-            written_.at(key).address = address;
-        else
-            written_.forget(key);
+        auto beginning = begin(key, address, document.root);
+        co_await beginning;
     }
 
     // The rules of the newer form: what repeats becomes a series, which is written again only now and then.
@@ -239,7 +235,13 @@ class Recorder {
         }
         Document document;
         const Address address = make_action(said, document);
-        auto creating = create(address, document.root);
+        auto beginning = begin(key, address, document.root);
+        co_await beginning;
+    }
+
+    // The first of its kind: what comes later counts this one up.
+    Task<void> begin(const std::string& key, const Address& address, Value event) {
+        auto creating = create(address, event);
         const bool created = co_await creating;
         if (created)
             written_.at(key).address = address;
@@ -275,7 +277,7 @@ class Recorder {
         Arena& arena = document.arena;
         document.root = Value::map(arena);
         const core_v1::Event event(document.root);
-        const Address address = put_metadata(event.make_metadata(arena), said, "", arena);
+        Address address = put_metadata(event.make_metadata(arena), said, "", arena);
         said.about.write(event.make_involved_object(arena), arena);
         event.set_reason(arena, said.reason);
         event.set_message(arena, said.message);
@@ -293,7 +295,7 @@ class Recorder {
         Arena& arena = document.arena;
         document.root = Value::map(arena);
         const events_v1::Event event(document.root);
-        const Address address = put_metadata(event.make_metadata(arena), said, "events.k8s.io", arena);
+        Address address = put_metadata(event.make_metadata(arena), said, "events.k8s.io", arena);
         event.set_event_time(arena, object::format_micro_time(object::instant_of(said.at)));
         event.set_reporting_controller(arena, component_);
         event.set_reporting_instance(arena, component_);

@@ -208,7 +208,7 @@ class CachingInformer final : public Informer, public std::enable_shared_from_th
             if (options.continue_token.empty()) break;
         }
         if (stopping_) co_return base::ok();
-        replace_all(std::move(seen), version);
+        replace_all(seen, version);
         needs_list_ = false;
         has_synced_ = true;
         wake_those_who_wait_for_sync();
@@ -227,8 +227,11 @@ class CachingInformer final : public Informer, public std::enable_shared_from_th
         while (!stopping_) {
             auto waiting = watch_->next();
             Result<std::vector<WatchEvent>> events = co_await waiting;
-            if (!events) end = std::move(events).error();
-            if (!events || events->empty()) break;
+            if (!events) {
+                end = std::move(events).error();
+                break;
+            }
+            if (events->empty()) break;
             for (const WatchEvent& event : *events) apply(event);
             tell_of_progress();
         }
@@ -249,14 +252,14 @@ class CachingInformer final : public Informer, public std::enable_shared_from_th
     }
 
     // What a new list says against what was seen before.
-    void replace_all(std::map<ObjectKey, ObjectPointer> seen, const std::string& version) {
+    void replace_all(const std::map<ObjectKey, ObjectPointer>& seen, const std::string& version) {
         ObjectList gone;
         for (const auto& [key, object] : objects_)
             if (!seen.contains(key)) gone.push_back(object);
         for (const ObjectPointer& object : gone) change(object, nullptr);
-        for (auto& [key, object] : seen) {
+        for (const auto& [key, object] : seen) {
             const ObjectPointer before = get(key);
-            if (!before || before->revision() != object->revision()) put(before, std::move(object));
+            if (!before || before->revision() != object->revision()) put(before, object);
         }
         version_seen_ = version;
         revision_ = std::max(revision_, parse_revision(version));
@@ -265,10 +268,10 @@ class CachingInformer final : public Informer, public std::enable_shared_from_th
 
     void apply(const WatchEvent& event) {
         if (event.type != WatchEvent::Type::bookmark) {
-            ObjectPointer object = take(event.object.root);
+            const ObjectPointer object = take(event.object.root);
             const ObjectPointer before = get(object->key());
             if (event.type != WatchEvent::Type::removed)
-                put(before, std::move(object));
+                put(before, object);
             else if (before)
                 change(before, nullptr);
         }
@@ -277,7 +280,7 @@ class CachingInformer final : public Informer, public std::enable_shared_from_th
     }
 
     // An object that was replaced by another of the same name is a removal and an addition.
-    void put(const ObjectPointer& before, ObjectPointer now) {
+    void put(const ObjectPointer& before, const ObjectPointer& now) {
         if (before && before->uid() != now->uid()) {
             change(before, nullptr);
             change(nullptr, now);

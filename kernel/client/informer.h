@@ -44,7 +44,7 @@ struct Collection {
 struct ObjectKey {
     std::string namespace_name;
     std::string name;
-    auto operator<=>(const ObjectKey&) const = default;
+    auto operator<=>(const ObjectKey&) const = default;  // NOLINT: clang-tidy 14 takes it for a null pointer
     // "namespace/name" or "name".
     [[nodiscard]] std::string text() const {
         return namespace_name.empty() ? name : namespace_name + "/" + name;

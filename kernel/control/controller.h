@@ -10,6 +10,7 @@
 // Everything runs on the one thread of the engine's executor.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -97,9 +98,10 @@ class Controller {
 
 // The commonest handlers. Every event about an object is one of its own key:
 void enqueue_objects(Informer& informer, Queue& queue);
-// Every event about a dependent is one of the owner that controls it, now and before. `owner` is the
-// collection and kind of the owners.
+// Every event about a dependent is one of the owner that controls it, now and before; but for changes that
+// say nothing to the owner, if is_same is given. `owner_kind` is the kind of the owners.
+using IsSame = std::function<bool(const client::CachedObject& before, const client::CachedObject& now)>;
 void enqueue_controllers_of(Informer& dependents, std::string_view owner_kind, const Informer& owners,
-                            Queue& queue);
+                            Queue& queue, IsSame is_same = nullptr);
 
 }  // namespace keelson::control

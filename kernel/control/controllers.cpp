@@ -1,12 +1,19 @@
 #include "kernel/control/controllers.h"
 
+#include "kernel/control/cron_job.h"
+#include "kernel/control/daemon_set.h"
 #include "kernel/control/deployment.h"
+#include "kernel/control/disruption.h"
 #include "kernel/control/endpoints.h"
 #include "kernel/control/garbage_collector.h"
+#include "kernel/control/job.h"
 #include "kernel/control/namespace.h"
 #include "kernel/control/namespace_defaults.h"
 #include "kernel/control/node_lifecycle.h"
+#include "kernel/control/pod_gc.h"
 #include "kernel/control/replica_set.h"
+#include "kernel/control/resource_quota.h"
+#include "kernel/control/stateful_set.h"
 
 namespace keelson::control {
 
@@ -15,14 +22,22 @@ void add_all_controllers(Engine& engine, const Surroundings& surroundings,
     engine.add(make_deployment_controller(surroundings));
     engine.add(make_replica_set_controller(surroundings));
     engine.add(make_replication_controller_controller(surroundings));
+    engine.add(make_stateful_set_controller(surroundings));
+    engine.add(make_daemon_set_controller(surroundings));
+    engine.add(make_job_controller(surroundings));
+    engine.add(make_ttl_after_finished_controller(surroundings));
+    engine.add(make_cron_job_controller(surroundings));
+    engine.add(make_disruption_controller(surroundings));
     engine.add(make_endpoint_slice_controller(surroundings));
     engine.add(make_endpoints_controller(surroundings));
     engine.add(make_endpoint_mirroring_controller(surroundings));
     engine.add(make_node_lifecycle_controller(surroundings));
     engine.add(make_taint_eviction_controller(surroundings));
+    engine.add(make_pod_gc_controller(surroundings));
     engine.add(make_service_account_controller(surroundings));
     engine.add(make_root_certificate_controller(surroundings, settings.root_certificates));
     // These look at the metadata of everything, and share what the others look at.
+    engine.add(make_resource_quota_controller(surroundings));
     engine.add(make_namespace_controller(surroundings));
     engine.add(make_garbage_collector(surroundings), 32);
 }

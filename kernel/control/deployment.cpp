@@ -7,6 +7,7 @@
 #include "kernel/control/hashes.h"
 #include "kernel/control/ownership.h"
 #include "kernel/control/pod_state.h"
+#include "kernel/control/pod_writes.h"
 #include "kernel/object/accessors/core_v1.h"
 #include "kernel/object/accessors/meta_v1.h"
 #include "kernel/object/selector.h"
@@ -34,12 +35,6 @@ constexpr Collection kReplicaSets = client::collections::replica_sets;
 // A step of a rollout: whether it wrote to a ReplicaSet. The next step is for when the informers show that.
 using Step = Result<bool>;
 
-bool is_namespace_terminating(const Status& status) {
-    return status.details() && std::ranges::any_of(status.details()->causes, [](const base::Cause& cause) {
-               return cause.reason == "NamespaceTerminating";
-           });
-}
-
 class DeploymentController final : public Controller {
   public:
     explicit DeploymentController(const Surroundings& surroundings)
@@ -55,8 +50,8 @@ class DeploymentController final : public Controller {
         index_orphans(replica_sets_);
         enqueue_objects(deployments_, queue);
         enqueue_controllers_of(replica_sets_, "Deployment", deployments_, queue);
-        replica_sets_.add_handler([this, &queue](const ObjectPointer&, const ObjectPointer& now) {
-            if (now && now->controller_uid().empty()) enqueue_for_orphan(*now, queue);
+        enqueue_adopters_of(replica_sets_, deployments_, queue, [](const client::CachedObject& owner) {
+            return LabelSelector::from_object(Deployment(owner.root()).spec().selector().untyped());
         });
         pods_.add_handler([this, &queue](const ObjectPointer& before, const ObjectPointer& now) {
             if (before && (!now || is_finished(pod_of(now)))) enqueue_for_ended_pod(before, queue);
@@ -87,17 +82,6 @@ class DeploymentController final : public Controller {
     }
 
   private:
-    // Whoever might adopt it.
-    void enqueue_for_orphan(const client::CachedObject& replica_set, Queue& queue) const {
-        const Value labels = ReplicaSet(replica_set.root()).metadata().labels().untyped();
-        if (labels.empty() || replica_set.is_being_deleted()) return;
-        for (const ObjectPointer& deployment : deployments_.list(replica_set.key().namespace_name)) {
-            const auto selector =
-                LabelSelector::from_object(deployment_of(deployment).spec().selector().untyped());
-            if (selector && !selector->empty() && selector->matches(labels)) queue.add(deployment->key());
-        }
-    }
-
     // A Deployment that is made anew waits until its old pods are gone.
     void enqueue_for_ended_pod(const ObjectPointer& pod, Queue& queue) const {
         for (const auto owner : pod_of(pod).metadata().owner_references()) {

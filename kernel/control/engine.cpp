@@ -18,6 +18,9 @@ using base::Task;
 using client::PatchType;
 using object::Value;
 
+constexpr unsigned kConflictFailures = 7;
+constexpr base::Duration kConflictPause = std::chrono::milliseconds(500);
+
 // A write that the informers have yet to show.
 struct Expectation {
     Informer* informer = nullptr;
@@ -189,16 +192,25 @@ class Runner final : public Queue {
         if (!result) {
             tell(key, result.error());
             retries_.add();
-            queue_.add_rate_limited(key);
+            try_again(key, result.error());
             co_return;
         }
         queue_.forget(key);
         if (result->after) queue_.add_after(key, *result->after);
     }
 
-    // Another's write in between is the common case and mends itself.
+    // A conflict says that somebody else was quicker, however often: no reason to wait ever longer.
+    void try_again(const ObjectKey& key, const base::Status& status) {
+        if (status.code() == 409 && queue_.failures(key) >= kConflictFailures)
+            queue_.add_after(key, kConflictPause);
+        else
+            queue_.add_rate_limited(key);
+    }
+
+    // Another's write in between is the common case and mends itself; what may not be made is told by an
+    // event.
     void tell(const ObjectKey& key, const base::Status& status) const {
-        const bool is_usual = status.code() == 409 || status.code() == 404;
+        const bool is_usual = status.code() == 409 || status.code() == 404 || status.code() == 403;
         base::log(is_usual ? base::LogLevel::debug : base::LogLevel::warning, "a reconcile is tried again",
                   {{"controller", controller_->name()}, {"key", key.text()}, {"error", status}});
     }
@@ -278,13 +290,15 @@ void enqueue_controller_of(const ObjectPointer& dependent, std::string_view owne
 }  // namespace
 
 void enqueue_controllers_of(Informer& dependents, std::string_view owner_kind, const Informer& owners,
-                            Queue& queue) {
-    dependents.add_handler([owner_kind = std::string(owner_kind), &owners, &queue](
-                               const ObjectPointer& before, const ObjectPointer& now) {
-        if (before && (!now || before->controller_uid() != now->controller_uid()))
-            enqueue_controller_of(before, owner_kind, owners, queue);
-        enqueue_controller_of(now, owner_kind, owners, queue);
-    });
+                            Queue& queue, IsSame is_same) {
+    dependents.add_handler(
+        [owner_kind = std::string(owner_kind), &owners, &queue, is_same = std::move(is_same)](
+            const ObjectPointer& before, const ObjectPointer& now) {
+            const bool is_same_owner = before && now && before->controller_uid() == now->controller_uid();
+            if (is_same_owner && is_same && is_same(*before, *now)) return;
+            if (before && !is_same_owner) enqueue_controller_of(before, owner_kind, owners, queue);
+            enqueue_controller_of(now, owner_kind, owners, queue);
+        });
 }
 
 std::unique_ptr<Engine> Engine::make(const Surroundings& surroundings) {

@@ -82,8 +82,7 @@ class GarbageCollector final : public Controller {
             !ObjectMeta(before->root()["metadata"]).owner_references().untyped().equals(references.untyped());
         for (const OwnerReference reference : references) {
             const GraphNode* owner = graph_.find(reference.uid());
-            if (has_new_owners &&
-                (!owner || owner->waits_for_dependents() || is_elsewhere(*owner, node)))
+            if (has_new_owners && (!owner || owner->waits_for_dependents() || is_elsewhere(*owner, node)))
                 enqueue(now->uid(), queue);
             if (owner && owner->waits_for_dependents()) enqueue(reference.uid(), queue);
         }

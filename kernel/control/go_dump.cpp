@@ -7,14 +7,11 @@
 #include <optional>
 #include <vector>
 
-#include "kernel/object/quantity.h"
-
 namespace keelson::control {
 namespace {
 
 using object::Field;
 using object::Member;
-using object::Quantity;
 using object::Shape;
 using object::Type;
 using object::Value;

@@ -140,6 +140,18 @@ void index_orphans(Informer& dependents) {
                          });
 }
 
+void enqueue_adopters_of(Informer& dependents, const Informer& owners, Queue& queue, SelectorOf selector_of) {
+    dependents.add_handler([&owners, &queue, selector_of = std::move(selector_of)](const ObjectPointer&,
+                                                                                   const ObjectPointer& now) {
+        if (!now || !now->controller_uid().empty() || now->is_being_deleted()) return;
+        const Value labels = metadata_of(*now).labels().untyped();
+        for (const ObjectPointer& owner : owners.list(now->key().namespace_name)) {
+            const auto selector = selector_of(*owner);
+            if (selector && !selector->empty() && selector->matches(labels)) queue.add(owner->key());
+        }
+    });
+}
+
 Task<Result<ObjectList>> claim_dependents(const Surroundings& surroundings, Writer& writer, Claim claim) {
     Claimer claimer(surroundings, writer, claim);
     auto running = claimer.run();

@@ -14,8 +14,11 @@ namespace keelson::control {
 void add_controller_reference(api_types::meta_v1::ObjectMeta metadata, object::Value owner,
                               object::Arena& arena);
 
-// Needed once, in Controller::watch(), of the informer of dependents that are claimed.
+// Both are needed once, in Controller::watch(), of the informer of dependents that are claimed. An orphan
+// that comes or changes is an event of every owner in its namespace whose selector asks for it.
+using SelectorOf = std::function<base::Result<object::LabelSelector>(const client::CachedObject& owner)>;
 void index_orphans(Informer& dependents);
+void enqueue_adopters_of(Informer& dependents, const Informer& owners, Queue& queue, SelectorOf selector_of);
 
 // Who claims what.
 struct Claim {

@@ -90,6 +90,16 @@ std::optional<base::WallTime> time_of(std::string_view text) {
     return object::wall_time_of(*instant);
 }
 
+bool counts_the_same(const client::CachedObject& before, const client::CachedObject& now) {
+    const Pod old_pod(before.root());
+    const Pod pod(now.root());
+    const PodCondition old_ready = condition_of(old_pod, "Ready");
+    const PodCondition ready = condition_of(pod, "Ready");
+    return before.uid() == now.uid() && before.is_being_deleted() == now.is_being_deleted() &&
+           old_pod.status().phase() == pod.status().phase() && old_ready.status() == ready.status() &&
+           old_ready.last_transition_time() == ready.last_transition_time();
+}
+
 bool is_finished(Pod pod) {
     const std::string_view phase = pod.status().phase();
     return phase == "Succeeded" || phase == "Failed";

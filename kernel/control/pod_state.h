@@ -17,6 +17,9 @@ namespace keelson::control {
 
 // Neither ended nor being deleted.
 [[nodiscard]] bool is_active(api_types::core_v1::Pod pod);
+// Whether a pod that changed is as before for who only counts pods, its labels apart: the same phase and
+// readiness, as much alive. That it was bound, for example, says nothing to a ReplicaSet.
+[[nodiscard]] bool counts_the_same(const client::CachedObject& before, const client::CachedObject& now);
 // Ended: Succeeded or Failed.
 [[nodiscard]] bool is_finished(api_types::core_v1::Pod pod);
 [[nodiscard]] bool is_ready(api_types::core_v1::Pod pod);

@@ -22,14 +22,6 @@ using object::Arena;
 using object::Document;
 using object::Value;
 
-// The namespace goes: everybody knows why nothing can be made in it.
-bool is_namespace_terminating(const Status& status) {
-    const base::StatusDetails* details = status.details();
-    return details && std::ranges::any_of(details->causes, [](const base::Cause& cause) {
-               return cause.reason == "NamespaceTerminating";
-           });
-}
-
 Task<Result<void>> create_one(Writer& writer, EventRecorder& events, ObjectPointer owner,
                               std::shared_ptr<Document> pod) {
     auto creating = writer.create(client::collections::pods, pod->root);
@@ -65,12 +57,21 @@ void count(const std::vector<Result<void>>& results, PodWrites& writes) {
     for (const Result<void>& result : results) {
         if (result)
             ++writes.done;
+        else if (is_namespace_terminating(result.error()))
+            writes.is_namespace_going = true;
         else if (!writes.failure)
             writes.failure = result.error();
     }
 }
 
 }  // namespace
+
+bool is_namespace_terminating(const Status& status) {
+    const base::StatusDetails* details = status.details();
+    return details && std::ranges::any_of(details->causes, [](const base::Cause& cause) {
+               return cause.reason == "NamespaceTerminating";
+           });
+}
 
 Pod pod_from_template(Value owner, PodTemplateSpec templ, Arena& arena) {
     const Pod pod(Value::map(arena));
@@ -96,7 +97,7 @@ Task<PodWrites> create_pods(Writer& writer, EventRecorder& events, ObjectPointer
                             std::function<Value(std::size_t index, Arena& arena)> make) {
     PodWrites writes;
     std::size_t begun = 0;
-    for (std::size_t batch = 1; begun < wanted && !writes.failure; batch *= 2) {
+    for (std::size_t batch = 1; begun < wanted && !writes.failure && !writes.is_namespace_going; batch *= 2) {
         std::vector<Task<Result<void>>> tasks;
         for (const std::size_t end = std::min(wanted, begun + batch); begun < end; ++begun) {
             auto pod = std::make_shared<Document>();

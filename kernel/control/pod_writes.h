@@ -17,9 +17,13 @@ inline constexpr std::size_t pod_burst_limit = 500;
                                                         api_types::core_v1::PodTemplateSpec templ,
                                                         object::Arena& arena);
 
+// Why something could not be made: its namespace goes, and everybody knows.
+[[nodiscard]] bool is_namespace_terminating(const base::Status& status);
+
 struct PodWrites {
     std::size_t done = 0;
     std::optional<base::Status> failure;  // the first; nothing was begun after it
+    bool is_namespace_going = false;      // so nothing can be made any more, which is no failure
 };
 
 // Makes `count` pods, one, then two, then four at once and so on, so that a quota that is used up is asked

@@ -63,10 +63,12 @@ class ReplicaController final : public Controller {
     void watch(Queue& queue) override {
         index_orphans(pods_);
         enqueue_objects(owners_, queue);
-        enqueue_controllers_of(pods_, kind_.kind, owners_, queue);
-        pods_.add_handler([this, &queue](const ObjectPointer&, const ObjectPointer& now) {
-            if (now && now->controller_uid().empty()) enqueue_for_orphan(*now, queue);
-        });
+        enqueue_controllers_of(pods_, kind_.kind, owners_, queue,
+                               [this](const client::CachedObject& before, const client::CachedObject& now) {
+                                   return counts_the_same(before, now) && is_selected_the_same(before, now);
+                               });
+        enqueue_adopters_of(pods_, owners_, queue,
+                            [this](const client::CachedObject& owner) { return selector_of(owner); });
     }
 
     Task<Result<Again>> reconcile(ObjectKey key, Writer& writer) override {
@@ -108,14 +110,23 @@ class ReplicaController final : public Controller {
         return LabelSelector::from_object(selector);
     }
 
-    // Whoever might adopt it.
-    void enqueue_for_orphan(const client::CachedObject& pod, Queue& queue) const {
-        const Value labels = Pod(pod.root()).metadata().labels().untyped();
-        if (labels.empty() || pod.is_being_deleted()) return;
-        for (const ObjectPointer& owner : owners_.list(pod.key().namespace_name)) {
+    // A binding adds labels that no selector asks for.
+    [[nodiscard]] bool is_selected_the_same(const client::CachedObject& before,
+                                            const client::CachedObject& now) const {
+        const Value old_labels = Pod(before.root()).metadata().labels().untyped();
+        const Value labels = Pod(now.root()).metadata().labels().untyped();
+        if (labels.equals(old_labels)) return true;
+        for (const auto reference : Pod(now.root()).metadata().owner_references()) {
+            const ObjectPointer owner =
+                owners_.get({now.key().namespace_name, std::string(reference.name())});
+            if (!reference.controller() || !owner) continue;
             const auto selector = selector_of(*owner);
-            if (selector && !selector->empty() && selector->matches(labels)) queue.add(owner->key());
+            const auto of_template =
+                LabelSelector::from_labels(typed(*owner).spec().template_().metadata().labels().untyped());
+            return selector && selector->matches(labels) == selector->matches(old_labels) &&
+                   of_template.matches(labels) == of_template.matches(old_labels);
         }
+        return false;
     }
 
     static std::int64_t wanted_replicas(const client::CachedObject& owner) {

@@ -74,7 +74,8 @@ Result<Amounts> used_after(const Charge& charge, Value quota) {
     for (const auto& [limit, amount] : requested)
         if (hard.at(limit) < after.at(limit)) exceeded.insert(limit);
     if (!exceeded.empty())
-        return refusal(charge, "exceeded quota: " + name + ", requested: " + to_text(masked(requested, exceeded)) +
+        return refusal(charge, "exceeded quota: " + name +
+                                   ", requested: " + to_text(masked(requested, exceeded)) +
                                    ", used: " + to_text(masked(used, exceeded)) +
                                    ", limited: " + to_text(masked(hard, exceeded)));
     return after;
@@ -158,8 +159,7 @@ Result<std::vector<store::Operation>> charge_quotas(const Call& call, Value obje
     if (!may_charge) return operations;
     const Resource& resource = *call.resource;
     Charge charge{call, object, {}};
-    const Amounts before =
-        old.is_set() ? quota_usage_of(resource.group, resource.name, old, now) : Amounts{};
+    const Amounts before = old.is_set() ? quota_usage_of(resource.group, resource.name, old, now) : Amounts{};
     charge.usage = growth(quota_usage_of(resource.group, resource.name, object, now), before);
     if (charge.usage.empty()) return operations;
     std::vector<Value> all;

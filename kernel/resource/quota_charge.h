@@ -56,10 +56,8 @@ class QuotaGate {
 
 // The changes of quotas that go with the write of `object` (stored version; `old` unset for a creation), or
 // the refusal.
-[[nodiscard]] base::Result<std::vector<store::Operation>> charge_quotas(const Call& call, object::Value object,
-                                                                        object::Value old,
-                                                                        const Lookup& lookup,
-                                                                        base::WallTime now,
-                                                                        object::Arena& arena);
+[[nodiscard]] base::Result<std::vector<store::Operation>> charge_quotas(
+    const Call& call, object::Value object, object::Value old, const Lookup& lookup, base::WallTime now,
+    object::Arena& arena);
 
 }  // namespace keelson::resource

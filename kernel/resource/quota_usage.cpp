@@ -15,12 +15,19 @@ using object::Value;
 constexpr std::string_view kClassInfix = ".storageclass.storage.k8s.io/";
 constexpr std::string_view kHugePages = "hugepages-";
 constexpr std::string_view kRequests = "requests.";
-constexpr std::array<std::string_view, 10> kPodNames{
-    "pods",          "cpu",        "memory",        "ephemeral-storage", "requests.cpu", "requests.memory",
-    "requests.ephemeral-storage", "limits.cpu", "limits.memory", "limits.ephemeral-storage"};
+constexpr std::array<std::string_view, 10> kPodNames{"pods",
+                                                     "cpu",
+                                                     "memory",
+                                                     "ephemeral-storage",
+                                                     "requests.cpu",
+                                                     "requests.memory",
+                                                     "requests.ephemeral-storage",
+                                                     "limits.cpu",
+                                                     "limits.memory",
+                                                     "limits.ephemeral-storage"};
 // Without naming them, a container would be unlimited.
-constexpr std::array<std::string_view, 6> kNeeded{"cpu",          "memory",     "requests.cpu",
-                                                  "requests.memory", "limits.cpu", "limits.memory"};
+constexpr std::array<std::string_view, 6> kNeeded{
+    "cpu", "memory", "requests.cpu", "requests.memory", "limits.cpu", "limits.memory"};
 // Resources of the core group that count under their plain names.
 constexpr std::array<std::string_view, 4> kPlainNames{"configmaps", "resourcequotas",
                                                       "replicationcontrollers", "secrets"};
@@ -89,13 +96,14 @@ Amounts pod_total(Value spec, std::string_view list) {
 Amounts renamed(const Amounts& requests, const Amounts& limits) {
     Amounts usage;
     for (const auto& [name, amount] : requests) {
-        const bool is_native = name == "cpu" || name == "memory" || name == "ephemeral-storage" ||
-                               name.starts_with(kHugePages);
+        const bool is_native =
+            name == "cpu" || name == "memory" || name == "ephemeral-storage" || name.starts_with(kHugePages);
         if (is_native) usage[name] = amount;
         if (is_native || is_extended(name)) usage[std::string(kRequests) + name] = amount;
     }
     for (const auto& [name, amount] : limits)
-        if (name == "cpu" || name == "memory" || name == "ephemeral-storage") usage["limits." + name] = amount;
+        if (name == "cpu" || name == "memory" || name == "ephemeral-storage")
+            usage["limits." + name] = amount;
     return usage;
 }
 
@@ -176,8 +184,9 @@ bool reaches_other_namespaces(Value pod) {
 bool has_value(std::string_view value, std::string_view op, Value wanted) {
     if (op == "Exists") return !value.empty();
     if (op == "DoesNotExist") return value.empty();
-    const bool is_listed =
-        !value.empty() && std::ranges::any_of(wanted.items(), [&](Value one) { return one.as_string() == value; });
+    const bool is_listed = !value.empty() && std::ranges::any_of(wanted.items(), [&](Value one) {
+        return one.as_string() == value;
+    });
     return is_listed == (op == "In");
 }
 
@@ -268,8 +277,8 @@ bool is_in_scope(Value quota, std::string_view group, std::string_view resource,
 
 std::string missing_for_quota(Value pod, const std::set<std::string>& names) {
     std::map<std::string, std::set<std::string>> missing;  // containers by name
-    const Amounts of_pod =
-        renamed(amounts_of(pod["spec"]["resources"]["requests"]), amounts_of(pod["spec"]["resources"]["limits"]));
+    const Amounts of_pod = renamed(amounts_of(pod["spec"]["resources"]["requests"]),
+                                   amounts_of(pod["spec"]["resources"]["limits"]));
     const auto look_at = [&](Value container) {
         const Value resources = container["resources"];
         const Amounts named = renamed(amounts_of(resources["requests"]), amounts_of(resources["limits"]));

@@ -151,15 +151,46 @@ Result<Value> review_rules(const Call& call, Value review, Arena& arena) {
     return object::canonical(*call.resource->type, review, arena);
 }
 
-Status budget_refusal(std::string_view budget) {
+Status budget_refusal(const std::string& why) {
     base::StatusDetails details;
-    details.causes.push_back({"DisruptionBudget",
-                              "The disruption budget " + std::string(budget) + " needs more healthy pods",
-                              ""});
+    details.causes.push_back({"DisruptionBudget", "The disruption budget " + why, ""});
     return Status(base::Reason::too_many_requests,
                   "Cannot evict pod as it would violate the pod's disruption budget.")
         .with_details(std::move(details));
 }
+
+Value condition_of(Value holder, std::string_view type) {
+    for (Value condition : holder["status"]["conditions"].items())
+        if (condition["type"].as_string() == type) return condition;
+    return {};
+}
+
+// Why nothing can be paid from the budget; empty when something can.
+std::string why_not(Value budget) {
+    std::string name = budget["metadata"]["name"].to_string();
+    Value status = budget["status"];
+    if (status["observedGeneration"].as_integer() < budget["metadata"]["generation"].as_integer())
+        return name + " is still being processed by the server.";
+    if (status["disruptionsAllowed"].as_integer() > 0) return {};
+    Value condition = condition_of(budget, "DisruptionAllowed");
+    if (condition["reason"].as_string() == "SyncFailed")
+        return name + " does not allow evicting pods currently because it failed sync: " +
+               condition["message"].to_string();
+    return name + " needs " + std::to_string(status["desiredHealthy"].as_integer()) +
+           " healthy pods and has " + std::to_string(status["currentHealthy"].as_integer()) + " currently";
+}
+
+// A pod that is not ready is no loss, unless it might become ready for an application that is disrupted
+// already (https://kubernetes.io/docs/tasks/run-application/configure-pdb/#unhealthy-pod-eviction-policy).
+bool is_free(Value budget, Value pod) {
+    if (condition_of(pod, "Ready")["status"].as_string() == "True") return false;
+    if (budget["spec"]["unhealthyPodEvictionPolicy"].as_string() == "AlwaysAllow") return true;
+    std::int64_t desired = budget["status"]["desiredHealthy"].as_integer();
+    return desired > 0 && budget["status"]["currentHealthy"].as_integer() >= desired;
+}
+
+// As long as the controller takes nothing back, no more are let go: it confirms what has gone.
+constexpr std::size_t kUnconfirmedLimit = 2000;
 
 }  // namespace
 
@@ -192,6 +223,7 @@ Task<Result<void>> spend_disruption_budget(Verbs& verbs, const Call& call, Value
         co_return internal_error(
             "This pod has more than one PodDisruptionBudget, which the eviction subresource does "
             "not support.");
+    if (is_free(budgets.front(), pod)) co_return base::ok();
     Call budget_call;
     budget_call.identity = call.identity;
     budget_call.resource = object::find_resource("policy", "v1", "poddisruptionbudgets");
@@ -202,11 +234,13 @@ Task<Result<void>> spend_disruption_budget(Verbs& verbs, const Call& call, Value
     options.dry_run = dry_run;
     std::string pod_name = call.name, time = verbs.now();
     Mutation spend = [&](Value budget, Arena& scratch) -> Result<Change> {
+        if (std::string why = why_not(budget); !why.empty()) return budget_refusal(why);
         Value status = budget.child_map(scratch, "status");
         std::int64_t allowed = status["disruptionsAllowed"].as_integer();
-        if (status["observedGeneration"].as_integer() < budget["metadata"]["generation"].as_integer() ||
-            allowed <= 0)
-            return budget_refusal(budget_call.name);
+        if (status["disruptedPods"].size() > kUnconfirmedLimit)
+            return forbidden(
+                *budget_call.resource, budget_call.name,
+                "DisruptedPods map too big - too many evictions not confirmed by PDB controller");
         status.set(scratch, "disruptionsAllowed", Value::integer(allowed - 1));
         status.child_map(scratch, "disruptedPods")
             .set(scratch, scratch.copy(pod_name), Value::string(scratch, time));
