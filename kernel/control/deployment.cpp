@@ -18,7 +18,6 @@ namespace {
 using api_types::apps_v1::Deployment;
 using api_types::apps_v1::DeploymentStatus;
 using api_types::apps_v1::ReplicaSet;
-using api_types::core_v1::Pod;
 using base::Result;
 using base::Status;
 using base::Task;

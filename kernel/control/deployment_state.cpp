@@ -15,9 +15,7 @@ namespace {
 using api_types::apps_v1::Deployment;
 using api_types::apps_v1::ReplicaSet;
 using api_types::core_v1::PodTemplateSpec;
-using api_types::meta_v1::ObjectMeta;
 using object::Arena;
-using object::Document;
 using object::MapView;
 using object::Value;
 

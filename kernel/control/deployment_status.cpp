@@ -13,7 +13,6 @@ namespace {
 using api_types::apps_v1::Deployment;
 using api_types::apps_v1::DeploymentCondition;
 using api_types::apps_v1::DeploymentStatus;
-using api_types::apps_v1::ReplicaSet;
 using object::Arena;
 using object::Value;
 

@@ -17,7 +17,6 @@
 namespace keelson::control {
 namespace {
 
-using api_types::core_v1::Pod;
 using api_types::meta_v1::Condition;
 using api_types::meta_v1::ObjectMeta;
 using api_types::meta_v1::OwnerReference;
@@ -273,7 +272,7 @@ class DisruptionController final : public Controller {
         const PodDisruptionBudget object(changed.root);
         const PodDisruptionBudgetStatus status = object.make_status(changed.arena);
         status.set_disruptions_allowed(changed.arena, 0);
-        const std::string message = error.message();
+        const std::string& message = error.message();
         // The counts are still those of the generation that they were made for.
         say_whether_allowed(status, {"DisruptionAllowed", "False", "SyncFailed", message}, changed);
         Condition(find_condition(status.conditions().untyped(), "DisruptionAllowed"))

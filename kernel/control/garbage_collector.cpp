@@ -103,7 +103,7 @@ class GarbageCollector final : public Controller {
         }
     }
 
-    Task<Result<void>> work_on(GraphNode node, Writer& writer) {
+    Task<Result<void>> work_on(const GraphNode& node, Writer& writer) {
         if (node.object->is_being_deleted()) {
             if (node.has_finalizer(orphan_finalizer)) return orphan_dependents(node, writer);
             if (node.has_finalizer(foreground_finalizer)) return end_waiting(node, writer);

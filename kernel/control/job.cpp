@@ -21,7 +21,6 @@ using base::Result;
 using base::Task;
 using client::CachedObject;
 using client::EventRecorder;
-using client::EventType;
 using object::LabelSelector;
 
 constexpr Collection kJobs = client::collections::jobs;

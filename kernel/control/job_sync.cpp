@@ -25,7 +25,6 @@ using client::EventRecorder;
 using client::EventType;
 using object::Arena;
 using object::Document;
-using object::ListView;
 using object::Value;
 
 constexpr Collection kJobs = client::collections::jobs;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
+#include <set>
 
 #include "kernel/base/gather.h"
 #include "kernel/control/pod_state.h"
@@ -104,13 +106,12 @@ class NodeLifecycleController final : public Controller {
 
     void watch(Queue& queue) override {
         nodes_.add_handler([this, &queue](const ObjectPointer& before, const ObjectPointer& now) {
+            count(before, now, queue);
             if (!now) {
                 heard_.erase(before->key().name);
                 return;
             }
             hear(now->key().name, heartbeat_of(before), heartbeat_of(now));
-            // A node that comes back, or the last that goes, matters to all that are not ready.
-            if (!before || is_ready_node(before) != is_ready_node(now)) enqueue_unready(queue);
             queue.add(now->key());
         });
         leases_.add_handler([this, &queue](const ObjectPointer& before, const ObjectPointer& now) {
@@ -137,7 +138,7 @@ class NodeLifecycleController final : public Controller {
         }
         auto tainting = write_taints(node, writer);
         KEELSON_CO_TRY_VOID(co_await tainting);
-        if (!is_ready_node(node) && condition_status(node_of(node), "Ready") != "") {
+        if (!is_ready_node(node) && !condition_status(node_of(node), "Ready").empty()) {
             auto marking = mark_pods(node, writer);
             KEELSON_CO_TRY_VOID(co_await marking);
         }
@@ -161,9 +162,18 @@ class NodeLifecycleController final : public Controller {
         if (heard == heard_.end()) return base::Duration::zero();
         return surroundings_.executor.clock().now() - heard->second;
     }
-    void enqueue_unready(Queue& queue) const {
-        for (const ObjectPointer& node : nodes_.list())
-            if (!is_ready_node(node)) queue.add(node->key());
+    // The first node that is ready again, or the last that no longer is, matters to all that are not.
+    void count(const ObjectPointer& before, const ObjectPointer& now, Queue& queue) {
+        const bool was_any = ready_count_ > 0;
+        if (before && is_ready_node(before)) --ready_count_;
+        if (now && is_ready_node(now)) ++ready_count_;
+        const ObjectKey& key = now ? now->key() : before->key();
+        if (now && !is_ready_node(now))
+            unready_.insert(key);
+        else
+            unready_.erase(key);
+        if (was_any == (ready_count_ > 0)) return;
+        for (const ObjectKey& unready : unready_) queue.add(unready);
     }
 
     Task<Result<void>> mark_unknown(ObjectPointer node, Writer& writer) {
@@ -188,12 +198,6 @@ class NodeLifecycleController final : public Controller {
         co_return base::ok();
     }
 
-    // When no node at all is ready, it is rather we who do not hear: then nobody is made to leave.
-    [[nodiscard]] bool is_anything_ready() const {
-        const ObjectList nodes = nodes_.list();
-        return std::ranges::any_of(nodes, is_ready_node);
-    }
-
     [[nodiscard]] std::vector<WantedTaint> wanted_taints(Node node) const {
         std::vector<WantedTaint> wanted;
         for (const ConditionTaint& known : kConditionTaints)
@@ -202,7 +206,8 @@ class NodeLifecycleController final : public Controller {
         if (node.spec().unschedulable()) wanted.push_back({kUnschedulable, kNoSchedule});
         const std::string_view ready = condition_status(node, "Ready");
         const bool is_unready = ready == "False" || ready == "Unknown";
-        if (is_unready && is_anything_ready())
+        // When no node at all is ready, it is rather we who do not hear: then nobody is made to leave.
+        if (is_unready && ready_count_ > 0)
             wanted.push_back({ready == "False" ? kNotReady : kUnreachable, kNoExecute});
         return wanted;
     }
@@ -273,6 +278,8 @@ class NodeLifecycleController final : public Controller {
     Informer& leases_;
     Informer& pods_;
     std::map<std::string, MonotonicTime, std::less<>> heard_;
+    std::set<ObjectKey> unready_;
+    std::size_t ready_count_ = 0;
     std::unique_ptr<client::EventRecorder> events_;
 };
 

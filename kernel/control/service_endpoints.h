@@ -16,6 +16,7 @@ struct ServicePort {
     std::string protocol;
     std::int64_t port = 0;
     std::string app_protocol;
+    // NOLINTNEXTLINE: clang-tidy 14 takes it for a null pointer
     auto operator<=>(const ServicePort&) const = default;
 };
 
