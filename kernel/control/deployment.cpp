@@ -105,7 +105,9 @@ class DeploymentController final : public Controller {
         auto pausing = write_pause_condition(state, writer);
         KEELSON_CO_TRY(const bool paused_or_resumed, co_await pausing);
         if (paused_or_resumed) co_return true;
-        if (deployment.spec().paused() || is_being_scaled(state)) {
+        // Without a rolling update there is nothing to share out among several: they go before one is made.
+        const bool is_sharing_out = !is_rolling_update(deployment) && state.active().size() > 1;
+        if (deployment.spec().paused() || (is_being_scaled(state) && !is_sharing_out)) {
             auto scaling = sync_size(state, writer);
             co_return co_await scaling;
         }
@@ -123,6 +125,7 @@ class DeploymentController final : public Controller {
         auto finding = ensure_current(state, writer);
         KEELSON_CO_TRY(const bool made, co_await finding);
         if (made) co_return true;
+        if (!state.current) co_return false;  // it cannot be made
         auto growing = scale_current(state, writer);
         KEELSON_CO_TRY(const bool grown, co_await growing);
         if (!grown) {
@@ -150,6 +153,7 @@ class DeploymentController final : public Controller {
             auto finding = ensure_current(state, writer);
             KEELSON_CO_TRY(const bool made, co_await finding);
             if (made) co_return true;
+            if (!state.current) co_return false;  // it cannot be made
             auto growing = scale_current(state, writer);
             KEELSON_CO_TRY(const bool grown, co_await growing);
             if (!grown) {
@@ -361,18 +365,26 @@ class DeploymentController final : public Controller {
         co_return co_await scaling;
     }
 
+    // What stays available: pods beyond the size that was given last are as good as gone, whatever the status
+    // that was told before says.
+    static std::int64_t lasting_available(ReplicaSet replica_set) {
+        return std::min<std::int64_t>(replica_set.status().available_replicas(),
+                                      wanted_replicas(replica_set));
+    }
+
     // As far as enough pods stay available: first those that are not available anyway.
     Task<Step> shrink_old(const DeploymentState& state, Writer& writer) {
         const Deployment deployment = deployment_of(state.deployment);
         const ReplicaSet current = replica_set_of(state.current);
         if (total_wanted(state.old) == 0) co_return false;
         const std::int64_t least = wanted_replicas(deployment) - fenceposts(deployment).unavailable;
-        const std::int64_t current_unavailable =
-            wanted_replicas(current) - current.status().available_replicas();
+        const std::int64_t current_unavailable = wanted_replicas(current) - lasting_available(current);
         const std::int64_t most = total_wanted(state.all()) - least - current_unavailable;
         if (most <= 0) co_return false;
         std::int64_t unhealthy_left = most;
-        std::int64_t healthy_left = std::max<std::int64_t>(0, total_available(state.all()) - least);
+        std::int64_t available_now = 0;
+        for (const ObjectPointer& any : state.all()) available_now += lasting_available(replica_set_of(any));
+        std::int64_t healthy_left = std::max<std::int64_t>(0, available_now - least);
         bool shrunk = false;
         for (const ObjectPointer& old : state.old) {
             std::int64_t size = wanted_replicas(replica_set_of(old));
@@ -412,7 +424,8 @@ class DeploymentController final : public Controller {
         }
         auto resizing = resize(state, writer);
         KEELSON_CO_TRY(const bool resized, co_await resizing);
-        if (deployment.spec().paused()) {
+        // What was just given a size may be one that looks as if it were not needed any more.
+        if (deployment.spec().paused() && !resized) {
             auto cleaning = clean_up(state, writer);
             KEELSON_CO_TRY_VOID(co_await cleaning);
         }

@@ -21,9 +21,9 @@ using object::Value;
 
 constexpr std::size_t kPatchesAtOnce = 128;
 
-// Gone, changed meanwhile, or another of its name: its next event tells more.
+// It is gone. A conflict is tried again: only a newer view tells what is there by now.
 bool is_moot(const Status& status) {
-    return status.code() == 404 || status.code() == 409 || status.code() == 422;
+    return status.code() == 404 || status.code() == 422;
 }
 
 // The owners of an object by what they mean for it.

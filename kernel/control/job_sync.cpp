@@ -42,10 +42,8 @@ Task<Result<void>> release_one(Writer& writer, ObjectPointer pod) {
     auto patching =
         writer.patch(client::collections::pods, pod->key(), client::PatchType::strategic, patch.root, {});
     const Writer::Object patched = co_await patching;
-    // Gone, or another pod of that name.
-    if (!patched && patched.error().code() != 404 && patched.error().code() != 409 &&
-        patched.error().code() != 422)
-        co_return patched.error();
+    // It is gone. After a conflict it may still be there, and would be counted once more.
+    if (!patched && patched.error().code() != 404 && patched.error().code() != 422) co_return patched.error();
     co_return base::ok();
 }
 

@@ -21,6 +21,7 @@ using object::Document;
 using object::Value;
 
 constexpr Collection kNamespaces = client::collections::namespaces;
+constexpr Collection kEvents{"", "v1", "events"};
 constexpr std::string_view kFinalizer = "kubernetes";
 constexpr std::size_t kRemovalsAtOnce = 128;
 
@@ -81,6 +82,8 @@ class NamespaceController final : public Controller {
         auto checking = is_really_empty(key.name);
         KEELSON_CO_TRY(const bool is_empty, co_await checking);
         if (!is_empty) co_return again_after(std::chrono::seconds(1));
+        auto clearing = remove_events(key.name);
+        KEELSON_CO_TRY_VOID(co_await clearing);
         auto finishing = finalize(owner);
         KEELSON_CO_TRY_VOID(co_await finishing);
         co_return done();
@@ -122,8 +125,7 @@ class NamespaceController final : public Controller {
         auto removing = base::gather(std::move(tasks));
         const std::vector<Result<void>> results = co_await removing;
         for (const Result<void>& result : results)
-            if (!result && result.error().code() != 404 && result.error().code() != 409)
-                co_return result.error();
+            if (!result && result.error().code() != 404) co_return result.error();
         co_return count;
     }
 
@@ -172,6 +174,27 @@ class NamespaceController final : public Controller {
             if (!page.items.empty()) co_return false;
         }
         co_return true;
+    }
+
+    // They are told until the very end, and no informer keeps them.
+    Task<Result<void>> remove_events(std::string namespace_name) {
+        client::ListOptions options;
+        options.limit = kRemovalsAtOnce;
+        while (true) {
+            auto listing = surroundings_.client.list(kEvents.address(namespace_name), options);
+            KEELSON_CO_TRY(const client::Page page, co_await listing);
+            if (page.items.empty()) co_return base::ok();
+            std::vector<Task<Writer::Object>> tasks;
+            for (const Value event : page.items) {
+                const ObjectMeta metadata(event["metadata"]);
+                tasks.push_back(
+                    surroundings_.client.remove(kEvents.address(namespace_name, metadata.name()), {}));
+            }
+            auto removing = base::gather(std::move(tasks));
+            const std::vector<Writer::Object> results = co_await removing;
+            for (const Writer::Object& result : results)
+                if (!result && result.error().code() != 404) co_return result.error();
+        }
     }
 
     Task<Result<void>> finalize(ObjectPointer owner) {

@@ -31,9 +31,9 @@ ObjectMeta begin_patch(Document& patch, const CachedObject& dependent) {
     return metadata;
 }
 
-// Gone, or another object of the name: then there is nothing to do.
+// It is gone. A conflict is tried again: only a newer view tells whether it is another object by now.
 bool is_moot(const Status& status) {
-    return status.code() == 404 || status.code() == 422 || status.code() == 409;
+    return status.code() == 404 || status.code() == 422;
 }
 
 class Claimer {

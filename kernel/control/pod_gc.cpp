@@ -163,8 +163,7 @@ class PodGcController final : public Controller {
         options.grace_period_seconds = 0;
         auto removing = writer.remove(kPods, pod, std::move(options));
         const Result<void> removed = co_await removing;
-        if (!removed && removed.error().code() != 404 && removed.error().code() != 409)
-            co_return removed.error();
+        if (!removed && removed.error().code() != 404) co_return removed.error();
         co_return base::ok();
     }
 
@@ -180,8 +179,7 @@ class PodGcController final : public Controller {
                           patch.arena);
         auto patching = writer.patch(kPods, pod->key(), client::PatchType::strategic, patch.root, "status");
         const Writer::Object patched = co_await patching;
-        if (!patched && patched.error().code() != 404 && patched.error().code() != 409)
-            co_return patched.error();
+        if (!patched && patched.error().code() != 404) co_return patched.error();
         co_return base::ok();
     }
 

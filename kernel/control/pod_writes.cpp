@@ -46,8 +46,7 @@ Task<Result<void>> delete_one(Writer& writer, EventRecorder& events, ObjectPoint
                       "Deleted pod: " + pod->key().name);
         co_return base::ok();
     }
-    // Gone, or another pod of that name by now.
-    if (removed.error().code() == 404 || removed.error().code() == 409) co_return base::ok();
+    if (removed.error().code() == 404) co_return base::ok();
     events.record(owner->root(), EventType::warning, "FailedDelete",
                   "Error deleting: " + removed.error().message());
     co_return removed.error();

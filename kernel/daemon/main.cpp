@@ -5,6 +5,7 @@
 #include <cstdio>
 
 #include "kernel/base/log.h"
+#include "kernel/base/time_slice.h"
 #include "kernel/daemon/app.h"
 #include "kernel/daemon/config.h"
 
@@ -12,6 +13,8 @@ namespace {
 
 using namespace keelson;
 
+// Requests are short: a thread that has one to serve should not wait for the turn of one that computes.
+constexpr base::Duration turn = std::chrono::microseconds(200);
 constexpr int exit_failure = 1;
 constexpr int exit_usage = 2;  // nothing has been changed
 
@@ -56,6 +59,7 @@ int main(int count, char** arguments) {
     pthread_sigmask(SIG_BLOCK, &signals, nullptr);
     ::signal(SIGPIPE, SIG_IGN);
 
+    base::set_time_slice(turn);
     auto app = daemon::App::start(*config);
     if (!app)
         return complain(app.error(),

@@ -8,6 +8,7 @@
 #include <CLI/CLI.hpp>
 #include <csignal>
 
+#include "kernel/base/time_slice.h"
 #include "kernel/plugin/confinement.h"
 #include "kernel/plugin/host_server.h"
 
@@ -41,6 +42,8 @@ int main(int count, char** arguments) {
     ::umask(077);
     ::fcntl(settings.listener, F_SETFD, FD_CLOEXEC);
     if (dies_with_parent) ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    // Short turns are the kernel's: a plugin in a loop must not come before it again and again.
+    keelson::base::set_time_slice(keelson::base::Duration::zero());
     // Whoever asks for the plugin is told; nothing of it is loaded.
     if (const auto confined = keelson::plugin::confine(confinement); !confined)
         settings.failure = "its process cannot be confined: " + confined.error().message();

@@ -213,6 +213,62 @@ TEST_F(DeploymentTest, TakesAnotherNameWhenItsHashIsTaken) {
     EXPECT_EQ(web()["status"]["collisionCount"].as_integer(), 1);
 }
 
+// --- Found by the simulation.
+
+TEST_F(DeploymentTest, WithoutAReplicaSetInANamespaceThatEndsItOnlyWaits) {
+    plane.create({"v1/namespaces", "", ""}, R"({"metadata":{"name":"ending"}})");
+    plane.create({kDeployments, "ending", ""}, deployment(2, R"("paused":true,)"));
+    plane.remove({"v1/namespaces", "", "ending"});
+    plane.merge({kDeployments, "ending", "web"}, R"({"spec":{"paused":false}})");
+    EXPECT_THAT(plane.names(kSets, "ending"), IsEmpty());
+}
+
+TEST_F(DeploymentTest, APausedOneKeepsTheOldReplicaSetThatItHasJustScaled) {
+    plane.create({kDeployments, "default", ""}, deployment(0, R"("revisionHistoryLimit":0,)"));
+    patch(
+        R"({"spec":{"paused":true,"replicas":2,"template":{"spec":{"containers":[{"name":"c","image":"i:2"}]}}}})");
+    EXPECT_THAT(sizes(), ElementsAre("i:1: 2"));
+}
+
+TEST_F(DeploymentTest, ScaledInTheMiddleOfARolloutThatBecomesARecreationItGoesOn) {
+    plane.create({kDeployments, "default", ""}, deployment(4));
+    roll_out();
+    patch(image(2));
+    ASSERT_THAT(sizes(), SizeIs(2));
+    patch(R"({"spec":{"replicas":3,"strategy":{"type":"Recreate","rollingUpdate":null}}})");
+    // Nobody here stops pods.
+    roll_out();
+    EXPECT_THAT(sizes(), ElementsAre("i:2: 3"));
+}
+
+// The status of a ReplicaSet may be older than its size.
+TEST(DeploymentWithSlowReplicaSets, PodsThatAreToGoDoNotCountAsAvailable) {
+    ControlPlane plane;
+    plane.add(make_deployment_controller(plane.surroundings));
+    plane.start();
+    const auto size_of = [&plane](const std::string& name) {
+        return plane.get({kSets, "default", name})["spec"]["replicas"].as_integer();
+    };
+    const auto tell = [&plane](const std::string& name, int available) {
+        const std::string count = std::to_string(available);
+        plane.merge({"apps/v1/replicasets/status", "default", name},
+                    R"({"status":{"replicas":)" + count + R"(,"readyReplicas":)" + count +
+                        R"(,"availableReplicas":)" + count + "}}");
+    };
+    plane.create({kDeployments, "default", ""},
+                 deployment(4, R"("strategy":{"rollingUpdate":{"maxSurge":1,"maxUnavailable":1}},)"));
+    const std::string old = plane.names(kSets).at(0);
+    tell(old, 4);
+    plane.merge({kDeployments, "default", "web"}, image(2));
+    const auto sets = plane.names(kSets);
+    ASSERT_THAT(sets, SizeIs(2));
+    const std::string current = sets[0] == old ? sets[1] : sets[0];
+    ASSERT_EQ(size_of(old), 3);
+    ASSERT_EQ(size_of(current), 2);
+    tell(current, 1);
+    EXPECT_EQ(size_of(old), 2);
+}
+
 TEST_F(DeploymentTest, WritesNothingWhenNothingIsToBeDone) {
     plane.create({kDeployments, "default", ""}, deployment(2));
     roll_out();

@@ -190,6 +190,16 @@ TEST_F(NamespaceTest, GoesWithAllItsContent) {
     EXPECT_THAT(plane.names(kMaps, "n"), IsEmpty());
 }
 
+TEST_F(NamespaceTest, GoesWithItsEvents) {
+    plane.create({"v1/namespaces", "", ""}, R"({"metadata":{"name":"told"}})");
+    plane.create({"v1/events", "told", ""},
+                 R"({"metadata":{"name":"e","namespace":"told"},"involvedObject":{"namespace":"told"},)"
+                 R"("reason":"r","message":"m","type":"Normal"})");
+    plane.remove({"v1/namespaces", "", "told"});
+    plane.advance(std::chrono::seconds(5));
+    EXPECT_THAT(plane.names("v1/events", "told"), IsEmpty());
+}
+
 TEST_F(NamespaceTest, SaysWhatKeepsIt) {
     plane.create({kMaps, "n", ""}, R"({"metadata":{"name":"c","finalizers":["example.com/hold"]}})");
     plane.remove({"v1/namespaces", "", "n"});
