@@ -40,7 +40,10 @@ class RunningControlPlane final : public ControlPlane {
     }
 
     ~RunningControlPlane() override {
-        base::sync_wait(*executor_, end_on_its_thread());
+        // Everything of it lives on that one thread, its end as well.
+        const base::Completion<bool> ended;
+        executor_->post([this, ended] { base::spawn(*executor_, end(), [ended] { ended.complete(true); }); });
+        base::sync_wait(*executor_, wait_for(ended));
         executor_->stop();
     }
 
@@ -58,13 +61,8 @@ class RunningControlPlane final : public ControlPlane {
             engine_started_.complete(true);
     }
 
-    Task<void> end_on_its_thread() {
-        const base::Completion<bool> arrived;
-        executor_->post([arrived] { arrived.complete(true); });
-        co_await arrived;
-        auto ending = end();
-        co_await ending;
-    }
+    static Task<void> wait_for(base::Completion<bool> ended) { co_await ended; }
+
     // The informers first: whoever still waits for their first list waits no longer.
     Task<void> end() {
         if (scheduler_) scheduler_->stop();
