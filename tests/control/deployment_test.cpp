@@ -11,11 +11,9 @@ namespace {
 
 using testing::Contains;
 using testing::ElementsAre;
-using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
 using testing::SizeIs;
-using testing::StartsWith;
 
 constexpr std::string_view kDeployments = "apps/v1/deployments";
 constexpr std::string_view kSets = "apps/v1/replicasets";

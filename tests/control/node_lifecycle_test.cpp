@@ -12,8 +12,6 @@ using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
-using testing::Not;
-using testing::SizeIs;
 using testing::UnorderedElementsAre;
 
 class NodeTest : public ::testing::Test {

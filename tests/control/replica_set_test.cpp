@@ -11,7 +11,6 @@ namespace {
 using testing::AllOf;
 using testing::Contains;
 using testing::ElementsAre;
-using testing::HasSubstr;
 using testing::SizeIs;
 
 constexpr std::string_view kSets = "apps/v1/replicasets";

@@ -9,7 +9,6 @@ using base::Result;
 using base::Task;
 using client::Address;
 using client::WatchEvent;
-using object::Document;
 using object::Value;
 
 // Passes everything on.

@@ -303,7 +303,9 @@ void Nodes::wake_later(Machine& machine, const client::CachedObject& pod, Monoto
     machine.queue.add_after(pod.key(), when - now());
 }
 
-Task<Result<void>> Nodes::run(Machine& machine, ObjectPointer pod) {
+// A copy: the informer may let go of it while this waits.
+Task<Result<void>> Nodes::run(Machine& machine,
+                              ObjectPointer pod) {  // NOLINT(performance-unnecessary-value-param)
     const std::string uid(pod->uid());
     const std::string at = object::format_time(object::instant_of(ground_.executor.clock().wall_now()));
     if (!machine.containers.contains(uid)) {

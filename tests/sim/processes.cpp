@@ -26,6 +26,8 @@ ControllersProcess::~ControllersProcess() = default;
 
 void ControllersProcess::start() {
     informers_ = client::Informers::make(api(), ground_.executor, ground_.random);
+    // An aggregate of references: make_unique cannot.
+    // NOLINTNEXTLINE(modernize-make-unique)
     surroundings_.reset(
         new control::Surroundings{api(), *informers_, ground_.executor, ground_.random, metrics_});
     engine_ = control::Engine::make(*surroundings_);
