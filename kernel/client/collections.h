@@ -7,6 +7,7 @@ namespace keelson::client::collections {
 
 inline constexpr Collection config_maps{"", "v1", "configmaps"};
 inline constexpr Collection endpoints{"", "v1", "endpoints"};
+inline constexpr Collection events{"", "v1", "events"};
 inline constexpr Collection limit_ranges{"", "v1", "limitranges"};
 inline constexpr Collection namespaces{"", "v1", "namespaces"};
 inline constexpr Collection nodes{"", "v1", "nodes"};

@@ -125,11 +125,7 @@ class EndpointSliceController final : public Controller {
         conditions.set_terminating(arena, terminating);
         if (const std::string_view name = host_name_of(service, pod); !name.empty())
             endpoint.set_hostname(arena, name);
-        const auto target = endpoint.make_target_ref(arena);
-        target.set_kind(arena, "Pod");
-        target.set_namespace(arena, object->key().namespace_name);
-        target.set_name(arena, object->key().name);
-        target.set_uid(arena, object->uid());
+        refer_to_pod(endpoint.make_target_ref(arena), *object, arena);
         if (!pod.spec().node_name().empty()) endpoint.set_node_name(arena, pod.spec().node_name());
         if (node && !zone_of(node).empty()) endpoint.set_zone(arena, zone_of(node));
         return endpoint;

@@ -164,11 +164,7 @@ class EndpointsController final : public Controller {
             if (const std::string_view name = host_name_of(service, pod); !name.empty())
                 address.set_hostname(arena, name);
             if (!pod.spec().node_name().empty()) address.set_node_name(arena, pod.spec().node_name());
-            const auto target = address.make_target_ref(arena);
-            target.set_kind(arena, "Pod");
-            target.set_namespace(arena, object->key().namespace_name);
-            target.set_name(arena, object->key().name);
-            target.set_uid(arena, object->uid());
+            refer_to_pod(address.make_target_ref(arena), *object, arena);
         }
     }
 

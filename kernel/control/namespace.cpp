@@ -21,7 +21,7 @@ using object::Document;
 using object::Value;
 
 constexpr Collection kNamespaces = client::collections::namespaces;
-constexpr Collection kEvents{"", "v1", "events"};
+constexpr Collection kEvents = client::collections::events;
 constexpr std::string_view kFinalizer = "kubernetes";
 constexpr std::size_t kRemovalsAtOnce = 128;
 

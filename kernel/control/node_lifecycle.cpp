@@ -121,9 +121,7 @@ class NodeLifecycleController final : public Controller {
             const ObjectPointer node = nodes_.get({"", now->key().name});
             if (node && !is_ready_node(node)) queue.add(node->key());
         });
-        pods_.add_index("node", [](const client::CachedObject& pod, std::vector<std::string>& values) {
-            values.emplace_back(Pod(pod.root()).spec().node_name());
-        });
+        index_by_node(pods_);
     }
 
     Task<Result<Again>> reconcile(ObjectKey key, Writer& writer) override {
@@ -251,7 +249,7 @@ class NodeLifecycleController final : public Controller {
     // Nobody on the node can say any more that its pods are not ready.
     Task<Result<void>> mark_pods(ObjectPointer node, Writer& writer) {
         std::vector<Task<Result<void>>> tasks;
-        for (const ObjectPointer& pod : pods_.indexed("node", node->key().name))
+        for (const ObjectPointer& pod : pods_.indexed(pods_by_node, node->key().name))
             if (is_ready(pod_of(pod))) tasks.push_back(mark_pod(pod, writer));
         auto marking = base::gather(std::move(tasks));
         const std::vector<Result<void>> results = co_await marking;

@@ -25,7 +25,6 @@ using object::Value;
 
 constexpr Collection kPods = client::collections::pods;
 constexpr Collection kNodes = client::collections::nodes;
-constexpr std::string_view kNodeIndex = "node";
 constexpr std::string_view kEndedIndex = "ended";
 constexpr std::string_view kOutOfService = "node.kubernetes.io/out-of-service";
 // A node may be made again, or not be known here yet.
@@ -55,11 +54,7 @@ class PodGcController final : public Controller {
     [[nodiscard]] std::string_view name() const override { return "pod-gc"; }
 
     void watch(Queue& queue) override {
-        pods_.add_index(std::string(kNodeIndex),
-                        [](const CachedObject& pod, std::vector<std::string>& values) {
-                            const std::string_view node = Pod(pod.root()).spec().node_name();
-                            if (!node.empty()) values.emplace_back(node);
-                        });
+        index_by_node(pods_);
         pods_.add_index(std::string(kEndedIndex),
                         [](const CachedObject& pod, std::vector<std::string>& values) {
                             if (is_finished(Pod(pod.root()))) values.emplace_back("yes");
@@ -74,7 +69,7 @@ class PodGcController final : public Controller {
             if (now) missing_since_.erase(now->key().name);
             if (now && !is_out_of_service(*now)) return;
             const std::string& node = now ? now->key().name : before->key().name;
-            for (const ObjectPointer& pod : pods_.indexed(kNodeIndex, node)) queue.add(pod->key());
+            for (const ObjectPointer& pod : pods_.indexed(pods_by_node, node)) queue.add(pod->key());
         });
     }
 

@@ -115,6 +115,14 @@ PodCondition condition_of(Pod pod, std::string_view type) {
     return {};
 }
 
+void index_by_node(Informer& pods) {
+    pods.add_index(std::string(pods_by_node),
+                   [](const client::CachedObject& pod, std::vector<std::string>& values) {
+                       const std::string_view node = Pod(pod.root()).spec().node_name();
+                       if (!node.empty()) values.emplace_back(node);
+                   });
+}
+
 bool is_ready(Pod pod) {
     return condition_of(pod, "Ready").status() == "True";
 }

@@ -30,6 +30,10 @@ namespace keelson::control {
 [[nodiscard]] std::optional<base::Duration> time_to_available(api_types::core_v1::Pod pod,
                                                               std::int64_t min_ready_seconds,
                                                               base::WallTime now);
+// The index of an informer of pods by the name of the node that they are bound to; all who ask share it.
+inline constexpr std::string_view pods_by_node = "node";
+void index_by_node(Informer& pods);
+
 // The condition of that type; an unset one when there is none.
 [[nodiscard]] api_types::core_v1::PodCondition condition_of(api_types::core_v1::Pod pod,
                                                             std::string_view type);

@@ -88,6 +88,14 @@ std::string_view host_name_of(Service service, Pod pod) {
     return pod.spec().hostname();
 }
 
+void refer_to_pod(api_types::core_v1::ObjectReference reference, const client::CachedObject& pod,
+                  object::Arena& arena) {
+    reference.set_kind(arena, "Pod");
+    reference.set_namespace(arena, pod.key().namespace_name);
+    reference.set_name(arena, pod.key().name);
+    reference.set_uid(arena, pod.uid());
+}
+
 bool is_headless(Service service) {
     return service.spec().cluster_ip() == "None";
 }

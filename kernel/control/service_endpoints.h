@@ -36,6 +36,10 @@ struct ServicePort {
 // The name by which the pod has a DNS record below the Service; empty when it has none.
 [[nodiscard]] std::string_view host_name_of(api_types::core_v1::Service service, api_types::core_v1::Pod pod);
 
+// Says which pod an endpoint is.
+void refer_to_pod(api_types::core_v1::ObjectReference reference, const client::CachedObject& pod,
+                  object::Arena& arena);
+
 [[nodiscard]] bool is_headless(api_types::core_v1::Service service);
 // Services without a selector, and names of others, have no endpoints that are made for them.
 [[nodiscard]] bool has_made_endpoints(api_types::core_v1::Service service);

@@ -21,8 +21,6 @@ using object::Arena;
 using object::Document;
 using object::Value;
 
-constexpr std::string_view kNodeIndex = "node";
-
 bool tolerates(Toleration toleration, Taint taint) {
     if (!toleration.effect().empty() && toleration.effect() != taint.effect()) return false;
     if (!toleration.key().empty() && toleration.key() != taint.key()) return false;
@@ -73,10 +71,7 @@ class TaintEvictionController final : public Controller {
     [[nodiscard]] std::string_view name() const override { return "taint-eviction"; }
 
     void watch(Queue& queue) override {
-        pods_.add_index(std::string(kNodeIndex),
-                        [](const client::CachedObject& pod, std::vector<std::string>& values) {
-                            values.emplace_back(Pod(pod.root()).spec().node_name());
-                        });
+        index_by_node(pods_);
         pods_.add_handler([this, &queue](const ObjectPointer& before, const ObjectPointer& now) {
             if (!now) {
                 leaving_.erase(before->key());
@@ -89,7 +84,7 @@ class TaintEvictionController final : public Controller {
         nodes_.add_handler([this, &queue](const ObjectPointer& before, const ObjectPointer& now) {
             if (evicting_taints(before).empty() && evicting_taints(now).empty()) return;
             const ObjectPointer& node = now ? now : before;
-            for (const ObjectPointer& pod : pods_.indexed(kNodeIndex, node->key().name))
+            for (const ObjectPointer& pod : pods_.indexed(pods_by_node, node->key().name))
                 queue.add(pod->key());
         });
     }
