@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <mutex>
 
 #include "kernel/object/json.h"
 #include "kernel/object/selector.h"
@@ -108,7 +109,9 @@ std::span<const ColumnRule> rules_of(const Type& type) {
 
 std::span<const Column> table_columns(const Type& type) {
     // Made once per kind; kinds are few.
-    static thread_local std::map<const Type*, std::vector<Column>> known;
+    static std::mutex mutex;
+    static std::map<const Type*, std::vector<Column>> known;
+    const std::lock_guard lock(mutex);
     std::vector<Column>& columns = known[&type];
     if (columns.empty())
         for (const tables::ColumnRule& rule : tables::rules_of(type)) columns.push_back(rule.column);

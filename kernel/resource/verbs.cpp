@@ -452,7 +452,9 @@ Task<Result<ObjectAnswer>> Verbs::remove(Call& call, const DeleteOptions& option
         KEELSON_CO_TRY(RemovalPlan plan, plan_removal(stored, object, options, clock_.wall_now(), arena));
         Encoded encoded = encode(stored, object::canonical(*stored.type, plan.object, arena));
         store::Revision revision = current->modified;
-        if (plan.removal != Removal::nothing && !options.dry_run) {
+        const bool unchanged =
+            plan.removal == Removal::later && encoded.bytes == view(*current).bytes;  // asked for before
+        if (plan.removal != Removal::nothing && !unchanged && !options.dry_run) {
             store::Operation write;
             bool now = plan.removal == Removal::now;
             write.kind = now ? store::Operation::Kind::remove : store::Operation::Kind::put;

@@ -28,13 +28,14 @@ class Holds {
     std::map<Revision, base::MonotonicTime> until_;
 };
 
-// Remembers when which revision was current, coarsely: a sample at most every thirtieth of the time to keep.
+// Remembers when which revision was current, coarsely: a sample at most every quarter of the time to keep, for
+// each sample that becomes due is a write of the disk, and an idle store should write (almost) nothing.
 class HistoryClock {
   public:
     explicit HistoryClock(base::Duration keep) : keep_(keep) {}
 
     void note(base::MonotonicTime now, Revision revision) {
-        if (samples_.empty() || now - samples_.back().when >= keep_ / 30) {
+        if (samples_.empty() || now - samples_.back().when >= keep_ / 4) {
             samples_.push_back({now, revision});
         } else {
             samples_.back().revision = revision;
@@ -42,7 +43,7 @@ class HistoryClock {
     }
     // The newest revision that is older than the time to keep; 0 = none.
     Revision due(base::MonotonicTime now) {
-        while (!samples_.empty() && now - samples_.front().when >= keep_ + keep_ / 30) {
+        while (!samples_.empty() && now - samples_.front().when >= keep_ + keep_ / 4) {
             due_ = samples_.front().revision;
             samples_.pop_front();
         }
@@ -50,7 +51,7 @@ class HistoryClock {
     }
     [[nodiscard]] bool empty() const { return samples_.empty(); }
     // When the next revision becomes due; only when not empty.
-    [[nodiscard]] base::MonotonicTime next() const { return samples_.front().when + keep_ + keep_ / 30; }
+    [[nodiscard]] base::MonotonicTime next() const { return samples_.front().when + keep_ + keep_ / 4; }
 
   private:
     struct Sample {

@@ -331,6 +331,16 @@ TEST(Deletion, FinalizersKeepAnObject) {
     EXPECT_EQ(cluster.get(kMap).code, 404);
 }
 
+TEST(Deletion, AskedForAgainWritesNothing) {
+    Cluster cluster;
+    (void)cluster.create(kMaps, R"({"metadata":{"name":"m","finalizers":["example.org/f"]}})");
+    Outcome marked = cluster.remove(kMap);
+    Outcome again = cluster.remove(kMap);
+    EXPECT_EQ(again.code, 200);
+    EXPECT_EQ(again.version(), marked.version());
+    EXPECT_EQ(cluster.get(kMap).version(), marked.version());
+}
+
 TEST(Deletion, AnswersWithAStatusOrTheObject) {
     Cluster cluster;
     Outcome made = cluster.create(kMaps, R"({"metadata":{"name":"m"}})");

@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "kernel/base/files.h"
+#include "kernel/store/history.h"
 #include "tests/store/store_test_support.h"
 
 namespace keelson::store {
@@ -248,11 +249,11 @@ TEST_F(LmdbTest, HistoryIsForgottenByItself) {
     auto store = must_open(data, made);
     for (int index = 0; index < 100; ++index) put(*store, "a", std::to_string(index));
     const Revision old = store->current();
-    clock.advance(std::chrono::minutes(3));
+    clock.advance(std::chrono::minutes(4));
     put(*store, "a", "newer");
     ASSERT_TRUE(wait(store->flush()));
     EXPECT_EQ(store->compacted(), 0u);
-    clock.advance(std::chrono::minutes(3));
+    clock.advance(std::chrono::minutes(4));
     put(*store, "a", "newest");
     ASSERT_TRUE(wait(store->flush()));
     EXPECT_EQ(store->compacted(), old);
@@ -263,6 +264,22 @@ TEST_F(LmdbTest, HistoryIsForgottenByItself) {
     EXPECT_EQ(store->compacted(), old);
     EXPECT_EQ(read(*store, "a", old), "99");
     EXPECT_EQ(store->watch("", old - 1).error().reason(), Reason::expired);
+}
+
+TEST(HistoryClock, SteadyRenewalsAreCompactedAFewTimesOnly) {
+    HistoryClock history(std::chrono::minutes(5));
+    base::MonotonicTime now{};
+    Revision due = 0;
+    int steps = 0;
+    for (Revision revision = 1; revision <= 60 * 60; ++revision) {
+        now += std::chrono::seconds(1);
+        history.note(now, revision);
+        if (history.due(now) != due) ++steps;
+        due = history.due(now);
+    }
+    EXPECT_LE(steps, 60);
+    EXPECT_GE(steps, 40);
+    EXPECT_GE(due, 60u * 60 - 400 - 75) << "no more than a quarter too much is kept";
 }
 
 TEST_F(LmdbTest, ASnapshotIsTakenWhileWritingAndRestored) {
