@@ -42,11 +42,20 @@ std::string Images::pull(const std::string& name) {
     return id;
 }
 
+keelson::images::Image Images::describe(const std::string& id, const std::string& name) const {
+    return {id, {name}, size_bytes_, {}, {repository_of(name) + "@" + id}};
+}
+
 keelson::images::Listed Images::list() const {
     keelson::images::Listed listed;
-    for (const auto& [id, name] : names_)
-        listed.images.push_back({id, {name}, size_bytes_, {}, {repository_of(name) + "@" + id}});
+    for (const auto& [id, name] : names_) listed.images.push_back(describe(id, name));
     return listed;
+}
+
+std::optional<keelson::images::Image> Images::inspect(const std::string& image) const {
+    for (const auto& [id, name] : names_)
+        if (id == image || name == image) return describe(id, name);
+    return std::nullopt;
 }
 
 keelson::images::Usage Images::usage(std::string path) const {

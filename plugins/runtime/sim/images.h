@@ -16,10 +16,14 @@ class Images {
     std::string pull(const std::string& name);
     void remove(const std::string& id) { names_.erase(id); }
     [[nodiscard]] keelson::images::Listed list() const;
+    // By id or by name.
+    [[nodiscard]] std::optional<keelson::images::Image> inspect(const std::string& image) const;
     [[nodiscard]] keelson::images::Usage usage(std::string path) const;
     [[nodiscard]] const std::map<std::string, std::string>& names() const { return names_; }
 
   private:
+    [[nodiscard]] keelson::images::Image describe(const std::string& id, const std::string& name) const;
+
     std::int64_t size_bytes_;
     std::map<std::string, std::string> names_;  // by id
 };

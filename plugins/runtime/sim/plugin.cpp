@@ -223,6 +223,11 @@ class Simulation : public keelson::RuntimePlugin, public keelson::ImagesPlugin {
         return images_.usage(host_.state_directory());
     }
 
+    images::Inspected inspect(const images::Inspect& request) {
+        const Visit visit(*this);
+        return {images_.inspect(request.image)};
+    }
+
     // --- handover: streams of attached clients end with the old instance, all else goes on ---
 
     void quiesce() { set_parked(true); }

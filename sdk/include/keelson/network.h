@@ -12,8 +12,9 @@ extern "C" {
 #define KEELSON_POD_NETWORK "keelson.network.pod/0"
 struct keelson_pod_network {
     uint32_t struct_size;
-    /* {"node": {"name", "addresses": [], "podCidrs": []}, "peers": [the same of other nodes], "mtu"?} -> {}:
-     * called before the first attach and after every change */
+    /* {"node": {"name", "addresses": [], "podCidrs": []}, "peers": [the same of other nodes], "mtu"?,
+     * "clusterCidrs"?: []} -> {}: called before the first attach and after every change. What pods send to
+     * other addresses than those of the cluster and of its nodes leaves with the node's address. */
     keelson_method configure;
     /* {"sandboxId", "pod": {"name", "namespace", "uid"}, "hostPorts": [{"protocol", "hostPort",
      * "containerPort", "hostIP"?}], "bandwidth"?: {"ingressBitsPerSecond"?, "egressBitsPerSecond"?}}, with a

@@ -63,7 +63,11 @@ struct Configure {
     Node node;
     std::vector<Node> peers;
     std::optional<std::int32_t> mtu;
-    KEELSON_FIELDS(field.required("node", self.node).required("peers", self.peers).optional("mtu", self.mtu))
+    std::vector<std::string> cluster_cidrs;
+    KEELSON_FIELDS(field.required("node", self.node)
+                       .required("peers", self.peers)
+                       .optional("mtu", self.mtu)
+                       .optional("clusterCidrs", self.cluster_cidrs))
 };
 
 struct Attach {

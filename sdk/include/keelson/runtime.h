@@ -19,8 +19,10 @@ struct keelson_runtime {
     keelson_method info;
     /* {"sandboxId", "pod": {"name", "namespace", "uid", "annotations": {}}, "hostname"?, "logDirectory",
      *  "cgroupParent", "namespaces": {"network": "pod"|"host", "pid": "pod"|"host"|"container", "ipc",
-     * "user"}, "sysctls"?: {}, "handler"?} -> {}, with a descriptor of its network namespace unless that is
-     * the host's */
+     * "user"}, "sysctls"?: {}, "handler"?, "resources"?: resources of all containers together} -> {}, with a
+     * descriptor of its network namespace unless that is the host's. Answers the same for one that runs
+     * already. "cgroupParent" is a path below the root of every hierarchy: "keelson/pods/burstable/pod<uid>".
+     */
     keelson_method run_sandbox;
     /* {"sandboxId"} -> {}: ends every process in it */
     keelson_method stop_sandbox;
@@ -30,8 +32,22 @@ struct keelson_runtime {
     keelson_method list_sandboxes;
     /* {"sandboxId", "containerId", "name", "attempt", "imageId", "command": [], "args": [],
      * "workingDirectory"?, "environment": [{"name", "value"}], "mounts": [{"source", "path", "readOnly",
-     * "propagation"}], "devices"?: [], "resources": {...}, "security": {...}, "logPath", "tty", "stdin"} ->
-     * {} */
+     * "propagation": "private"|"hostToContainer"|"bidirectional"}], "devices"?: [{"hostPath", "path",
+     * "permissions": "rwm"}], "resources": resources, "security": security, "logPath", "tty", "stdin",
+     * "stdinOnce"?, "targetContainerId"?: whose processes it shall see} -> {}
+     *
+     * An empty "command" is the image's entrypoint; empty "args" are the image's as well, unless "command"
+     * is there. "logPath" is relative to the sandbox's log directory; a line of the log is
+     * "2026-01-02T03:04:05.000000000Z stdout F text". "stdinOnce": standard input ends with the first client.
+     *
+     * resources: {"cpuShares"?, "cpuQuotaMicroseconds"?, "cpuPeriodMicroseconds"?, "memoryLimitBytes"?,
+     * "memorySwapLimitBytes"?, "processLimit"?, "oomScoreAdjustment"?}
+     *
+     * security: {"privileged"?, "user"?: a number, "userName"?: as in the image's passwd, "group"?,
+     * "supplementalGroups"?: [], "supplementalGroupsPolicy"?: "Merge"|"Strict", "capabilities"?: {"add": [],
+     * "drop": []}, "readOnlyRoot"?, "noNewPrivileges"?, "seccomp"?: {"type":
+     * "RuntimeDefault"|"Unconfined"|"Localhost", "path"?}, "maskedPaths"?: [], "readOnlyPaths"?: []}. What
+     * is not said is as the image says, then as usual for the runtime; empty lists of paths mask nothing. */
     keelson_method create_container;
     keelson_method start_container; /* {"containerId"} -> {} */
     /* {"containerId", "graceSeconds", "signal"?} -> {}: answers when it has ended */
@@ -39,7 +55,8 @@ struct keelson_runtime {
     keelson_method remove_container; /* {"containerId"} -> {} */
     /* {"sandboxId"?} -> {"containers": [{"containerId", "sandboxId", "name", "attempt", "imageId",
      *  "state": "created"|"running"|"exited", "createdAt", "startedAt"?, "finishedAt"?, "exitCode"?,
-     * "reason"?, "message"?}]} */
+     * "reason"?: "Completed"|"Error"|"OOMKilled"|"StartError"|"ContainerCannotRun", "message"?,
+     * "processId"?}]} */
     keelson_method list_containers;
     keelson_method update_resources; /* {"containerId", "resources"} -> {} */
     /* {"containerId", "command": [], "tty", "stdin", "stdout", "stderr", "timeoutSeconds"?} -> {"execId"},
@@ -53,7 +70,8 @@ struct keelson_runtime {
     keelson_method port_forward;
     keelson_method reopen_log; /* {"containerId"} -> {} */
     /* {"sandboxId"?} -> {"containers": [{"containerId", "cpuNanoseconds", "memoryBytes", "workingSetBytes",
-     *  "fileSystemBytes"?}]} */
+     *  "fileSystemBytes"?}], "sandboxes"?: [{"sandboxId", "cpuNanoseconds", "memoryBytes",
+     * "workingSetBytes", "processes"?}]} */
     keelson_method stats;
 };
 /* clang-format off */
@@ -67,8 +85,11 @@ struct keelson_runtime {
 #define KEELSON_IMAGES "keelson.runtime.images/0"
 struct keelson_images {
     uint32_t struct_size;
-    /* {"image": "docker.io/library/nginx:1", "credentials"?: {"username", "password"}, "policy"?} ->
-     * {"imageId"} */
+    /* {"image": "docker.io/library/nginx:1", "credentials"?: [{"username"?, "password"?, "identityToken"?,
+     * "registryToken"?}]: tried in turn} -> {"imageId"}. Fails with KEELSON_NOT_FOUND (no such image), KEELSON_FORBIDDEN
+     * (the registry wants other credentials), KEELSON_UNAVAILABLE (the registry cannot be reached),
+     * KEELSON_EXHAUSTED (no space), KEELSON_INVALID (no reference, or what came is not what its digest says,
+     * no image, or hostile). */
     keelson_method pull;
     /* {"name"?}, with a descriptor of an archive -> {"images": [{"imageId", "names": []}]} */
     keelson_method load;
@@ -76,8 +97,10 @@ struct keelson_images {
         list; /* {} -> {"images": [{"imageId", "names": [], "sizeBytes", "user"?, "digests": []}]} */
     keelson_method remove; /* {"imageId"} -> {} */
     keelson_method usage;  /* {} -> {"usedBytes", "inodesUsed", "path"} */
+    /* {"image": a reference or an id} -> {"image"?: as in list}: empty when it is not there */
+    keelson_method inspect;
 };
-#define KEELSON_IMAGES_METHODS(X, T) X(T, pull) X(T, load) X(T, list) X(T, remove) X(T, usage)
+#define KEELSON_IMAGES_METHODS(X, T) X(T, pull) X(T, load) X(T, list) X(T, remove) X(T, usage) X(T, inspect)
 
 #ifdef __cplusplus
 }

@@ -60,11 +60,76 @@ struct Mount {
     std::string source;
     std::string path;
     bool read_only = false;
-    std::string propagation;
+    std::string propagation;  // "private", "hostToContainer", "bidirectional"
     KEELSON_FIELDS(field.required("source", self.source)
                        .required("path", self.path)
                        .required("readOnly", self.read_only)
                        .required("propagation", self.propagation))
+};
+
+struct Device {
+    std::string host_path;
+    std::string path;
+    std::string permissions;
+    KEELSON_FIELDS(field.required("hostPath", self.host_path)
+                       .required("path", self.path)
+                       .required("permissions", self.permissions))
+};
+
+struct Resources {
+    std::optional<std::int64_t> cpu_shares;
+    std::optional<std::int64_t> cpu_quota_microseconds;
+    std::optional<std::int64_t> cpu_period_microseconds;
+    std::optional<std::int64_t> memory_limit_bytes;
+    std::optional<std::int64_t> memory_swap_limit_bytes;
+    std::optional<std::int64_t> process_limit;
+    std::optional<std::int64_t> oom_score_adjustment;
+    KEELSON_FIELDS(field.optional("cpuShares", self.cpu_shares)
+                       .optional("cpuQuotaMicroseconds", self.cpu_quota_microseconds)
+                       .optional("cpuPeriodMicroseconds", self.cpu_period_microseconds)
+                       .optional("memoryLimitBytes", self.memory_limit_bytes)
+                       .optional("memorySwapLimitBytes", self.memory_swap_limit_bytes)
+                       .optional("processLimit", self.process_limit)
+                       .optional("oomScoreAdjustment", self.oom_score_adjustment))
+};
+
+struct Capabilities {
+    std::vector<std::string> add;
+    std::vector<std::string> drop;
+    KEELSON_FIELDS(field.optional("add", self.add).optional("drop", self.drop))
+};
+
+struct Seccomp {
+    std::string type;  // "RuntimeDefault", "Unconfined", "Localhost"
+    std::string path;
+    KEELSON_FIELDS(field.required("type", self.type).optional("path", self.path))
+};
+
+struct Security {
+    bool privileged = false;
+    std::optional<std::int64_t> user;
+    std::string user_name;
+    std::optional<std::int64_t> group;
+    std::vector<std::int64_t> supplemental_groups;
+    std::string supplemental_groups_policy;
+    std::optional<Capabilities> capabilities;
+    bool read_only_root = false;
+    bool no_new_privileges = false;
+    std::optional<Seccomp> seccomp;
+    std::optional<std::vector<std::string>> masked_paths;
+    std::optional<std::vector<std::string>> read_only_paths;
+    KEELSON_FIELDS(field.optional("privileged", self.privileged)
+                       .optional("user", self.user)
+                       .optional("userName", self.user_name)
+                       .optional("group", self.group)
+                       .optional("supplementalGroups", self.supplemental_groups)
+                       .optional("supplementalGroupsPolicy", self.supplemental_groups_policy)
+                       .optional("capabilities", self.capabilities)
+                       .optional("readOnlyRoot", self.read_only_root)
+                       .optional("noNewPrivileges", self.no_new_privileges)
+                       .optional("seccomp", self.seccomp)
+                       .optional("maskedPaths", self.masked_paths)
+                       .optional("readOnlyPaths", self.read_only_paths))
 };
 
 struct Container {
@@ -80,6 +145,7 @@ struct Container {
     std::optional<std::int32_t> exit_code;
     std::string reason;
     std::string message;
+    std::optional<std::int32_t> process_id;
     KEELSON_FIELDS(field.required("containerId", self.container_id)
                        .required("sandboxId", self.sandbox_id)
                        .required("name", self.name)
@@ -91,7 +157,21 @@ struct Container {
                        .optional("finishedAt", self.finished_at)
                        .optional("exitCode", self.exit_code)
                        .optional("reason", self.reason)
-                       .optional("message", self.message))
+                       .optional("message", self.message)
+                       .optional("processId", self.process_id))
+};
+
+struct SandboxStats {
+    std::string sandbox_id;
+    std::int64_t cpu_nanoseconds = 0;
+    std::int64_t memory_bytes = 0;
+    std::int64_t working_set_bytes = 0;
+    std::optional<std::int64_t> processes;
+    KEELSON_FIELDS(field.required("sandboxId", self.sandbox_id)
+                       .required("cpuNanoseconds", self.cpu_nanoseconds)
+                       .required("memoryBytes", self.memory_bytes)
+                       .required("workingSetBytes", self.working_set_bytes)
+                       .optional("processes", self.processes))
 };
 
 struct ContainerStats {
@@ -129,6 +209,7 @@ struct RunSandbox {
     Namespaces namespaces;
     Labels sysctls;
     std::string handler;
+    std::optional<Resources> resources;  // of all containers together
     KEELSON_FIELDS(field.required("sandboxId", self.sandbox_id)
                        .required("pod", self.pod)
                        .optional("hostname", self.hostname)
@@ -136,7 +217,8 @@ struct RunSandbox {
                        .required("cgroupParent", self.cgroup_parent)
                        .required("namespaces", self.namespaces)
                        .optional("sysctls", self.sysctls)
-                       .optional("handler", self.handler))
+                       .optional("handler", self.handler)
+                       .optional("resources", self.resources))
 };
 
 struct StopSandbox {
@@ -169,12 +251,14 @@ struct CreateContainer {
     std::string working_directory;
     std::vector<Variable> environment;
     std::vector<Mount> mounts;
-    std::vector<Json> devices;
-    Json resources;
-    Json security;
+    std::vector<Device> devices;
+    Resources resources;
+    Security security;
     std::string log_path;
     bool tty = false;
     bool standard_input = false;
+    bool standard_input_once = false;
+    std::string target_container_id;
     KEELSON_FIELDS(field.required("sandboxId", self.sandbox_id)
                        .required("containerId", self.container_id)
                        .required("name", self.name)
@@ -190,7 +274,9 @@ struct CreateContainer {
                        .required("security", self.security)
                        .required("logPath", self.log_path)
                        .required("tty", self.tty)
-                       .required("stdin", self.standard_input))
+                       .required("stdin", self.standard_input)
+                       .optional("stdinOnce", self.standard_input_once)
+                       .optional("targetContainerId", self.target_container_id))
 };
 
 struct StartContainer {
@@ -224,7 +310,7 @@ struct ContainerList {
 
 struct UpdateResources {
     std::string container_id;
-    Json resources;
+    Resources resources;
     KEELSON_FIELDS(field.required("containerId", self.container_id).required("resources", self.resources))
 };
 
@@ -290,7 +376,8 @@ struct StatsRequest {
 
 struct Stats {
     std::vector<ContainerStats> containers;
-    KEELSON_FIELDS(field.required("containers", self.containers))
+    std::vector<SandboxStats> sandboxes;
+    KEELSON_FIELDS(field.required("containers", self.containers).optional("sandboxes", self.sandboxes))
 };
 
 namespace methods {
@@ -319,7 +406,12 @@ namespace images {
 struct Credentials {
     std::string username;
     std::string password;
-    KEELSON_FIELDS(field.required("username", self.username).required("password", self.password))
+    std::string identity_token;
+    std::string registry_token;
+    KEELSON_FIELDS(field.optional("username", self.username)
+                       .optional("password", self.password)
+                       .optional("identityToken", self.identity_token)
+                       .optional("registryToken", self.registry_token))
 };
 
 struct LoadedImage {
@@ -343,11 +435,8 @@ struct Image {
 
 struct Pull {
     std::string image;
-    std::optional<Credentials> credentials;
-    std::string policy;
-    KEELSON_FIELDS(field.required("image", self.image)
-                       .optional("credentials", self.credentials)
-                       .optional("policy", self.policy))
+    std::vector<Credentials> credentials;
+    KEELSON_FIELDS(field.required("image", self.image).optional("credentials", self.credentials))
 };
 
 struct Pulled {
@@ -392,12 +481,23 @@ struct Usage {
                        .required("path", self.path))
 };
 
+struct Inspect {
+    std::string image;
+    KEELSON_FIELDS(field.required("image", self.image))
+};
+
+struct Inspected {
+    std::optional<Image> image;
+    KEELSON_FIELDS(field.optional("image", self.image))
+};
+
 namespace methods {
 KEELSON_DETAIL_SLOT(pull, Pull, Pulled)
 KEELSON_DETAIL_SLOT(load, Load, Loaded)
 KEELSON_DETAIL_SLOT(list, List, Listed)
 KEELSON_DETAIL_SLOT(remove, Remove, Empty)
 KEELSON_DETAIL_SLOT(usage, UsageRequest, Usage)
+KEELSON_DETAIL_SLOT(inspect, Inspect, Inspected)
 }  // namespace methods
 }  // namespace images
 

@@ -158,9 +158,10 @@ TEST(SimTest, ConflictsAreRefused) {
 
 TEST(SimTest, UnknownIds) {
     Sim sim;
-    const Json unknown = {{"containerId", "x"},  {"sandboxId", "x"}, {"graceSeconds", 0}, {"resources", {}},
-                          {"command", {"true"}}, {"tty", false},     {"stdin", false},    {"stdout", true},
-                          {"stderr", true},      {"columns", 80},    {"rows", 25},        {"port", 80}};
+    const Json unknown = {
+        {"containerId", "x"},  {"sandboxId", "x"}, {"graceSeconds", 0}, {"resources", Json::object()},
+        {"command", {"true"}}, {"tty", false},     {"stdin", false},    {"stdout", true},
+        {"stderr", true},      {"columns", 80},    {"rows", 25},        {"port", 80}};
     for (const char* method : {"stop_sandbox", "remove_sandbox", "stop_container", "remove_container"})
         EXPECT_EQ(sim.call(method, unknown).status, KEELSON_OK) << method;
     for (const char* method :
