@@ -1,0 +1,54 @@
+// The volumes of the pods on this node: prepared before the first container, kept up to date, taken down
+// after the last.
+//
+// Layout, as users of Kubernetes know it: <root>/pods/<uid>/volumes/kubernetes.io~<type>/<name>. Files of
+// configMap, secret, downwardAPI and projected volumes are replaced all at once: <volume>/..data is a link to
+// a directory with a time stamp for its name, renamed over the old one. On the node's executor; file work
+// goes to its blocking pool.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "kernel/base/executor.h"
+#include "kernel/client/client.h"
+#include "kernel/client/informer.h"
+#include "kernel/node/object_cache.h"
+#include "kernel/node/runtime.h"
+
+namespace keelson::node {
+
+struct VolumeSettings {
+    std::string root_directory;  // "/var/lib/keelson/node"
+    std::string node_name;
+};
+
+// Where each volume of a pod is on the node, by the volume's name in the pod.
+struct MountedVolume {
+    std::string path;
+    bool is_read_only = false;  // whatever the container asks for
+    // SELinux labels and block devices are not served.
+};
+using MountedVolumes = std::map<std::string, MountedVolume>;
+
+class Volumes {
+  public:
+    [[nodiscard]] static std::unique_ptr<Volumes> make(VolumeSettings settings, client::Client& client,
+                                                       ObjectCache& objects, VolumeDrivers& drivers,
+                                                       base::Executor& executor);
+    virtual ~Volumes() = default;
+
+    // Prepares what is missing and brings the files of the others up to date; called again at will. A failure
+    // names the volume in Kubernetes' words: `MountVolume.SetUp failed for volume "x" : configmap "y" not
+    // found`. `pod_status_addresses` etc. of downward files come from the pod as it is given.
+    virtual base::Task<base::Result<MountedVolumes>> prepare(client::ObjectPointer pod) = 0;
+    // Unmounts and removes everything of the pod, whether this process has prepared it or an earlier one.
+    // What cannot be removed is a failure; called again it goes on.
+    virtual base::Task<base::Result<void>> take_down(std::string pod_uid) = 0;
+    // Uids of pods that have directories here.
+    virtual base::Task<std::vector<std::string>> known_pods() = 0;
+};
+
+}  // namespace keelson::node
