@@ -82,6 +82,7 @@ struct Reference {
     std::string name;
     std::string uid;
     std::string resource_version;
+    std::string field_path;
 
     Reference() = default;
     explicit Reference(Value object) {
@@ -94,7 +95,8 @@ struct Reference {
         resource_version = metadata.resource_version();
     }
     [[nodiscard]] std::string text() const {
-        return kind + '\0' + api_version + '\0' + namespace_name + '\0' + name + '\0' + uid;
+        return kind + '\0' + api_version + '\0' + namespace_name + '\0' + name + '\0' + uid + '\0' +
+               field_path;
     }
     void write(core_v1::ObjectReference to, Arena& arena) const {
         to.set_kind(arena, kind);
@@ -103,6 +105,7 @@ struct Reference {
         to.set_uid(arena, uid);
         to.set_api_version(arena, api_version);
         if (!resource_version.empty()) to.set_resource_version(arena, resource_version);
+        if (!field_path.empty()) to.set_field_path(arena, field_path);
     }
 };
 
@@ -152,8 +155,13 @@ struct Allowance {
 
 class Recorder {
   public:
-    Recorder(Client& client, base::Executor& executor, base::RandomSource& random, std::string component)
-        : client_(client), executor_(executor), random_(random), component_(std::move(component)) {}
+    Recorder(Client& client, base::Executor& executor, base::RandomSource& random, std::string component,
+             std::string host)
+        : client_(client),
+          executor_(executor),
+          random_(random),
+          component_(std::move(component)),
+          host_(std::move(host)) {}
 
     void push(Said said) {
         if (queue_.size() >= kQueueLimit) {
@@ -282,12 +290,14 @@ class Recorder {
         event.set_reason(arena, said.reason);
         event.set_message(arena, said.message);
         event.make_source(arena).set_component(arena, component_);
+        if (!host_.empty()) event.source().set_host(arena, host_);
         const std::string now = object::format_time(object::instant_of(said.at));
         event.set_first_timestamp(arena, now);
         event.set_last_timestamp(arena, now);
         event.set_count(arena, 1);
         event.set_type(arena, said.type_text());
         event.set_reporting_component(arena, component_);
+        if (!host_.empty()) event.set_reporting_instance(arena, host_);
         return address;
     }
 
@@ -363,6 +373,7 @@ class Recorder {
     base::Executor& executor_;
     base::RandomSource& random_;
     std::string component_;
+    std::string host_;
     std::deque<Said> queue_;
     Memory<Alike> alike_;
     Memory<Allowance> allowances_;
@@ -373,13 +384,16 @@ class Recorder {
 class BackgroundRecorder final : public EventRecorder {
   public:
     BackgroundRecorder(Client& client, base::Executor& executor, base::RandomSource& random,
-                       std::string component)
+                       std::string component, std::string host)
         : executor_(executor),
-          recorder_(std::make_shared<Recorder>(client, executor, random, std::move(component))) {}
+          recorder_(
+              std::make_shared<Recorder>(client, executor, random, std::move(component), std::move(host))) {}
 
-    void record(Value about, EventType type, std::string_view reason, std::string message) override {
+    void record_part(Value about, std::string field_path, EventType type, std::string_view reason,
+                     std::string message) override {
         Said said;
         said.about = Reference(about);
+        said.about.field_path = std::move(field_path);
         said.type = type;
         said.reason = reason;
         said.message = std::move(message);
@@ -430,8 +444,10 @@ class BackgroundRecorder final : public EventRecorder {
 }  // namespace
 
 std::unique_ptr<EventRecorder> EventRecorder::make(Client& client, base::Executor& executor,
-                                                   base::RandomSource& random, std::string component) {
-    return std::make_unique<BackgroundRecorder>(client, executor, random, std::move(component));
+                                                   base::RandomSource& random, std::string component,
+                                                   std::string host) {
+    return std::make_unique<BackgroundRecorder>(client, executor, random, std::move(component),
+                                                std::move(host));
 }
 
 }  // namespace keelson::client

@@ -21,17 +21,21 @@ enum class EventType : bool { normal, warning };
 
 class EventRecorder {
   public:
-    // `component` is the source: "deployment-controller". Client and executor must outlive it. Lives on the
-    // one thread of the executor.
+    // `component` is the source: "deployment-controller"; `host` the node that it speaks for, if it is one's.
+    // Client and executor must outlive it. Lives on the one thread of the executor.
     [[nodiscard]] static std::unique_ptr<EventRecorder> make(Client& client, base::Executor& executor,
                                                              base::RandomSource& random,
-                                                             std::string component);
+                                                             std::string component, std::string host = {});
     virtual ~EventRecorder() = default;
 
     // About a whole object (with kind and apiVersion), which is read at once. `message` in one sentence,
     // shortened at 1,024 bytes.
-    virtual void record(object::Value about, EventType type, std::string_view reason,
-                        std::string message) = 0;
+    void record(object::Value about, EventType type, std::string_view reason, std::string message) {
+        record_part(about, {}, type, reason, std::move(message));
+    }
+    // About a part of it, such as "spec.containers{web}".
+    virtual void record_part(object::Value about, std::string field_path, EventType type,
+                             std::string_view reason, std::string message) = 0;
     // In the form of events.k8s.io/v1, as the scheduler writes them: with an action, and a second object that
     // it is about (or an unset value).
     virtual void record_action(object::Value about, object::Value related, EventType type,

@@ -38,13 +38,14 @@ ObjectMeta metadata_of(Value object) {
 // One informer's state and its endless task; the task keeps it alive.
 class CachingInformer final : public Informer, public std::enable_shared_from_this<CachingInformer> {
   public:
-    CachingInformer(const Collection& collection, bool metadata_only, Client& client,
-                    base::Executor& executor, base::RandomSource& random)
+    CachingInformer(const Collection& collection, bool metadata_only, std::string field_selector,
+                    Client& client, base::Executor& executor, base::RandomSource& random)
         : group_(collection.group),
           version_(collection.version),
           resource_(collection.resource),
           collection_{group_, version_, resource_},
           metadata_only_(metadata_only),
+          field_selector_(std::move(field_selector)),
           client_(client),
           executor_(executor),
           random_(random) {
@@ -192,6 +193,7 @@ class CachingInformer final : public Informer, public std::enable_shared_from_th
     Task<Result<void>> list_all() {
         ListOptions options;
         options.limit = kPageSize;
+        options.field_selector = field_selector_;
         std::map<ObjectKey, ObjectPointer> seen;
         std::string version;
         while (!stopping_) {
@@ -219,6 +221,7 @@ class CachingInformer final : public Informer, public std::enable_shared_from_th
         ListOptions options;
         options.resource_version = version_seen_;
         options.allow_watch_bookmarks = true;
+        options.field_selector = field_selector_;
         auto opening = client_.watch(collection_.address(), options);
         auto opened = co_await opening;
         if (!opened) co_return std::move(opened).error();
@@ -319,6 +322,7 @@ class CachingInformer final : public Informer, public std::enable_shared_from_th
     std::string resource_;
     Collection collection_;
     bool metadata_only_;
+    std::string field_selector_;
     Client& client_;
     base::Executor& executor_;
     base::RandomSource& random_;
@@ -344,8 +348,9 @@ class CachingInformer final : public Informer, public std::enable_shared_from_th
 
 class SharedInformers final : public Informers {
   public:
-    SharedInformers(Client& client, base::Executor& executor, base::RandomSource& random)
-        : client_(client), executor_(executor), random_(random) {}
+    SharedInformers(Client& client, base::Executor& executor, base::RandomSource& random,
+                    FieldSelectors selectors)
+        : client_(client), executor_(executor), random_(random), selectors_(std::move(selectors)) {}
 
     Informer& of(const Collection& collection) override {
         if (CachingInformer* known = find(collection, false)) return *known;
@@ -389,8 +394,10 @@ class SharedInformers final : public Informers {
         return nullptr;
     }
     Informer& make(const Collection& collection, bool metadata_only) {
-        informers_.push_back(
-            std::make_shared<CachingInformer>(collection, metadata_only, client_, executor_, random_));
+        const auto selector = selectors_.find(collection);
+        informers_.push_back(std::make_shared<CachingInformer>(
+            collection, metadata_only, selector == selectors_.end() ? std::string() : selector->second,
+            client_, executor_, random_));
         if (is_running_) informers_.back()->start();
         return *informers_.back();
     }
@@ -398,6 +405,7 @@ class SharedInformers final : public Informers {
     Client& client_;
     base::Executor& executor_;
     base::RandomSource& random_;
+    FieldSelectors selectors_;
     std::vector<std::shared_ptr<CachingInformer>> informers_;
     bool is_running_ = false;
 };
@@ -433,8 +441,8 @@ object::Document CachedObject::clone() const {
 }
 
 std::unique_ptr<Informers> Informers::make(Client& client, base::Executor& executor,
-                                           base::RandomSource& random) {
-    return std::make_unique<SharedInformers>(client, executor, random);
+                                           base::RandomSource& random, FieldSelectors selectors) {
+    return std::make_unique<SharedInformers>(client, executor, random, std::move(selectors));
 }
 
 }  // namespace keelson::client

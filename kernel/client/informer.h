@@ -114,8 +114,11 @@ class Informer {
 class Informers {
   public:
     // The client and the executor must outlive it. `random` spreads the pauses after failures.
+    // Which part of a collection is looked at: {pods, "spec.nodeName=a"}; all of those that are not named.
+    using FieldSelectors = std::map<Collection, std::string>;
     [[nodiscard]] static std::unique_ptr<Informers> make(Client& client, base::Executor& executor,
-                                                         base::RandomSource& random);
+                                                         base::RandomSource& random,
+                                                         FieldSelectors selectors = {});
     virtual ~Informers() = default;
 
     // Lives as long as the informers. Starts to fill at once when they are running.

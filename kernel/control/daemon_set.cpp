@@ -10,7 +10,7 @@
 #include "kernel/control/ownership.h"
 #include "kernel/control/pod_state.h"
 #include "kernel/control/pod_writes.h"
-#include "kernel/control/status.h"
+#include "kernel/object/conditions.h"
 #include "kernel/object/accessors/meta_v1.h"
 
 namespace keelson::control {

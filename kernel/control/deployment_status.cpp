@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "kernel/control/pod_state.h"
-#include "kernel/control/status.h"
+#include "kernel/object/conditions.h"
 #include "kernel/object/accessors/meta_v1.h"
 #include "kernel/object/time_format.h"
 
@@ -13,6 +13,7 @@ namespace {
 using api_types::apps_v1::Deployment;
 using api_types::apps_v1::DeploymentCondition;
 using api_types::apps_v1::DeploymentStatus;
+using object::ConditionState;
 using object::Arena;
 using object::Value;
 

@@ -6,7 +6,7 @@
 #include "kernel/control/collections.h"
 #include "kernel/control/deployment_state.h"
 #include "kernel/control/pod_state.h"
-#include "kernel/control/status.h"
+#include "kernel/object/conditions.h"
 #include "kernel/object/accessors/apps_v1.h"
 #include "kernel/object/accessors/autoscaling_v1.h"
 #include "kernel/object/accessors/core_v1.h"
@@ -29,6 +29,7 @@ using base::Task;
 using client::CachedObject;
 using client::EventRecorder;
 using client::EventType;
+using object::ConditionState;
 using object::Document;
 using object::LabelSelector;
 using object::Value;

@@ -5,7 +5,7 @@
 
 #include "kernel/control/pod_state.h"
 #include "kernel/control/service_endpoints.h"
-#include "kernel/control/status.h"
+#include "kernel/object/conditions.h"
 #include "kernel/object/accessors/meta_v1.h"
 
 namespace keelson::control {

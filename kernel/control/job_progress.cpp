@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "kernel/control/pod_state.h"
-#include "kernel/control/status.h"
+#include "kernel/object/conditions.h"
 #include "kernel/object/accessors/batch_v1.h"
 
 namespace keelson::control {

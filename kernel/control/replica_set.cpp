@@ -5,7 +5,7 @@
 #include "kernel/control/ownership.h"
 #include "kernel/control/pod_state.h"
 #include "kernel/control/pod_writes.h"
-#include "kernel/control/status.h"
+#include "kernel/object/conditions.h"
 #include "kernel/object/accessors/apps_v1.h"
 #include "kernel/object/accessors/core_v1.h"
 #include "kernel/object/accessors/meta_v1.h"

@@ -12,7 +12,7 @@
 #include "kernel/control/pod_writes.h"
 #include "kernel/control/stateful_claims.h"
 #include "kernel/control/stateful_pods.h"
-#include "kernel/control/status.h"
+#include "kernel/object/conditions.h"
 #include "kernel/object/accessors/meta_v1.h"
 
 namespace keelson::control {

@@ -5,9 +5,8 @@
 
 #include "kernel/base/clock.h"
 #include "kernel/object/value.h"
-#include "kernel/object/view.h"
 
-namespace keelson::control {
+namespace keelson::object {
 
 struct ConditionState {
     std::string_view type;
@@ -17,18 +16,17 @@ struct ConditionState {
 };
 
 // The condition of that type in a list of conditions (of any object); unset when there is none.
-[[nodiscard]] object::Value find_condition(object::Value conditions, std::string_view type);
-[[nodiscard]] bool is_condition_true(object::Value conditions, std::string_view type);
+[[nodiscard]] Value find_condition(Value conditions, std::string_view type);
+[[nodiscard]] bool is_condition_true(Value conditions, std::string_view type);
 
 // Puts the condition there. Its lastTransitionTime changes with its status only. One that says the same
 // already (status, reason and message) stays as it is. False when nothing was changed.
-bool set_condition(object::Value conditions, const ConditionState& wanted, base::WallTime now,
-                   object::Arena& arena);
+bool set_condition(Value conditions, const ConditionState& wanted, base::WallTime now, Arena& arena);
 // False when there was none.
-bool remove_condition(object::Value conditions, std::string_view type);
+bool remove_condition(Value conditions, std::string_view type);
 
 // Whether two statuses say the same. The server leaves out zeros and empty lists, so what is not there is
 // one.
-[[nodiscard]] bool is_same_status(object::Value one, object::Value other);
+[[nodiscard]] bool is_same_status(Value one, Value other);
 
-}  // namespace keelson::control
+}  // namespace keelson::object

@@ -1,0 +1,116 @@
+#include "kernel/node/admission.h"
+
+#include <array>
+#include <set>
+#include <string>
+
+#include "kernel/resource/quota_usage.h"
+
+namespace keelson::node {
+namespace {
+
+namespace core_v1 = api_types::core_v1;
+using object::Quantity;
+
+constexpr std::string_view kRequests = "requests.";
+
+// CPU counts in thousandths.
+std::int64_t amount_of(const Quantity& quantity, std::string_view resource) {
+    return resource == "cpu" ? quantity.milli_value() : quantity.value();
+}
+
+std::int64_t amount_in(const resource::Amounts& amounts, std::string_view resource) {
+    const auto found = amounts.find(std::string(kRequests) + std::string(resource));
+    return found == amounts.end() ? 0 : amount_of(found->second, resource);
+}
+
+resource::Amounts requests_of(core_v1::Pod pod) {
+    return resource::quota_usage_of("", "pods", pod.untyped(), base::WallTime());
+}
+
+PodFailure out_of(std::string_view resource, std::int64_t wanted, std::int64_t used, std::int64_t capacity) {
+    return {"OutOf" + std::string(resource),
+            "Pod was rejected: Node didn't have enough resource: " + std::string(resource) +
+                ", requested: " + std::to_string(wanted) + ", used: " + std::to_string(used) +
+                ", capacity: " + std::to_string(capacity)};
+}
+
+std::optional<PodFailure> refuse_by_resources(core_v1::Pod pod, const std::vector<core_v1::Pod>& others,
+                                              core_v1::Node node) {
+    const auto allocatable = node.status().allocatable();
+    const auto capacity_of = [&](std::string_view resource) -> std::optional<std::int64_t> {
+        const std::string_view text = allocatable[resource];
+        const auto quantity = Quantity::parse(text);
+        if (text.empty() || !quantity) return std::nullopt;
+        return amount_of(*quantity, resource);
+    };
+    const auto places = capacity_of("pods");
+    if (places && static_cast<std::int64_t>(others.size()) + 1 > *places)
+        return out_of("pods", 1, static_cast<std::int64_t>(others.size()), *places);
+    const resource::Amounts wanted = requests_of(pod);
+    resource::Amounts used;
+    for (const core_v1::Pod other : others) resource::add_amounts(used, requests_of(other));
+    for (const auto& [name, quantity] : wanted) {
+        if (!name.starts_with(kRequests)) continue;
+        const std::string resource = name.substr(kRequests.size());
+        const std::int64_t amount = amount_of(quantity, resource);
+        const auto capacity = capacity_of(resource);
+        // What the node does not have at all is the scheduler's business, or a static pod's.
+        if (amount == 0 || !capacity) continue;
+        if (const std::int64_t taken = amount_in(used, resource); taken + amount > *capacity)
+            return out_of(resource, amount, taken, *capacity);
+    }
+    return std::nullopt;
+}
+
+std::set<std::string> host_ports_of(core_v1::Pod pod) {
+    std::set<std::string> ports;
+    for (const core_v1::Container container : pod.spec().containers())
+        for (const core_v1::ContainerPort port : container.ports())
+            if (port.host_port() > 0)
+                ports.insert(std::string(port.protocol()) + "/" + std::string(port.host_ip()) + "/" +
+                             std::to_string(port.host_port()));
+    return ports;
+}
+
+std::optional<PodFailure> refuse_by_ports(core_v1::Pod pod, const std::vector<core_v1::Pod>& others) {
+    const std::set<std::string> wanted = host_ports_of(pod);
+    if (wanted.empty()) return std::nullopt;
+    for (const core_v1::Pod other : others)
+        for (const std::string& port : host_ports_of(other))
+            if (wanted.contains(port))
+                return PodFailure{"NodePorts",
+                                  "Pod was rejected: Predicate NodePorts failed: node(s) didn't have free "
+                                  "ports for the requested pod ports"};
+    return std::nullopt;
+}
+
+std::optional<PodFailure> refuse_by_selector(core_v1::Pod pod, core_v1::Node node) {
+    for (const auto entry : pod.spec().node_selector())
+        if (node.metadata().labels()[entry.name] != entry.value)
+            return PodFailure{"NodeAffinity",
+                              "Pod was rejected: Predicate NodeAffinity failed: node(s) didn't match Pod's node "
+                              "affinity/selector"};
+    return std::nullopt;
+}
+
+std::optional<PodFailure> refuse_by_system(core_v1::Pod pod) {
+    const std::string_view system = pod.spec().os().name();
+    if (system.empty() || system == "linux") return std::nullopt;
+    return PodFailure{"PodOSNotSupported",
+                      "Pod was rejected: Failed to admit pod as the OS field doesn't match node OS"};
+}
+
+}  // namespace
+
+std::optional<PodFailure> refuse_pod(core_v1::Pod pod, const std::vector<core_v1::Pod>& others,
+                                     const client::ObjectPointer& node) {
+    if (auto refused = refuse_by_system(pod)) return refused;
+    if (auto refused = refuse_by_ports(pod, others)) return refused;
+    if (!node) return std::nullopt;
+    const core_v1::Node known(node->root());
+    if (auto refused = refuse_by_selector(pod, known)) return refused;
+    return refuse_by_resources(pod, others, known);
+}
+
+}  // namespace keelson::node
