@@ -149,7 +149,7 @@ Result<ContainerView> container_view(const PodRecord& record, const ContainerQue
                                                "\" is waiting to start: ContainerCreating");
     const core_v1::Container definition = container_of(record.object(), name);
     view.has_terminal = definition.tty();
-    view.has_standard_input = definition.stdin_();
+    view.has_standard_input = definition.stdin();
     return view;
 }
 
