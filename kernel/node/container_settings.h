@@ -19,6 +19,7 @@ namespace keelson::node {
 struct ContainerSurroundings {
     client::ObjectPointer pod;
     std::string container_name;  // of any of the three lists of containers
+    std::int32_t attempt = 0;    // tells the termination logs of one container apart
     std::vector<std::string> pod_addresses;
     std::vector<std::string> host_addresses;
     client::ObjectPointer node;                   // null when it is not known: limits fall back to nothing
@@ -29,8 +30,10 @@ struct ContainerSurroundings {
     std::string seccomp_directory;  // where Localhost profiles are
 };
 
-// Everything but ids, attempt, image id and log path. A failure is a Status whose details name the reason
-// with which the container waits, by `reason_of_failure`: CreateContainerConfigError.
+// Everything but ids, attempt, image id and log path; the files that it mounts are there afterwards, apart
+// from those of write_pod_files(). With whatever failure, the container waits with kConfigErrorReason and the
+// Status's message.
+inline constexpr std::string_view kConfigErrorReason = "CreateContainerConfigError";
 [[nodiscard]] base::Task<base::Result<ContainerConfig>> container_config(
     const ContainerSurroundings& surroundings, ObjectCache& objects);
 
@@ -44,22 +47,35 @@ struct ContainerSurroundings {
 // "keelson/pods/burstable/pod<uid>".
 [[nodiscard]] std::string cgroup_of_pod(object::Value pod);
 
-// The files that each container gets: /etc/hosts (hostAliases, hostname), /etc/resolv.conf by dnsPolicy.
+// The files that each container gets unless it mounts something there: /etc/hosts (hostAliases, hostname),
+// /etc/resolv.conf by dnsPolicy, /etc/hostname.
 struct DnsSettings {
     std::vector<std::string> cluster_servers;  // empty: ClusterFirst falls back to Default
     std::string cluster_domain = "cluster.local";
     std::string node_resolv_conf = "/etc/resolv.conf";
 };
-[[nodiscard]] std::string hosts_file(object::Value pod, const std::string& hostname,
+// The pod's hostname, and its fully qualified name when it has a subdomain (empty otherwise). On the node's
+// network the hostname is that of the node, whatever this says.
+struct HostNames {
+    std::string hostname;
+    std::string full_name;
+    std::string problem;  // why the pod cannot have this hostname; empty: it can
+};
+[[nodiscard]] HostNames host_names(object::Value pod, std::string_view cluster_domain);
+// On the node's network: the node's own, with the pod's aliases.
+[[nodiscard]] std::string hosts_file(object::Value pod, const HostNames& names,
                                      const std::vector<std::string>& pod_addresses,
                                      const std::string& node_hosts);
 [[nodiscard]] std::string resolver_file(object::Value pod, const DnsSettings& settings,
                                         const std::string& node_resolver);
-// The pod's hostname, and its fully qualified name when it has a subdomain (empty otherwise).
-struct HostNames {
-    std::string hostname;
-    std::string full_name;
-};
-[[nodiscard]] HostNames host_names(object::Value pod, std::string_view cluster_domain);
+// Writes them and the hostname to <pod directory>/{etc-hosts,resolv.conf,hostname}, from where
+// container_config() mounts them. Blocks.
+[[nodiscard]] base::Result<void> write_pod_files(object::Value pod, const std::string& pod_directory,
+                                                 const HostNames& names,
+                                                 const std::vector<std::string>& pod_addresses,
+                                                 const DnsSettings& settings);
+// Where the container's termination message is on the node.
+[[nodiscard]] std::string termination_log_path(const std::string& pod_directory,
+                                               const std::string& container_name, std::int32_t attempt);
 
 }  // namespace keelson::node
