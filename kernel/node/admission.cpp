@@ -88,9 +88,10 @@ std::optional<PodFailure> refuse_by_ports(core_v1::Pod pod, const std::vector<co
 std::optional<PodFailure> refuse_by_selector(core_v1::Pod pod, core_v1::Node node) {
     for (const auto entry : pod.spec().node_selector())
         if (node.metadata().labels()[entry.name] != entry.value)
-            return PodFailure{"NodeAffinity",
-                              "Pod was rejected: Predicate NodeAffinity failed: node(s) didn't match Pod's node "
-                              "affinity/selector"};
+            return PodFailure{
+                "NodeAffinity",
+                "Pod was rejected: Predicate NodeAffinity failed: node(s) didn't match Pod's node "
+                "affinity/selector"};
     return std::nullopt;
 }
 

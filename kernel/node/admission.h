@@ -9,8 +9,8 @@
 namespace keelson::node {
 
 // Why the pod is refused, in Kubernetes' words: reason "OutOfcpu", message "Node didn't have enough resource:
-// cpu, requested: 2000, used: 100, capacity: 1000". `others` are the pods that this node has admitted. The node
-// may be null when its object is not known yet: then only the others count.
+// cpu, requested: 2000, used: 100, capacity: 1000". `others` are the pods that this node has admitted. The
+// node may be null when its object is not known yet: then only the others count.
 [[nodiscard]] std::optional<PodFailure> refuse_pod(api_types::core_v1::Pod pod,
                                                    const std::vector<api_types::core_v1::Pod>& others,
                                                    const client::ObjectPointer& node);

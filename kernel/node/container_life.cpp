@@ -20,8 +20,9 @@ constexpr std::chrono::minutes kLongestHook{10};
 
 // The next start waits twice as long, for a container that keeps ending.
 void back_off(ContainerRecord& container) {
-    container.backoff = container.backoff == base::Duration() ? kFirstBackoff
-                                                              : std::min(container.backoff * 2, kLongestBackoff);
+    container.backoff = container.backoff == base::Duration()
+                            ? kFirstBackoff
+                            : std::min(container.backoff * 2, kLongestBackoff);
 }
 
 }  // namespace
@@ -65,7 +66,7 @@ Task<std::optional<base::Duration>> ContainerLife::start(Record record, std::str
     Result<ContainerConfig> config = co_await configuring;
     if (!config) {
         tell(*record, container, EventType::warning, "Failed", "Error: " + config.error().message());
-        co_return wait(*record, container, "CreateContainerConfigError", config.error().message(), kRetry);
+        co_return wait(*record, container, kConfigErrorReason, config.error().message(), kRetry);
     }
     auto launching = launch(record, container, std::move(*config));
     const Result<void> launched = co_await launching;
@@ -77,6 +78,7 @@ Task<Result<ContainerConfig>> ContainerLife::configure(Record record, std::strin
     ContainerSurroundings surroundings;
     surroundings.pod = record->pod;
     surroundings.container_name = container;
+    surroundings.attempt = record->find(container)->next_attempt();
     surroundings.host_addresses = parts_.settings.addresses;
     surroundings.pod_addresses =
         record->object().spec().host_network() ? parts_.settings.addresses : record->addresses;
@@ -92,9 +94,8 @@ Task<Result<ContainerConfig>> ContainerLife::configure(Record record, std::strin
     auto making = container_config(surroundings, parts_.objects);
     Result<ContainerConfig> config = co_await making;
     if (!config) co_return config;
-    const ContainerRecord* known = record->find(container);
     const core_v1::Container definition = container_of(record->object(), container);
-    config->attempt = known->next_attempt();
+    config->attempt = surroundings.attempt;
     config->sandbox_id = record->sandbox_id;
     config->id = make_container_id(record->uid, definition, config->attempt);
     config->name = container;
@@ -167,7 +168,8 @@ Task<Result<void>> ContainerLife::run_hook(Record record, std::string container,
     const client::ObjectPointer pod = record->pod;  // whose document the handler is part of
     const core_v1::LifecycleHandler hook(handler);
     if (hook.has_sleep()) {
-        co_await base::sleep_for(std::min<base::Duration>(std::chrono::seconds(hook.sleep().seconds()), timeout));
+        co_await base::sleep_for(
+            std::min<base::Duration>(std::chrono::seconds(hook.sleep().seconds()), timeout));
         co_return base::ok();
     }
     ProbeTarget target;
@@ -177,14 +179,16 @@ Task<Result<void>> ContainerLife::run_hook(Record record, std::string container,
     if (!record->addresses.empty()) target.pod_address = record->addresses.front();
     auto asking = ask(handler, target, timeout, parts_.node.runtime, parts_.node.executor);
     const ProbeResult result = co_await asking;
-    if (result.outcome == ProbeOutcome::success || result.outcome == ProbeOutcome::warning) co_return base::ok();
+    if (result.outcome == ProbeOutcome::success || result.outcome == ProbeOutcome::warning)
+        co_return base::ok();
     co_return base::Status(base::Reason::internal_error, result.output);
 }
 
 Task<void> ContainerLife::run_post_start(Record record, std::string container, std::string id) {
     const client::ObjectPointer pod = record->pod;
     const core_v1::Container definition = container_of(core_v1::Pod(pod->root()), container);
-    auto running = run_hook(record, container, id, definition.lifecycle().post_start().untyped(), kLongestHook);
+    auto running =
+        run_hook(record, container, id, definition.lifecycle().post_start().untyped(), kLongestHook);
     const Result<void> result = co_await running;
     ContainerRecord* known = record->find(container);
     if (known == nullptr || !known->current || known->current->id != id) co_return;
@@ -212,7 +216,8 @@ void ContainerLife::stop(const Record& record, const std::string& container,
 }
 
 // A plugin may answer before the end, when its calls are bounded in time: it is asked again.
-Task<void> ContainerLife::end(Record record, std::string container, std::string id, std::chrono::seconds grace) {
+Task<void> ContainerLife::end(Record record, std::string container, std::string id,
+                              std::chrono::seconds grace) {
     const base::MonotonicTime deadline = parts_.now() + grace;
     const client::ObjectPointer pod = record->pod;
     const core_v1::Container definition = container_of(core_v1::Pod(pod->root()), container);
@@ -220,14 +225,14 @@ Task<void> ContainerLife::end(Record record, std::string container, std::string 
     if (definition.lifecycle().has_pre_stop() && was_running && grace > std::chrono::seconds::zero()) {
         auto running = run_hook(record, container, id, definition.lifecycle().pre_stop().untyped(), grace);
         const Result<void> hook = co_await running;
-        if (!hook)
-            tell(*record, container, EventType::warning, "FailedPreStopHook", "PreStopHook failed");
+        if (!hook) tell(*record, container, EventType::warning, "FailedPreStopHook", "PreStopHook failed");
     }
     const std::string signal(definition.lifecycle().stop_signal());
     while (true) {
         // A hook that took all the time leaves the container two seconds, as the kubelet does.
         const auto left = std::chrono::duration_cast<std::chrono::seconds>(deadline - parts_.now());
-        const auto wait = grace == std::chrono::seconds::zero() ? grace : std::max(left, std::chrono::seconds(2));
+        const auto wait =
+            grace == std::chrono::seconds::zero() ? grace : std::max(left, std::chrono::seconds(2));
         auto stopping = parts_.node.runtime.stop_container(id, wait, signal);
         const Result<void> stopped = co_await stopping;
         if (stopped) break;

@@ -1,4 +1,5 @@
-// The start and the end of one container: image, settings, create, start, hooks, stop. On the node's executor.
+// The start and the end of one container: image, settings, create, start, hooks, stop. On the node's
+// executor.
 #pragma once
 
 #include <functional>
@@ -21,7 +22,7 @@ struct AgentParts {
     const NodeParts& node;
     ObjectCache& objects;
     client::EventRecorder& recorder;
-    client::Informer& nodes;     // this node at least
+    client::Informer& nodes;  // this node at least
     client::Informer& services;
     ImagePuller& puller;
     // Looks at the pod again.
@@ -54,8 +55,8 @@ class ContainerLife {
     base::Task<void> end(Record record, std::string container, std::string id, std::chrono::seconds grace);
     base::Task<base::Result<void>> run_hook(Record record, std::string container, std::string id,
                                             object::Value handler, std::chrono::seconds timeout);
-    std::optional<base::Duration> wait(PodRecord& record, const std::string& container, std::string_view reason,
-                                       std::string message, base::Duration again);
+    std::optional<base::Duration> wait(PodRecord& record, const std::string& container,
+                                       std::string_view reason, std::string message, base::Duration again);
     void tell(const PodRecord& record, const std::string& container, client::EventType type,
               std::string_view reason, std::string message);
 

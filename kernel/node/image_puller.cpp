@@ -172,7 +172,8 @@ Task<ImageAnswer> ImagePuller::need(std::shared_ptr<PodRecord> record, std::stri
     const auto full = normal_image_name(name);
     if (!full) {
         const std::string message = "Failed to apply default image tag \"" + name +
-                                    "\": couldn't parse image name \"" + name + "\": invalid reference format";
+                                    "\": couldn't parse image name \"" + name +
+                                    "\": invalid reference format";
         tell(*record, container, EventType::warning, "InspectFailed", message);
         tell(*record, container, EventType::warning, "Failed", "Error: InvalidImageName");
         co_return ImageAnswer{std::nullopt, "InvalidImageName", message, kLongestPause};
@@ -193,13 +194,15 @@ Task<ImageAnswer> ImagePuller::need(std::shared_ptr<PodRecord> record, std::stri
     const bool was_pulled = pull.is_done && pull.attempt == attempt;
     if (inspected->has_value() && (policy != "Always" || was_pulled)) {
         if (!was_pulled)
-            tell(*record, container, EventType::normal, "Pulled",
-                 "Container image \"" + name + "\" already present on machine and can be accessed by the pod");
+            tell(
+                *record, container, EventType::normal, "Pulled",
+                "Container image \"" + name + "\" already present on machine and can be accessed by the pod");
         pull.is_done = false;
         co_return present(*record, container, std::move(**inspected));
     }
     if (policy == "Never") {
-        const std::string message = "Container image \"" + name + "\" is not present with pull policy of Never";
+        const std::string message =
+            "Container image \"" + name + "\" is not present with pull policy of Never";
         tell(*record, container, EventType::warning, "ErrImageNeverPull", message);
         tell(*record, container, EventType::warning, "Failed", "Error: ErrImageNeverPull");
         co_return ImageAnswer{std::nullopt, "ErrImageNeverPull", message, kFirstPause};

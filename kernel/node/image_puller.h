@@ -47,9 +47,11 @@ class ImagePuller {
     using Key = std::pair<std::string, std::string>;  // uid, container
 
     ImageAnswer present(PodRecord& record, const std::string& container, Image image);
-    ImageAnswer hold_back(PodRecord& record, const std::string& container, const std::string& image, Pull& pull);
+    ImageAnswer hold_back(PodRecord& record, const std::string& container, const std::string& image,
+                          Pull& pull);
     base::Task<void> pull(std::shared_ptr<PodRecord> record, std::string container, std::string image);
-    base::Task<std::vector<Credentials>> credentials_for(std::shared_ptr<PodRecord> record, std::string image);
+    base::Task<std::vector<Credentials>> credentials_for(std::shared_ptr<PodRecord> record,
+                                                         std::string image);
     void tell(const PodRecord& record, const std::string& container, client::EventType type,
               std::string_view reason, std::string message);
     void finish(PodRecord& record, const std::string& container, const std::string& image,
@@ -63,8 +65,8 @@ class ImagePuller {
     std::map<Key, Pull> pulls_;
 };
 
-// The name with its registry and tag, as images are known by: "docker.io/library/busybox:latest". Nothing when
-// it is no reference.
+// The name with its registry and tag, as images are known by: "docker.io/library/busybox:latest". Nothing
+// when it is no reference.
 [[nodiscard]] std::optional<std::string> normal_image_name(const std::string& name);
 // The policy, with its default by the tag: Always for latest, else IfNotPresent.
 [[nodiscard]] std::string_view pull_policy(api_types::core_v1::Container container);

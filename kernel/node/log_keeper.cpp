@@ -36,8 +36,9 @@ Task<void> LogKeeper::look_at(std::shared_ptr<PodRecord> record) {
     const std::string directory = ContainerLife::log_directory(settings_, *record);
     for (const ContainerRecord& container : record->containers)
         if (container.is_running())
-            logs.push_back({container.current->id,
-                            directory + "/" + ContainerLife::log_path(container.name, container.current->attempt)});
+            logs.push_back(
+                {container.current->id,
+                 directory + "/" + ContainerLife::log_path(container.name, container.current->attempt)});
     const base::WallTime now = parts_.executor.clock().wall_now();
     for (const Log& log : logs) {
         auto work = [path = log.path, now, bytes = settings_.log_maximum_bytes,
@@ -50,7 +51,8 @@ Task<void> LogKeeper::look_at(std::shared_ptr<PodRecord> record) {
         auto reopening = parts_.runtime.reopen_log(log.id);
         const Result<void> reopened = co_await reopening;
         if (!reopened)
-            base::log_warning("a log was not opened anew", {{"path", log.path}, {"reason", reopened.error()}});
+            base::log_warning("a log was not opened anew",
+                              {{"path", log.path}, {"reason", reopened.error()}});
     }
 }
 

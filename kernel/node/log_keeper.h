@@ -1,5 +1,5 @@
-// Keeps the logs of containers within their bounds: a log that has grown too long is renamed and the container
-// writes a new one. On the node's executor.
+// Keeps the logs of containers within their bounds: a log that has grown too long is renamed and the
+// container writes a new one. On the node's executor.
 #pragma once
 
 #include <functional>

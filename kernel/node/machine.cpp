@@ -100,7 +100,8 @@ std::string any_address() {
             continue;
         std::array<char, INET_ADDRSTRLEN> text{};
         const auto* address = reinterpret_cast<const sockaddr_in*>(entry->ifa_addr);
-        if (::inet_ntop(AF_INET, &address->sin_addr, text.data(), text.size()) != nullptr) found = text.data();
+        if (::inet_ntop(AF_INET, &address->sin_addr, text.data(), text.size()) != nullptr)
+            found = text.data();
     }
     ::freeifaddrs(list);
     return found.empty() ? "127.0.0.1" : found;

@@ -4,12 +4,14 @@
 #include <map>
 #include <set>
 
+#include "kernel/base/gather.h"
 #include "kernel/base/log.h"
 #include "kernel/client/collections.h"
 #include "kernel/client/work_queue.h"
 #include "kernel/node/log_keeper.h"
 #include "kernel/node/node_object.h"
 #include "kernel/node/node_reports.h"
+#include "kernel/node/pod_plan.h"
 #include "kernel/node/pod_sync.h"
 #include "kernel/object/json.h"
 
@@ -33,9 +35,9 @@ class Agent final : public NodeAgent {
           parts_(parts),
           recorder_(client::EventRecorder::make(parts_.client, parts_.executor, parts_.random, "kubelet",
                                                 settings_.name)),
-          informers_(client::Informers::make(parts_.client, parts_.executor, parts_.random,
-                                             {{collections::pods, "spec.nodeName=" + settings_.name},
-                                              {collections::nodes, ""}})),
+          informers_(client::Informers::make(
+              parts_.client, parts_.executor, parts_.random,
+              {{collections::pods, "spec.nodeName=" + settings_.name}, {collections::nodes, ""}})),
           pods_(informers_->of(collections::pods)),
           nodes_(informers_->of(collections::nodes)),
           services_(informers_->of(collections::services)),
@@ -49,8 +51,10 @@ class Agent final : public NodeAgent {
                   [this](const std::string& uid, const std::string& container, const std::string& id,
                          ProbeKind kind, bool is_success) { probed(uid, container, id, kind, is_success); }),
           queue_(parts_.executor, parts_.random,
-                 {.initial = std::chrono::milliseconds(100), .longest = std::chrono::seconds(30), .jitter = 0.1}),
-          agent_parts_{settings_, parts_,  *objects_, *recorder_,
+                 {.initial = std::chrono::milliseconds(100),
+                  .longest = std::chrono::seconds(30),
+                  .jitter = 0.1}),
+          agent_parts_{settings_, parts_,    *objects_, *recorder_,
                        nodes_,    services_, puller_,   [this](const std::string& uid) { queue_.add(uid); }},
           node_object_(settings_, parts_, *recorder_),
           log_keeper_(settings_, parts_) {}
@@ -112,7 +116,8 @@ class Agent final : public NodeAgent {
     Task<std::string> summary() override {
         base::Completion<std::string> made;
         parts_.executor.post([this, made] {
-            base::spawn(parts_.executor, make_summary(settings_.name, settings_.root_directory, parts_, records_copy()),
+            base::spawn(parts_.executor,
+                        make_summary(settings_.name, settings_.root_directory, parts_, records_copy()),
                         [made](std::string text) { made.complete(std::move(text)); });
         });
         co_return co_await made;
@@ -132,7 +137,8 @@ class Agent final : public NodeAgent {
         return result;
     }
 
-    // What runs already becomes known before anything is decided: containers are adopted, never started twice.
+    // What runs already becomes known before anything is decided: containers are adopted, never started
+    // twice.
     Task<void> adopt() {
         auto asking = parts_.runtime.info();
         Result<RuntimeInfo> info = co_await asking;
@@ -208,7 +214,8 @@ class Agent final : public NodeAgent {
 
     void begin() {
         has_begun_ = true;
-        pods_.add_handler([this](const ObjectPointer& before, const ObjectPointer& now) { changed(before, now); });
+        pods_.add_handler(
+            [this](const ObjectPointer& before, const ObjectPointer& now) { changed(before, now); });
         nodes_.add_handler([this](const ObjectPointer&, const ObjectPointer& now) {
             if (now) base::spawn(parts_.executor, configure_network(), [] {});
         });
@@ -224,7 +231,8 @@ class Agent final : public NodeAgent {
         auto taking_down = volumes_->take_down(uid);
         const Result<void> done = co_await taking_down;
         if (!done)
-            base::log_warning("volumes of a pod that is gone were left", {{"pod", uid}, {"reason", done.error()}});
+            base::log_warning("volumes of a pod that is gone were left",
+                              {{"pod", uid}, {"reason", done.error()}});
     }
 
     // A pod that the API does not know: made up from what its sandbox says, to be ended.
@@ -248,8 +256,9 @@ class Agent final : public NodeAgent {
             }
             if (!record->pod || record->pod->revision() < now->revision()) {
                 const bool is_other_spec =
-                    !record->pod || core_v1::Pod(record->pod->root()).metadata().generation() !=
-                                        core_v1::Pod(now->root()).metadata().generation() ||
+                    !record->pod ||
+                    core_v1::Pod(record->pod->root()).metadata().generation() !=
+                        core_v1::Pod(now->root()).metadata().generation() ||
                     before == nullptr || before->root()["metadata"].equals(now->root()["metadata"]) == false;
                 record->pod = now;
                 if (is_other_spec) PodSync::look_at_volumes(*record);

@@ -21,10 +21,10 @@ namespace keelson::node {
 
 struct NodeSettings {
     std::string name;
-    std::string root_directory;        // "/var/lib/keelson/node"
-    std::string log_directory;         // of pods: "/var/log/pods"
-    std::string static_pod_directory;  // manifests here are pods of this node; empty: none
-    std::string seccomp_directory;     // of Localhost profiles; empty: <root>/seccomp
+    std::string root_directory;          // "/var/lib/keelson/node"
+    std::string log_directory;           // of pods: "/var/log/pods"
+    std::string static_pod_directory;    // manifests here are pods of this node; empty: none
+    std::string seccomp_directory;       // of Localhost profiles; empty: <root>/seccomp
     std::vector<std::string> addresses;  // of the node, the main one first
     std::vector<std::pair<std::string, std::string>> labels;
     std::uint16_t port = 0;  // where the node answers for logs and streams; 0: nowhere

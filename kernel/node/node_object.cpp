@@ -38,12 +38,14 @@ struct Pressure {
     std::string_view calm_reason;
     std::string_view calm_message;
 };
-constexpr Pressure kMemory{"MemoryPressure", "KubeletHasInsufficientMemory", "kubelet has insufficient memory available",
-                           "KubeletHasSufficientMemory", "kubelet has sufficient memory available"};
+constexpr Pressure kMemory{"MemoryPressure", "KubeletHasInsufficientMemory",
+                           "kubelet has insufficient memory available", "KubeletHasSufficientMemory",
+                           "kubelet has sufficient memory available"};
 constexpr Pressure kDisk{"DiskPressure", "KubeletHasDiskPressure", "kubelet has disk pressure",
                          "KubeletHasNoDiskPressure", "kubelet has no disk pressure"};
-constexpr Pressure kProcesses{"PIDPressure", "KubeletHasInsufficientPID", "kubelet has insufficient PID available",
-                              "KubeletHasSufficientPID", "kubelet has sufficient PID available"};
+constexpr Pressure kProcesses{"PIDPressure", "KubeletHasInsufficientPID",
+                              "kubelet has insufficient PID available", "KubeletHasSufficientPID",
+                              "kubelet has sufficient PID available"};
 
 std::string kibibytes(std::int64_t bytes) {
     return std::to_string(bytes / 1024) + "Ki";
@@ -63,7 +65,8 @@ Task<void> NodeObject::register_node() {
         auto registering = create_or_adopt();
         const Result<void> registered = co_await registering;
         if (registered) co_return;
-        base::log_warning("the node cannot register itself yet", {{"node", settings_.name}, {"reason", registered.error()}});
+        base::log_warning("the node cannot register itself yet",
+                          {{"node", settings_.name}, {"reason", registered.error()}});
         auto waiting = pause_.sleep(kRetry);
         const bool goes_on = co_await waiting;
         if (!goes_on) co_return;
@@ -88,11 +91,13 @@ Task<void> NodeObject::keep_alive() {
         auto renewing = renew_lease();
         const Result<void> renewed = co_await renewing;
         if (!renewed)
-            base::log_warning("the node's lease was not renewed", {{"node", settings_.name}, {"reason", renewed.error()}});
+            base::log_warning("the node's lease was not renewed",
+                              {{"node", settings_.name}, {"reason", renewed.error()}});
         auto writing = write_status();
         const Result<void> written = co_await writing;
         if (!written) {
-            base::log_warning("the node's status was not written", {{"node", settings_.name}, {"reason", written.error()}});
+            base::log_warning("the node's status was not written",
+                              {{"node", settings_.name}, {"reason", written.error()}});
             // Somebody has deleted the node: it comes back as long as this process runs.
             if (written.error().code() == 404) {
                 auto registering = register_node();
@@ -106,12 +111,10 @@ Task<void> NodeObject::keep_alive() {
 }
 
 Task<Result<void>> NodeObject::renew_lease() {
-    const client::Address address =
-        collections::leases.address(kLeaseNamespace, settings_.name);
+    const client::Address address = collections::leases.address(kLeaseNamespace, settings_.name);
     auto getting = parts_.client.get(address);
     client::Client::Object present = co_await getting;
-    const std::string now =
-        object::format_micro_time(object::instant_of(parts_.executor.clock().wall_now()));
+    const std::string now = object::format_micro_time(object::instant_of(parts_.executor.clock().wall_now()));
     if (present) {
         const Lease lease(present->root);
         lease.spec().set_renew_time(present->arena, now);
@@ -175,7 +178,8 @@ Task<Result<void>> NodeObject::write_status() {
     put_conditions(status, readiness, node->arena);
     put_images(status, std::move(images), node->arena);
     const base::MonotonicTime now = parts_.executor.clock().now();
-    const bool is_due = status_written_ == base::MonotonicTime() || now - status_written_ >= settings_.status_interval;
+    const bool is_due =
+        status_written_ == base::MonotonicTime() || now - status_written_ >= settings_.status_interval;
     if (!is_due && object::is_same_status(old.root, status)) co_return base::ok();
     const std::string time = object::format_time(object::instant_of(parts_.executor.clock().wall_now()));
     for (const core_v1::NodeCondition condition : core_v1::NodeStatus(status).conditions())
@@ -219,12 +223,12 @@ void NodeObject::put_facts(Value root, Arena& arena) {
     }
     const auto addresses = status.make_addresses(arena);
     const auto wanted = settings_.addresses.empty() ? facts_.addresses : settings_.addresses;
-    const bool is_same = addresses.size() == wanted.size() + 1 &&
-                         std::ranges::all_of(wanted, [&](const std::string& address) {
-                             return std::ranges::any_of(addresses, [&](core_v1::NodeAddress present) {
-                                 return is_address(present, "InternalIP", address);
-                             });
-                         });
+    const bool is_same =
+        addresses.size() == wanted.size() + 1 && std::ranges::all_of(wanted, [&](const std::string& address) {
+            return std::ranges::any_of(addresses, [&](core_v1::NodeAddress present) {
+                return is_address(present, "InternalIP", address);
+            });
+        });
     if (!is_same) {
         while (!addresses.empty()) addresses.untyped().remove_at(addresses.size() - 1);
         for (const std::string& address : wanted) {
@@ -269,10 +273,11 @@ void NodeObject::put_conditions(Value status, const Readiness& readiness, Arena&
     put(kMemory, state.available_memory_bytes < kLeastMemoryBytes);
     put(kDisk, is_below(state.available_disk_bytes, state.disk_bytes, kLeastDiskPart) ||
                    is_below(state.available_inodes, state.inodes, kLeastInodesPart));
-    put(kProcesses, is_below(facts_.process_limit - state.processes, facts_.process_limit, kLeastProcessesPart));
+    put(kProcesses,
+        is_below(facts_.process_limit - state.processes, facts_.process_limit, kLeastProcessesPart));
     object::set_condition(
-        conditions, {"Ready", readiness.is_ready ? "True" : "False", readiness.reason, readiness.message}, now,
-        arena);
+        conditions, {"Ready", readiness.is_ready ? "True" : "False", readiness.reason, readiness.message},
+        now, arena);
 }
 
 void NodeObject::put_images(Value status, std::vector<Image> images, Arena& arena) {
@@ -284,7 +289,8 @@ void NodeObject::put_images(Value status, std::vector<Image> images, Arena& aren
     for (const Image& image : images) {
         const core_v1::ContainerImage made = list.add(arena);
         const auto names = made.make_names(arena);
-        for (const std::string& name : image.digests) names.add(arena, Value::string(arena, name).as_string());
+        for (const std::string& name : image.digests)
+            names.add(arena, Value::string(arena, name).as_string());
         for (const std::string& name : image.names) names.add(arena, Value::string(arena, name).as_string());
         made.set_size_bytes(arena, image.size_bytes);
     }

@@ -1,6 +1,5 @@
-// The node's own objects: the Node with what the machine has and how it stands, and the Lease that says that it
-// lives. On the node's executor.
-// Source: https://kubernetes.io/docs/reference/node/node-status/.
+// The node's own objects: the Node with what the machine has and how it stands, and the Lease that says that
+// it lives. On the node's executor. Source: https://kubernetes.io/docs/reference/node/node-status/.
 #pragma once
 
 #include <functional>

@@ -27,8 +27,7 @@ Json container_json(const ContainerRecord& container, const Usage& usage, const 
                    {"startTime", container.current->started_at},
                    {"cpu", {{"time", time}, {"usageCoreNanoSeconds", usage.cpu_ns}}},
                    {"memory", memory_json(time, usage.memory_bytes, usage.working_set_bytes)}};
-    if (usage.file_system_bytes)
-        result["rootfs"] = {{"time", time}, {"usedBytes", *usage.file_system_bytes}};
+    if (usage.file_system_bytes) result["rootfs"] = {{"time", time}, {"usedBytes", *usage.file_system_bytes}};
     return result;
 }
 
@@ -56,8 +55,8 @@ Result<std::string> meant_container(const PodRecord& record, const ContainerQuer
     std::string names;
     for (const core_v1::Container container : containers)
         names += (names.empty() ? "" : " ") + std::string(container.name());
-    return Status(Reason::bad_request, "a container name must be specified for pod " + pod + ", choose one of: [" +
-                                           names + "]");
+    return Status(Reason::bad_request,
+                  "a container name must be specified for pod " + pod + ", choose one of: [" + names + "]");
 }
 
 }  // namespace
@@ -90,9 +89,10 @@ Task<std::string> make_summary(std::string node_name, std::string root_directory
     Json pods = Json::array();
     for (const auto& record : records) {
         if (!record->pod) continue;
-        Json entry = {{"podRef", {{"name", record->pod->key().name},
-                                  {"namespace", record->pod->key().namespace_name},
-                                  {"uid", record->uid}}},
+        Json entry = {{"podRef",
+                       {{"name", record->pod->key().name},
+                        {"namespace", record->pod->key().namespace_name},
+                        {"uid", record->uid}}},
                       {"startTime", std::string(record->object().status().start_time())},
                       {"containers", Json::array()}};
         std::int64_t cpu_ns = 0;
@@ -108,7 +108,8 @@ Task<std::string> make_summary(std::string node_name, std::string root_directory
         if (const auto found = sandboxes.find(record->sandbox_id); found != sandboxes.end()) {
             cpu_ns = found->second->cpu_ns;
             memory_bytes = found->second->working_set_bytes;
-            if (found->second->processes) entry["process_stats"] = {{"process_count", *found->second->processes}};
+            if (found->second->processes)
+                entry["process_stats"] = {{"process_count", *found->second->processes}};
         }
         entry["cpu"] = {{"time", time}, {"usageCoreNanoSeconds", cpu_ns}};
         entry["memory"] = memory_json(time, memory_bytes, memory_bytes);
@@ -142,7 +143,8 @@ Result<ContainerView> container_view(const PodRecord& record, const ContainerQue
         view.is_running = container.is_running();
         view.log_path = directory + "/" + ContainerLife::log_path(name, container.current->attempt);
         if (container.previous)
-            view.previous_log_path = directory + "/" + ContainerLife::log_path(name, container.previous->attempt);
+            view.previous_log_path =
+                directory + "/" + ContainerLife::log_path(name, container.previous->attempt);
     }
     if (view.id.empty())
         return Status(Reason::bad_request, "container \"" + name + "\" in pod \"" + record.pod->key().name +

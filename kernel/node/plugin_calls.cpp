@@ -20,17 +20,18 @@ base::Task<base::Result<plugin::Reply>> Capability::call(std::string_view method
                                                          plugin::CallOptions options) const {
     const auto plugin = find();
     if (!plugin) {
-        co_return base::Status(base::Reason::service_unavailable,
-                               (plugin_.empty() ? "no plugin" : "the plugin " + plugin_ + " is not ready: none") +
-                                   " offers " + id_ + ": see `keelctl plugin list`");
+        co_return base::Status(
+            base::Reason::service_unavailable,
+            (plugin_.empty() ? "no plugin" : "the plugin " + plugin_ + " is not ready: none") + " offers " +
+                id_ + ": see `keelctl plugin list`");
     }
     auto calling = plugin->call(id_, method, std::move(request), std::move(options));
     co_return co_await calling;
 }
 
 base::Status bad_reply(std::string_view method, std::string_view why) {
-    return {base::Reason::internal_error,
-            "the plugin's answer to " + std::string(method) + " is not what the contract says: " + std::string(why)};
+    return {base::Reason::internal_error, "the plugin's answer to " + std::string(method) +
+                                              " is not what the contract says: " + std::string(why)};
 }
 
 }  // namespace keelson::node

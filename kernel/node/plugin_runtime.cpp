@@ -145,7 +145,8 @@ Image from_plugin(images::Image image) {
 }
 
 // The descriptors of a reply in the order that runtime.h gives them.
-Result<Streams> take_streams(std::string_view method, Reply& reply, bool in, bool out, bool err, bool result) {
+Result<Streams> take_streams(std::string_view method, Reply& reply, bool in, bool out, bool err,
+                             bool result) {
     Streams streams;
     std::size_t next = 0;
     const auto take = [&](bool is_wanted, FileDescriptor& target) {

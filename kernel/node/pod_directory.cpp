@@ -20,25 +20,10 @@ constexpr std::size_t kLongestMessage = 4096;
 constexpr std::size_t kLongestLogPart = 2048;
 constexpr std::size_t kMostLogLines = 80;
 
-// Into the same inode, because running containers have it mounted.
-Result<void> put_text(const std::string& path, const std::string& text) {
-    if (const auto present = base::read_file(path, 1 << 20); present && *present == text) return base::ok();
-    KEELSON_TRY(const base::FileDescriptor file,
-                base::open_file(path, O_WRONLY | O_CREAT | O_TRUNC, 0644));
-    if (::fchmod(file.get(), 0644) != 0) return base::system_error(path, errno);
-    return base::write_at(file.get(), text, 0, path);
-}
-
 Result<void> keep_files(const client::ObjectPointer& pod, const PodFiles& files, const DnsSettings& dns) {
     KEELSON_TRY_VOID(base::make_directory(files.directory + "/containers", 0750));
     KEELSON_TRY_VOID(base::make_directory(files.log_directory, 0755));
-    const std::string node_hosts = base::read_file("/etc/hosts", 1 << 20).value_or("");
-    const std::string node_resolver = base::read_file(dns.node_resolv_conf, 1 << 20).value_or("");
-    const object::Value root = pod->root();
-    KEELSON_TRY_VOID(put_text(files.directory + "/etc-hosts",
-                              hosts_file(root, files.hostname, files.addresses, node_hosts)));
-    KEELSON_TRY_VOID(put_text(files.directory + "/hostname", files.hostname + "\n"));
-    return put_text(files.directory + "/resolv.conf", resolver_file(root, dns, node_resolver));
+    return write_pod_files(pod->root(), files.directory, files.names, files.addresses, dns);
 }
 
 Result<void> remove_tree(const std::string& path) {
@@ -58,19 +43,6 @@ std::string read_tail(const std::string& path, std::size_t limit_bytes) {
     std::string text(count, '\0');
     if (!base::read_at(file->get(), text.data(), text.size(), size - count, path)) return {};
     return text;
-}
-
-std::string newest_file(const std::string& directory) {
-    std::string newest;
-    std::filesystem::file_time_type when{};
-    std::error_code problem;
-    for (const auto& entry : std::filesystem::directory_iterator(directory, problem)) {
-        const auto written = entry.last_write_time(problem);
-        if (problem || (!newest.empty() && written < when)) continue;
-        newest = entry.path().string();
-        when = written;
-    }
-    return newest;
 }
 
 // The last lines of a log, without the time and the stream that each begins with.
@@ -105,7 +77,8 @@ Task<Result<void>> keep_pod_files(client::ObjectPointer pod, PodFiles files, Dns
 }
 
 Task<Result<void>> remove_pod_files(std::string directory, std::string log_directory) {
-    auto work = [directory = std::move(directory), log_directory = std::move(log_directory)]() -> Result<void> {
+    auto work = [directory = std::move(directory),
+                 log_directory = std::move(log_directory)]() -> Result<void> {
         KEELSON_TRY_VOID(remove_tree(directory));
         return remove_tree(log_directory);
     };
@@ -113,10 +86,8 @@ Task<Result<void>> remove_pod_files(std::string directory, std::string log_direc
     co_return co_await doing;
 }
 
-std::string termination_message(const std::string& directory, const std::string& container,
-                                const std::string& log_path) {
-    const std::string path = newest_file(directory + "/containers/" + container);
-    std::string message = path.empty() ? std::string() : read_tail(path, kLongestMessage);
+std::string termination_message(const std::string& path, const std::string& log_path) {
+    std::string message = read_tail(path, kLongestMessage);
     if (message.empty() && !log_path.empty()) message = last_words(log_path);
     return message;
 }

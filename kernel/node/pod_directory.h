@@ -15,7 +15,7 @@ namespace keelson::node {
 struct PodFiles {
     std::string directory;      // <root>/pods/<uid>
     std::string log_directory;  // of this pod
-    std::string hostname;
+    HostNames names;
     std::vector<std::string> addresses;
 };
 
@@ -24,11 +24,11 @@ struct PodFiles {
 [[nodiscard]] base::Task<base::Result<void>> keep_pod_files(client::ObjectPointer pod, PodFiles files,
                                                             DnsSettings dns);
 // Removes both directories with all in them. Volumes must have been taken down before.
-[[nodiscard]] base::Task<base::Result<void>> remove_pod_files(std::string directory, std::string log_directory);
+[[nodiscard]] base::Task<base::Result<void>> remove_pod_files(std::string directory,
+                                                              std::string log_directory);
 
-// What a container wrote to its termination message file, 4 KiB at most, or the end of its log (2 KiB or 80
-// lines) if a log is named and the file is empty. Blocks shortly.
-[[nodiscard]] std::string termination_message(const std::string& directory, const std::string& container,
-                                              const std::string& log_path);
+// What a container wrote to its termination log, 4 KiB at most, or the end of its log (2 KiB or 80 lines) if
+// one is named and the file is empty. Blocks shortly.
+[[nodiscard]] std::string termination_message(const std::string& path, const std::string& log_path);
 
 }  // namespace keelson::node

@@ -51,7 +51,8 @@ bool is_ended_for_good(const ContainerRecord& container, core_v1::Pod pod) {
 
 // Plans one container that is to run and does not.
 void start(const ContainerRecord& container, base::MonotonicTime now, PodPlan& plan) {
-    if (container.is_stopping || (container.current && container.current->phase == ContainerPhase::running)) return;
+    if (container.is_stopping || (container.current && container.current->phase == ContainerPhase::running))
+        return;
     if (container.not_before > now) {
         plan.held_back.push_back(container.name);
         const base::Duration left = container.not_before - now;
@@ -156,7 +157,8 @@ PodPlan plan_pod(const PodRecord& record, base::MonotonicTime now) {
     for (const ContainerRecord& container : record.containers) {
         if (container.role == ContainerRole::ephemeral && !container.current) start(container, now, plan);
         if (container.role != ContainerRole::main || !mains_may_start || container.is_running()) continue;
-        if (!container.has_exited() || restarts_after(container, record.object())) start(container, now, plan);
+        if (!container.has_exited() || restarts_after(container, record.object()))
+            start(container, now, plan);
     }
     return plan;
 }

@@ -30,8 +30,8 @@ struct PodPlan {
 };
 
 [[nodiscard]] PodPlan plan_pod(const PodRecord& record, base::MonotonicTime now);
-// Of a pod that is ending: who is to be stopped now. Sidecars stay until the others have ended, and end in the
-// reverse of their order.
+// Of a pod that is ending: who is to be stopped now. Sidecars stay until the others have ended, and end in
+// the reverse of their order.
 [[nodiscard]] std::vector<std::string> plan_ending(const PodRecord& record);
 
 // Whether the container is to run again after the end that its record shows.

@@ -13,9 +13,9 @@ namespace core_v1 = api_types::core_v1;
 template <typename Visit>
 void each_container(core_v1::Pod pod, Visit visit) {
     for (const core_v1::Container container : pod.spec().init_containers())
-        visit(container, container.restart_policy() == "Always" ? ContainerRole::sidecar : ContainerRole::init);
-    for (const core_v1::Container container : pod.spec().containers())
-        visit(container, ContainerRole::main);
+        visit(container,
+              container.restart_policy() == "Always" ? ContainerRole::sidecar : ContainerRole::init);
+    for (const core_v1::Container container : pod.spec().containers()) visit(container, ContainerRole::main);
     for (const core_v1::EphemeralContainer container : pod.spec().ephemeral_containers())
         visit(core_v1::Container(container.untyped()), ContainerRole::ephemeral);
 }
@@ -31,8 +31,10 @@ core_v1::Container container_of(core_v1::Pod pod, std::string_view name) {
 }
 
 PodIdentity identity_of(core_v1::Pod pod) {
-    PodIdentity identity{std::string(pod.metadata().name()), std::string(pod.metadata().namespace_()),
-                         std::string(pod.metadata().uid()), {}};
+    PodIdentity identity{std::string(pod.metadata().name()),
+                         std::string(pod.metadata().namespace_()),
+                         std::string(pod.metadata().uid()),
+                         {}};
     for (const auto entry : pod.metadata().annotations())
         identity.annotations.emplace(entry.name, entry.value);
     return identity;

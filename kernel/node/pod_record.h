@@ -37,9 +37,9 @@ struct ContainerRecord {
     // What the runtime holds it to.
     ResourceLimits limits;
     bool is_stopping = false;
-    bool is_in_hook = false;   // postStart runs
-    bool is_started = false;   // the startup probe has succeeded, or there is none
-    bool is_ready = false;     // the readiness probe has succeeded, or there is none
+    bool is_in_hook = false;  // postStart runs
+    bool is_started = false;  // the startup probe has succeeded, or there is none
+    bool is_ready = false;    // the readiness probe has succeeded, or there is none
     std::int32_t failed_hooks = 0;
     // Pause between an end and the next start, and when that may be.
     base::Duration backoff{};

@@ -76,8 +76,8 @@ class StatusMaker {
             for (const std::string& address : surroundings_.host_addresses)
                 list.add(arena_).set_ip(arena_, address);
         }
-        const auto& addresses = record_.object().spec().host_network() ? surroundings_.host_addresses
-                                                                       : record_.addresses;
+        const auto& addresses =
+            record_.object().spec().host_network() ? surroundings_.host_addresses : record_.addresses;
         if (addresses.empty()) return;
         status_.set_pod_ip(arena_, addresses.front());
         const auto list = status_.make_pod_ips(arena_);
@@ -92,8 +92,9 @@ class StatusMaker {
     void put_containers() {
         const Value before = status_.untyped().clone(arena_);
         const core_v1::PodStatus old(before);
-        put_list(old.init_container_statuses().untyped(), status_.make_init_container_statuses(arena_).untyped(),
-                 [](ContainerRole role) { return role == ContainerRole::init || role == ContainerRole::sidecar; });
+        put_list(
+            old.init_container_statuses().untyped(), status_.make_init_container_statuses(arena_).untyped(),
+            [](ContainerRole role) { return role == ContainerRole::init || role == ContainerRole::sidecar; });
         put_list(old.container_statuses().untyped(), status_.make_container_statuses(arena_).untyped(),
                  [](ContainerRole role) { return role == ContainerRole::main; });
         put_list(old.ephemeral_container_statuses().untyped(),
@@ -116,7 +117,8 @@ class StatusMaker {
         for (const ContainerRecord* container : ordered) {
             core_v1::ContainerStatus last;
             for (const Value item : old.items())
-                if (core_v1::ContainerStatus(item).name() == container->name) last = core_v1::ContainerStatus(item);
+                if (core_v1::ContainerStatus(item).name() == container->name)
+                    last = core_v1::ContainerStatus(item);
             const Value made = Value::map(arena_);
             put_container(*container, last, core_v1::ContainerStatus(made));
             list.push_back(arena_, made);
@@ -182,10 +184,12 @@ class StatusMaker {
         const core_v1::ContainerStateWaiting waiting = state.make_waiting(arena_);
         std::string_view reason = container.waiting_reason;
         if (reason.empty()) {
-            const bool waits_for_init = container.role == ContainerRole::main && has_init() && !is_initialized(record_);
+            const bool waits_for_init =
+                container.role == ContainerRole::main && has_init() && !is_initialized(record_);
             const bool is_later_init = container.role != ContainerRole::main && !record_.is_sandbox_ready;
-            reason = waits_for_init || is_later_init || container.role == ContainerRole::init ? "PodInitializing"
-                                                                                            : "ContainerCreating";
+            reason = waits_for_init || is_later_init || container.role == ContainerRole::init
+                         ? "PodInitializing"
+                         : "ContainerCreating";
         }
         waiting.set_reason(arena_, reason);
         if (!container.waiting_message.empty()) waiting.set_message(arena_, container.waiting_message);
@@ -202,8 +206,8 @@ class StatusMaker {
         state.set_reason(arena_, container.reason.empty() ? (container.exit_code == 0 ? "Completed" : "Error")
                                                           : std::string_view(container.reason));
         if (!container.message.empty()) state.set_message(arena_, container.message);
-        state.set_started_at(arena_, second_of(container.started_at.empty() ? "1970-01-01T00:00:00Z"
-                                                                            : container.started_at));
+        state.set_started_at(
+            arena_, second_of(container.started_at.empty() ? "1970-01-01T00:00:00Z" : container.started_at));
         state.set_finished_at(arena_, second_of(container.finished_at));
         state.set_container_id(arena_, surroundings_.runtime_name + "://" + container.id);
     }
@@ -236,16 +240,18 @@ class StatusMaker {
         std::vector<std::string> unready;
         std::vector<std::string> uninitialized;
         for (const ContainerRecord& container : record_.containers) {
-            const bool counts = container.role == ContainerRole::main || container.role == ContainerRole::sidecar;
+            const bool counts =
+                container.role == ContainerRole::main || container.role == ContainerRole::sidecar;
             if (counts && !is_ready(container)) unready.push_back(container.name);
             const bool is_done = container.role == ContainerRole::sidecar
                                      ? container.is_running() && container.is_started
                                      : is_ready(container);
-            if ((container.role == ContainerRole::init || container.role == ContainerRole::sidecar) && !is_done)
+            if ((container.role == ContainerRole::init || container.role == ContainerRole::sidecar) &&
+                !is_done)
                 uninitialized.push_back(container.name);
         }
-        put(conditions, {"PodReadyToStartContainers", record_.is_sandbox_ready && record_.has_network ? "True" : "False",
-                         "", ""});
+        put(conditions, {"PodReadyToStartContainers",
+                         record_.is_sandbox_ready && record_.has_network ? "True" : "False", "", ""});
         std::string text;
         if (phase == "Succeeded" || is_initialized(record_))
             put(conditions, {"Initialized", "True", phase == "Succeeded" ? "PodCompleted" : "", ""});
@@ -259,9 +265,11 @@ class StatusMaker {
     void put_readiness(Value conditions, std::string_view phase, bool is_over,
                        const std::vector<std::string>& unready) {
         std::string text;
-        ConditionState containers = not_all("ContainersReady", "ContainersNotReady", "unready", unready, text);
+        ConditionState containers =
+            not_all("ContainersReady", "ContainersNotReady", "unready", unready, text);
         if (is_over)
-            containers = {"ContainersReady", "False", phase == "Succeeded" ? "PodCompleted" : "PodFailed", ""};
+            containers = {"ContainersReady", "False", phase == "Succeeded" ? "PodCompleted" : "PodFailed",
+                          ""};
         ConditionState ready = containers;
         ready.type = "Ready";
         std::string gates;
@@ -279,7 +287,8 @@ class StatusMaker {
             const std::string type(gate.condition_type());
             const Value condition = object::find_condition(conditions, type);
             if (condition.is_unset())
-                messages.push_back("corresponding condition of pod readiness gate \"" + type + "\" does not exist.");
+                messages.push_back("corresponding condition of pod readiness gate \"" + type +
+                                   "\" does not exist.");
             else if (condition["status"].as_string() != "True")
                 messages.push_back("the status of pod readiness gate \"" + type + "\" is not \"True\", but " +
                                    condition["status"].to_string());
@@ -322,8 +331,8 @@ std::string_view phase_of(const PodRecord& record) {
     bool any_never = false;
     const bool is_final = record.stage != PodStage::living;
     for (const ContainerRecord& container : record.containers) {
-        if (container.role == ContainerRole::init && container.has_exited() && container.current->exit_code != 0 &&
-            (is_final || !restarts_after(container, record.object())))
+        if (container.role == ContainerRole::init && container.has_exited() &&
+            container.current->exit_code != 0 && (is_final || !restarts_after(container, record.object())))
             return record.has_running() ? "Pending" : "Failed";
         if (container.role != ContainerRole::main) continue;
         any_running = any_running || container.is_running();

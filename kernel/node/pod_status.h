@@ -18,7 +18,8 @@ struct StatusSurroundings {
 
 // The whole status, with what others have put into the present one (conditions of other owners, nominations)
 // kept. `base` is the status to start from: that of the pod as last seen.
-[[nodiscard]] object::Document make_pod_status(const PodRecord& record, const StatusSurroundings& surroundings);
+[[nodiscard]] object::Document make_pod_status(const PodRecord& record,
+                                               const StatusSurroundings& surroundings);
 
 // "Pending", "Running", "Succeeded" or "Failed".
 [[nodiscard]] std::string_view phase_of(const PodRecord& record);

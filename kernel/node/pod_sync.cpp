@@ -43,7 +43,8 @@ SandboxConfig sandbox_config(const PodRecord& record, const NodeSettings& settin
     config.id = make_sandbox_id(record.uid, record.sandbox_attempt);
     config.pod = identity_of(pod);
     const HostNames names = host_names(pod.untyped(), settings.dns.cluster_domain);
-    config.hostname = spec.set_hostname_as_fqdn() && !names.full_name.empty() ? names.full_name : names.hostname;
+    config.hostname =
+        spec.set_hostname_as_fqdn() && !names.full_name.empty() ? names.full_name : names.hostname;
     if (spec.host_network()) config.hostname = settings.name;
     config.log_directory = ContainerLife::log_directory(settings, record);
     config.cgroup_parent = cgroup_of_pod(pod.untyped());
@@ -115,8 +116,8 @@ Task<Result<PodSync::Outcome>> PodSync::sync(Record record) {
         auto giving = give_back(record);
         failure = co_await giving;
     }
-    auto writing = writer_.write(record, {parts_.node.executor.clock().wall_now(), parts_.settings.addresses,
-                                          runtime_name_});
+    auto writing = writer_.write(
+        record, {parts_.node.executor.clock().wall_now(), parts_.settings.addresses, runtime_name_});
     const Result<void> written = co_await writing;
     if (!written && written.error().code() != 404) co_return written.error();
     const bool is_unwanted = record->pod->is_being_deleted() || record->is_orphan || !written;
@@ -149,17 +150,18 @@ void PodSync::decide_stage(PodRecord& record) {
         // Pods that were here before are not asked again.
         const bool was_here = !pod.status().container_statuses().empty();
         if (!was_here)
-            record.failure = refuse_pod(pod, others_(record.uid), parts_.nodes.get({"", parts_.settings.name}));
+            record.failure =
+                refuse_pod(pod, others_(record.uid), parts_.nodes.get({"", parts_.settings.name}));
         record.is_admitted = !record.failure;
-        if (record.failure)
-            tell(record, EventType::warning, record.failure->reason, record.failure->message);
+        if (record.failure) tell(record, EventType::warning, record.failure->reason, record.failure->message);
     }
     const std::int64_t deadline_seconds = pod.spec().active_deadline_seconds();
     const auto started = time_of(pod.status().start_time());
     if (deadline_seconds > 0 && started &&
         parts_.node.executor.clock().wall_now() >= *started + std::chrono::seconds(deadline_seconds) &&
         !record.failure) {
-        record.failure = PodFailure{"DeadlineExceeded", "Pod was active on the node longer than the specified deadline"};
+        record.failure =
+            PodFailure{"DeadlineExceeded", "Pod was active on the node longer than the specified deadline"};
         tell(record, EventType::normal, "DeadlineExceeded",
              "Pod was active on the node longer than the specified deadline");
     }
@@ -192,9 +194,9 @@ Task<Result<PodSync::Again>> PodSync::live(Record record) {
     sooner(kVolumeInterval);
     if (const std::int64_t deadline = record->object().spec().active_deadline_seconds(); deadline > 0)
         if (const auto started = time_of(record->object().status().start_time()))
-            sooner(std::max<base::Duration>(*started + std::chrono::seconds(deadline) -
-                                                parts_.node.executor.clock().wall_now(),
-                                            std::chrono::milliseconds(100)));
+            sooner(std::max<base::Duration>(
+                *started + std::chrono::seconds(deadline) - parts_.node.executor.clock().wall_now(),
+                std::chrono::milliseconds(100)));
     co_return again;
 }
 
@@ -227,11 +229,11 @@ void PodSync::hold_back(PodRecord& record, const std::string& container) {
     const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(known->backoff).count();
     const std::string pod =
         record.pod->key().name + "_" + record.pod->key().namespace_name + "(" + record.uid + ")";
-    const std::string time = seconds < 60 ? std::to_string(seconds) + "s"
-                                          : std::to_string(seconds / 60) + "m" + std::to_string(seconds % 60) + "s";
+    const std::string time = seconds < 60
+                                 ? std::to_string(seconds) + "s"
+                                 : std::to_string(seconds / 60) + "m" + std::to_string(seconds % 60) + "s";
     known->waiting_reason = "CrashLoopBackOff";
-    known->waiting_message =
-        "back-off " + time + " restarting failed container=" + container + " pod=" + pod;
+    known->waiting_message = "back-off " + time + " restarting failed container=" + container + " pod=" + pod;
     parts_.recorder.record_part(record.pod->root(), field_path_of(record, container), EventType::warning,
                                 "BackOff",
                                 "Back-off restarting failed container " + container + " in pod " + pod);
@@ -259,12 +261,16 @@ Task<Result<void>> PodSync::prepare_volumes(Record record) {
 
 Task<Result<void>> PodSync::make_sandbox(Record record) {
     if (!record->sandbox_id.empty()) {
-        tell(*record, EventType::normal, "SandboxChanged", "Pod sandbox changed, it will be killed and re-created.");
+        tell(*record, EventType::normal, "SandboxChanged",
+             "Pod sandbox changed, it will be killed and re-created.");
         auto clearing = clear_sandbox(record);
         KEELSON_CO_TRY_VOID(co_await clearing);
         ++record->sandbox_attempt;
     }
     SandboxConfig config = sandbox_config(*record, parts_.settings);
+    if (const HostNames names = host_names(record->object().untyped(), parts_.settings.dns.cluster_domain);
+        !names.problem.empty())
+        co_return base::Status(base::Reason::invalid, names.problem);
     const std::string id = config.id;
     const bool has_own_network = config.network != "host";
     auto making_files = write_pod_files(record);
@@ -327,10 +333,10 @@ Task<Result<void>> PodSync::clear_sandbox(Record record) {
 Task<Result<void>> PodSync::write_pod_files(Record record) {
     PodFiles files;
     const core_v1::Pod pod = record->object();
-    const HostNames names = host_names(pod.untyped(), parts_.settings.dns.cluster_domain);
+    files.names = host_names(pod.untyped(), parts_.settings.dns.cluster_domain);
+    if (pod.spec().host_network()) files.names.hostname = parts_.settings.name;
     files.directory = parts_.settings.root_directory + "/pods/" + record->uid;
     files.log_directory = ContainerLife::log_directory(parts_.settings, *record);
-    files.hostname = pod.spec().host_network() ? parts_.settings.name : names.hostname;
     files.addresses = pod.spec().host_network() ? parts_.settings.addresses : record->addresses;
     auto writing = keep_pod_files(record->pod, std::move(files), parts_.settings.dns);
     co_return co_await writing;
@@ -386,7 +392,8 @@ void PodSync::noticed_exit(PodRecord& record, ContainerRecord& container) {
     const auto finished = time_of(container.current->finished_at);
     if (started && finished && *finished - *started >= kLongRun) container.backoff = {};
     base::Duration since{};
-    if (finished) since = std::max<base::Duration>(parts_.node.executor.clock().wall_now() - *finished, since);
+    if (finished)
+        since = std::max<base::Duration>(parts_.node.executor.clock().wall_now() - *finished, since);
     container.not_before = parts_.now() + std::max<base::Duration>(container.backoff - since, {});
     if (container.current->exit_code != 0 && container.current->reason == "StartError")
         parts_.recorder.record_part(record.pod->root(), field_path_of(record, container.name),
@@ -400,7 +407,8 @@ void PodSync::read_termination_message(const PodRecord& record, Container& conta
                             ContainerLife::log_path(container.name, container.attempt);
     const bool falls_back =
         definition.termination_message_policy() == "FallbackToLogsOnError" && container.exit_code != 0;
-    container.message = termination_message(directory, container.name, falls_back ? log : std::string());
+    container.message = termination_message(
+        termination_log_path(directory, container.name, container.attempt), falls_back ? log : std::string());
 }
 
 void PodSync::probed(const Record& record, const std::string& container, const std::string& container_id,
@@ -447,7 +455,8 @@ void PodSync::end(const Record& record) {
     }
     std::optional<std::chrono::seconds> left;
     if (record->grace) {
-        const auto passed = std::chrono::duration_cast<std::chrono::seconds>(parts_.now() - record->ending_since);
+        const auto passed =
+            std::chrono::duration_cast<std::chrono::seconds>(parts_.now() - record->ending_since);
         left = std::max(*record->grace - passed, std::chrono::seconds(record->grace->count() == 0 ? 0 : 2));
     }
     for (const std::string& name : plan_ending(*record))

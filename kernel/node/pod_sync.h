@@ -20,7 +20,8 @@ class PodSync {
     // `admitted` gives the pods that run here besides the one that asks.
     using Others = std::function<std::vector<api_types::core_v1::Pod>(const std::string& uid)>;
 
-    PodSync(const AgentParts& parts, Volumes& volumes, Prober& prober, std::string runtime_name, Others others);
+    PodSync(const AgentParts& parts, Volumes& volumes, Prober& prober, std::string runtime_name,
+            Others others);
 
     // What to do next: nothing more (and when the record may be forgotten), or when to look again.
     struct Outcome {

@@ -62,7 +62,8 @@ struct Prober::Loop {
         pause.stop();
     }
     void count(const ProbeResult& result, core_v1::Probe probe) {
-        const bool is_success = result.outcome == ProbeOutcome::success || result.outcome == ProbeOutcome::warning;
+        const bool is_success =
+            result.outcome == ProbeOutcome::success || result.outcome == ProbeOutcome::warning;
         if (result.outcome == ProbeOutcome::warning)
             tell(EventType::warning, "ProbeWarning", " probe warning: " + result.output);
         if (!is_success)
@@ -76,7 +77,8 @@ struct Prober::Loop {
         const auto wanted_failures = probe.failure_threshold() > 0 ? probe.failure_threshold() : 3;
         if (is_success && successes == wanted_successes)
             changed(record->uid, container, container_id, kind, true);
-        else if (!is_success && failures >= wanted_failures && (failures == wanted_failures || kind != ProbeKind::readiness))
+        else if (!is_success && failures >= wanted_failures &&
+                 (failures == wanted_failures || kind != ProbeKind::readiness))
             changed(record->uid, container, container_id, kind, false);
     }
     void tell(EventType type, std::string_view reason, const std::string& text) const {
@@ -87,7 +89,11 @@ struct Prober::Loop {
 
 Prober::Prober(Runtime& runtime, client::EventRecorder& recorder, base::Executor& executor,
                base::RandomSource& random, Changed changed)
-    : runtime_(runtime), recorder_(recorder), executor_(executor), random_(random), changed_(std::move(changed)) {}
+    : runtime_(runtime),
+      recorder_(recorder),
+      executor_(executor),
+      random_(random),
+      changed_(std::move(changed)) {}
 
 Prober::~Prober() {
     stop();
@@ -110,10 +116,12 @@ void Prober::look_at(const std::shared_ptr<PodRecord>& record) {
     auto& loops = loops_[record->uid];
     std::map<Key, const ContainerRecord*> wanted;
     for (const ContainerRecord& container : record->containers) {
-        if (!container.is_running() || container.is_stopping || container.role == ContainerRole::init) continue;
+        if (!container.is_running() || container.is_stopping || container.role == ContainerRole::init)
+            continue;
         const core_v1::Container definition = container_of(record->object(), container.name);
         const auto want = [&](ProbeKind kind) {
-            if (probe_of(definition, kind).is_set()) wanted.emplace(Key(container.current->id, kind), &container);
+            if (probe_of(definition, kind).is_set())
+                wanted.emplace(Key(container.current->id, kind), &container);
         };
         if (!container.is_started) {
             want(ProbeKind::startup);
@@ -133,7 +141,8 @@ void Prober::look_at(const std::shared_ptr<PodRecord>& record) {
     if (loops.empty()) loops_.erase(record->uid);
 }
 
-void Prober::begin(const std::shared_ptr<PodRecord>& record, const ContainerRecord& container, ProbeKind kind) {
+void Prober::begin(const std::shared_ptr<PodRecord>& record, const ContainerRecord& container,
+                   ProbeKind kind) {
     const core_v1::Probe probe = probe_of(container_of(record->object(), container.name), kind);
     const auto loop = std::shared_ptr<Loop>(new Loop{.runtime = runtime_,
                                                      .recorder = recorder_,

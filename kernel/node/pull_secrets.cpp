@@ -28,10 +28,10 @@ bool matches_host(std::string_view pattern, std::string_view host) {
         const std::string_view wanted = pattern.substr(0, pattern.find('.'));
         const std::string_view label = host.substr(0, host.find('.'));
         const auto star = wanted.find('*');
-        const bool fits = star == std::string_view::npos
-                              ? wanted == label
-                              : label.size() + 1 >= wanted.size() && label.starts_with(wanted.substr(0, star)) &&
-                                    label.ends_with(wanted.substr(star + 1));
+        const bool fits = star == std::string_view::npos ? wanted == label
+                                                         : label.size() + 1 >= wanted.size() &&
+                                                               label.starts_with(wanted.substr(0, star)) &&
+                                                               label.ends_with(wanted.substr(star + 1));
         if (!fits || label.empty() != wanted.empty()) return false;
         pattern.remove_prefix(std::min(wanted.size() + 1, pattern.size()));
         host.remove_prefix(std::min(label.size() + 1, host.size()));
@@ -56,8 +56,8 @@ std::string text_in(const Json& entry, const char* name) {
 }
 
 Credentials credentials_of(const Json& entry) {
-    Credentials result{text_in(entry, "username"), text_in(entry, "password"), text_in(entry, "identitytoken"),
-                       text_in(entry, "registrytoken")};
+    Credentials result{text_in(entry, "username"), text_in(entry, "password"),
+                       text_in(entry, "identitytoken"), text_in(entry, "registrytoken")};
     const std::string both = base::base64_decode(text_in(entry, "auth")).value_or("");
     if (const auto colon = both.find(':'); colon != std::string::npos) {
         result.username = both.substr(0, colon);

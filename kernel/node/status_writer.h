@@ -1,5 +1,5 @@
-// Brings the statuses of pods to the API server: one write at a time for a pod, none when nothing has changed.
-// On the node's executor.
+// Brings the statuses of pods to the API server: one write at a time for a pod, none when nothing has
+// changed. On the node's executor.
 #pragma once
 
 #include <memory>
