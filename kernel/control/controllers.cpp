@@ -9,6 +9,7 @@
 #include "kernel/control/job.h"
 #include "kernel/control/namespace.h"
 #include "kernel/control/namespace_defaults.h"
+#include "kernel/control/node_ipam.h"
 #include "kernel/control/node_lifecycle.h"
 #include "kernel/control/pod_gc.h"
 #include "kernel/control/replica_set.h"
@@ -32,6 +33,7 @@ void add_all_controllers(Engine& engine, const Surroundings& surroundings,
     engine.add(make_endpoints_controller(surroundings));
     engine.add(make_endpoint_mirroring_controller(surroundings));
     engine.add(make_node_lifecycle_controller(surroundings));
+    engine.add(make_node_ipam_controller(surroundings, settings.pod_cidrs), 1);
     engine.add(make_taint_eviction_controller(surroundings));
     engine.add(make_pod_gc_controller(surroundings));
     engine.add(make_service_account_controller(surroundings));

@@ -195,6 +195,9 @@ void App::Impl::start_plugins() {
     listener.changed = [this](const std::string&) {
         if (plugins_matter) wiring.plugins_changed();
     };
+    listener.reconcile = [this](const std::string&, const std::string& key) {
+        if (plugins_matter) wiring.plugin_reconcile(key);
+    };
     plugin::HostSettings settings = plugin_host_settings(config, data.path());
     settings.objects = &plugin_objects;
     // There to be dropped into.

@@ -67,6 +67,35 @@ void read_plugins(const YAML::Node& node, PluginConfig& plugins) {
                   }}});
 }
 
+void read_labels(const YAML::Node& node, std::vector<std::pair<std::string, std::string>>& labels) {
+    if (!node.IsMap()) fail(node, "'labels' must be a map of texts");
+    labels.clear();
+    for (const auto& entry : node)
+        labels.emplace_back(entry.first.as<std::string>(),
+                            scalar<std::string>(entry.second, entry.first.as<std::string>(), "a text"));
+}
+
+void read_node(const YAML::Node& node, NodeConfig& wanted) {
+    read_object(
+        node, "'node'",
+        {{"name", text_into(wanted.name)},
+         {"addresses", texts_into(wanted.addresses)},
+         {"labels", [&](const YAML::Node& value, const std::string&) { read_labels(value, wanted.labels); }},
+         {"runtime", text_into(wanted.runtime)},
+         {"podNetwork", text_into(wanted.pod_network)},
+         {"logDirectory", text_into(wanted.log_directory)},
+         {"staticPodDirectory", text_into(wanted.static_pod_directory)},
+         {"resolvConf", text_into(wanted.resolv_conf)},
+         {"maximumPods", number_into(wanted.maximum_pods, 0, 100'000)}});
+}
+
+void read_network(const YAML::Node& node, NetworkConfig& wanted) {
+    read_object(node, "'network'",
+                {{"podCidrs", texts_into(wanted.pod_cidrs)},
+                 {"dnsServers", texts_into(wanted.dns_servers)},
+                 {"clusterDomain", text_into(wanted.cluster_domain)}});
+}
+
 void read_log(const YAML::Node& node, Config& config) {
     read_object(node, "'log'",
                 {{"level",
@@ -154,8 +183,8 @@ bool Config::operator==(const Config& other) const {
            token_file == other.token_file && service_account_issuer == other.service_account_issuer &&
            anonymous == other.anonymous && plugins == other.plugins &&
            max_connections == other.max_connections && audit_policy_file == other.audit_policy_file &&
-           audit_log_path == other.audit_log_path && log.level == other.log.level &&
-           log.json == other.log.json && log.path == other.log.path;
+           audit_log_path == other.audit_log_path && node == other.node && network == other.network &&
+           log.level == other.log.level && log.json == other.log.json && log.path == other.log.path;
 }
 
 Result<Config> parse_config(const std::string& yaml, Config defaults) {
@@ -186,6 +215,8 @@ Result<Config> parse_config(const std::string& yaml, Config defaults) {
                                    {"path", text_into(config.audit_log_path)}});
                   }},
                  {"plugins", [&](const auto& value, const auto&) { read_plugins(value, config.plugins); }},
+                 {"node", [&](const auto& value, const auto&) { read_node(value, config.node); }},
+                 {"network", [&](const auto& value, const auto&) { read_network(value, config.network); }},
                  {"log", [&](const auto& value, const auto&) { read_log(value, config); }}});
         }
     } catch (const base::yaml::SettingsError& error) {

@@ -22,6 +22,27 @@ struct PluginConfig {
     bool operator==(const PluginConfig&) const = default;
 };
 
+struct NodeConfig {
+    std::string name;                    // empty: the host name
+    std::vector<std::string> addresses;  // empty: those of the default route
+    std::vector<std::pair<std::string, std::string>> labels;
+    std::string runtime = "oci";         // the plugin that runs containers
+    std::string pod_network = "bridge";  // the plugin that connects them; empty: any that is there
+    std::string log_directory;           // of pods; empty: DIR/node/logs
+    std::string static_pod_directory;    // empty: no static pods
+    std::string resolv_conf;  // whose servers pods with dnsPolicy Default get; empty: the machine's
+    std::int32_t maximum_pods = 110;
+    bool operator==(const NodeConfig&) const = default;
+};
+
+struct NetworkConfig {
+    // Of the pods of the whole cluster, at most one per IP family; every node gets a part of each.
+    std::vector<std::string> pod_cidrs = {"10.244.0.0/16"};
+    std::vector<std::string> dns_servers;  // for pods with dnsPolicy ClusterFirst; empty: the node's
+    std::string cluster_domain = "cluster.local";
+    bool operator==(const NetworkConfig&) const = default;
+};
+
 struct Config {
     std::string data_directory = "/var/lib/keelson";
     std::set<std::string> roles = {"api", "control", "node", "scheduler"};
@@ -43,6 +64,8 @@ struct Config {
     std::string audit_log_path;     // empty: audit.log in the data directory
 
     PluginConfig plugins;
+    NodeConfig node;
+    NetworkConfig network;
 
     base::LogOptions log;
 

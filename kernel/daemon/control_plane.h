@@ -4,6 +4,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "kernel/base/ids.h"
 #include "kernel/base/metrics.h"
@@ -17,6 +18,7 @@ class ControlPlane {
     struct Parts {
         const std::set<std::string>& roles;    // "control", "scheduler"
         const std::string& root_certificates;  // PEM
+        const std::vector<std::string>& pod_cidrs;
         resource::Verbs& verbs;
         resource::Subresources& subresources;
         base::RandomSource& random;

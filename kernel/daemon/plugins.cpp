@@ -59,6 +59,15 @@ std::vector<PluginSettings> wanted_plugins(const Config& config) {
     add(own("x509", nlohmann::json::object()));
     add(own("serviceaccount", {{"issuer", config.service_account_issuer}}));
     if (!config.token_file.empty()) add(own("token", {{"file", absolute(config.token_file)}}));
+    if (config.roles.contains("node")) {
+        if (config.node.runtime == "oci") {
+            // It starts processes and mounts images: never in this process.
+            PluginSettings settings;
+            settings.name = config.node.runtime;
+            add(std::move(settings));
+        }
+        if (config.node.pod_network == "bridge") add(own(config.node.pod_network, nlohmann::json::object()));
+    }
     for (PluginSettings& plugin : plugins) {
         const std::string manifest = directory + "/" + plugin.name + ".yaml";
         if (plugin.manifest_path.empty() && base::exists(manifest)) plugin.manifest_path = manifest;

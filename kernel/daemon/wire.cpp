@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <mutex>
 
 #include "kernel/access/plugin_authenticator.h"
 #include "kernel/access/token_issuer.h"
@@ -11,6 +12,7 @@
 #include "kernel/base/log.h"
 #include "kernel/base/sync_wait.h"
 #include "kernel/daemon/control_plane.h"
+#include "kernel/daemon/node_role.h"
 #include "kernel/resource/bootstrap.h"
 #include "kernel/resource/service_account_authenticator.h"
 #include "kernel/resource/subresources.h"
@@ -30,6 +32,8 @@ struct Rooms {
     std::unique_ptr<api::OpenIdHandler> openid;
     std::unique_ptr<api::KubernetesHandler> handler;
     std::unique_ptr<ControlPlane> control_plane;
+    std::shared_ptr<NodeRole> node;
+    std::mutex node_mutex;  // of the pointer: plugins speak from any thread
 };
 
 // For benchmarks: KEELSON_TEST_SYNC_DELAY_MS makes every sync of the store take that much longer.
@@ -115,21 +119,37 @@ base::Result<Wiring> wire(const WireParts& parts) {
         return base::Status(base::Reason::service_unavailable,
                             "the disk is full: only deletions are accepted");
     });
-    if (parts.config.roles.contains("node"))
-        base::log_warning("this version has no node of its own: the role does nothing", {{"role", "node"}});
     rooms->control_plane = ControlPlane::start({.roles = parts.config.roles,
                                                 .root_certificates = parts.credentials.authority.certificate,
+                                                .pod_cidrs = parts.config.network.pod_cidrs,
                                                 .verbs = *rooms->verbs,
                                                 .subresources = *rooms->subresources,
                                                 .random = parts.random,
                                                 .metrics = parts.metrics});
+    rooms->node = NodeRole::start({.config = parts.config,
+                                   .data_directory = parts.data_directory,
+                                   .verbs = *rooms->verbs,
+                                   .subresources = *rooms->subresources,
+                                   .plugins = parts.plugins,
+                                   .random = parts.random,
+                                   .metrics = parts.metrics});
     parts.plugin_objects.begin(*rooms->verbs, *rooms->subresources);
     Wiring wiring;
     wiring.kubernetes = make_handler(rooms);
     wiring.store = rooms->store.get();
     wiring.plugins_changed = [rooms] { rooms->authenticator->invalidate(); };
+    wiring.plugin_reconcile = [rooms](const std::string& key) {
+        const std::lock_guard lock(rooms->node_mutex);
+        if (rooms->node) rooms->node->reconcile(key);
+    };
     wiring.stop = [rooms, &objects = parts.plugin_objects] {
         objects.end();
+        std::shared_ptr<NodeRole> node;
+        {
+            const std::lock_guard lock(rooms->node_mutex);
+            node = std::move(rooms->node);
+        }
+        node.reset();
         rooms->control_plane.reset();
         rooms->store->close();
     };

@@ -46,6 +46,8 @@ struct Wiring {
     store::Store* store = nullptr;  // until stop
     // The plugins have changed: what they said no longer counts. Any thread.
     std::function<void()> plugins_changed;
+    // A plugin asks to look at something. Any thread; not after stop.
+    std::function<void(const std::string& key)> plugin_reconcile;
     // Called once, after the API server has stopped: ends what wire() has started and flushes. May be empty.
     std::function<void()> stop;
 };

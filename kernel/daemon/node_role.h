@@ -1,0 +1,42 @@
+// The node of a running keelsond, on a thread of its own.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "kernel/base/ids.h"
+#include "kernel/base/metrics.h"
+#include "kernel/daemon/config.h"
+#include "kernel/node/node_agent.h"
+#include "kernel/plugin/plugin_host.h"
+#include "kernel/resource/subresources.h"
+#include "kernel/resource/verbs.h"
+
+namespace keelson::daemon {
+
+class NodeRole {
+  public:
+    struct Parts {
+        const Config& config;
+        const std::string& data_directory;
+        resource::Verbs& verbs;
+        resource::Subresources& subresources;
+        plugin::PluginHost& plugins;
+        base::RandomSource& random;
+        base::Metrics& metrics;
+    };
+
+    // Everything in `parts` outlives it. Starts in the background; null without the role.
+    [[nodiscard]] static std::unique_ptr<NodeRole> start(const Parts& parts);
+    // Stops, and waits until nothing of it runs any more. Containers go on.
+    virtual ~NodeRole() = default;
+
+    // What a plugin asks to look at. Thread-safe.
+    virtual void reconcile(const std::string& key) = 0;
+    [[nodiscard]] virtual node::NodeAgent& agent() = 0;
+    [[nodiscard]] virtual node::Runtime& runtime() = 0;
+    [[nodiscard]] virtual base::Executor& executor() = 0;
+    [[nodiscard]] virtual const std::string& name() const = 0;
+};
+
+}  // namespace keelson::daemon
