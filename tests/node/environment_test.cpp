@@ -73,9 +73,9 @@ class EnvironmentTest : public ::testing::Test, public NodeCluster {
         std::string text = object::to_json(*root);
         text.pop_back();
         if (text.size() > 1) text += ",";
-        surroundings.pod = pod_of(
-            text + R"("containers":[{"name":"c",)" + std::string(container) + "}]}",
-            R"(,"labels":{"app":"x","a":"q\"uote"},"annotations":{"example.com/note":"line\nbreak"})");
+        surroundings.pod =
+            pod_of(text + R"("containers":[{"name":"c",)" + std::string(container) + "}]}",
+                   R"(,"labels":{"app":"x","a":"q\"uote"},"annotations":{"example.com/note":"line\nbreak"})");
         surroundings.container_name = "c";
         surroundings.pod_directory = directory.path();
         return run(container_config(surroundings, *cache));
@@ -86,7 +86,8 @@ class EnvironmentTest : public ::testing::Test, public NodeCluster {
         std::map<std::string, std::string> variables;
         if (!made) return variables;
         for (const Variable& variable : made->environment)
-            EXPECT_TRUE(variables.emplace(variable.name, variable.value).second) << "twice: " << variable.name;
+            EXPECT_TRUE(variables.emplace(variable.name, variable.value).second)
+                << "twice: " << variable.name;
         return variables;
     }
     std::string failure(std::string_view container) {
@@ -100,9 +101,9 @@ class EnvironmentTest : public ::testing::Test, public NodeCluster {
     }
     static client::ObjectPointer service(const std::string& name, const std::string& spec,
                                          const std::string& space = "default") {
-        return object_of(R"({"metadata":{"name":")" + name + R"(","namespace":")" + space + R"("},"spec":)" + spec +
-                             "}",
-                         "Service");
+        return object_of(
+            R"({"metadata":{"name":")" + name + R"(","namespace":")" + space + R"("},"spec":)" + spec + "}",
+            "Service");
     }
 
     TemporaryDirectory directory;
@@ -117,7 +118,8 @@ TEST_F(EnvironmentTest, NamesTheServicesOfTheNamespace) {
         service("six", R"({"clusterIP":"fd00::1","ports":[{"port":80,"protocol":"TCP"}]})"),
         service("headless", R"({"clusterIP":"None","ports":[{"port":80}]})"),
         service("elsewhere", R"({"clusterIP":"10.0.0.12","ports":[{"port":80}]})", "other"),
-        service("kubernetes", R"({"clusterIP":"10.0.0.1","ports":[{"name":"https","port":443,"protocol":"TCP"}]})"),
+        service("kubernetes",
+                R"({"clusterIP":"10.0.0.1","ports":[{"name":"https","port":443,"protocol":"TCP"}]})"),
     };
     const std::map<std::string, std::string> expected{
         {"REDIS_PRIMARY_SERVICE_HOST", "10.0.0.11"},
@@ -174,10 +176,11 @@ TEST_F(EnvironmentTest, PutsEnvOverEnvFromOverServices) {
     create("v1/configmaps", "m", R"({"A":"map","B":"map","KUBERNETES_SERVICE_HOST":"map"})");
     create("v1/secrets", "s", R"({"B":"c2VjcmV0","C":"c2VjcmV0"})");
     surroundings.services = {service("kubernetes", R"({"clusterIP":"10.0.0.1","ports":[{"port":443}]})")};
-    const auto variables = environment(R"("envFrom":[{"configMapRef":{"name":"m"}},{"secretRef":{"name":"s"}},
+    const auto variables =
+        environment(R"x("envFrom":[{"configMapRef":{"name":"m"}},{"secretRef":{"name":"s"}},
         {"prefix":"P_","configMapRef":{"name":"m"}},{"configMapRef":{"name":"none","optional":true}}],
         "env":[{"name":"A","value":"own"},{"name":"D","value":"$(A)-$(B)-$(KUBERNETES_SERVICE_PORT)-$(E)"},
-               {"name":"E","value":"late"},{"name":"F"}])");
+               {"name":"E","value":"late"},{"name":"F"}])x");
     EXPECT_THAT(variables, AllOf(Contains(Pair("A", "own")), Contains(Pair("B", "secret")),
                                  Contains(Pair("C", "secret")), Contains(Pair("D", "own-secret-443-$(E)")),
                                  Contains(Pair("F", "")), Contains(Pair("P_A", "map")),
@@ -199,7 +202,8 @@ TEST_F(EnvironmentTest, SaysWhatIsMissingAsKubernetesDoes) {
     create("v1/configmaps", "m", R"({"k":"v"})");
     create("v1/secrets", "s", R"({"k":"c2VjcmV0"})");
     const auto key_of = [](const std::string& kind, const std::string& name) {
-        return R"("env":[{"name":"A","valueFrom":{")" + kind + R"(":{"name":")" + name + R"(","key":"no"}}}])";
+        return R"("env":[{"name":"A","valueFrom":{")" + kind + R"(":{"name":")" + name +
+               R"(","key":"no"}}}])";
     };
     EXPECT_EQ(failure(key_of("configMapKeyRef", "m")), "couldn't find key no in ConfigMap default/m");
     EXPECT_EQ(failure(key_of("secretKeyRef", "s")), "couldn't find key no in Secret default/s");
@@ -280,8 +284,8 @@ TEST_F(EnvironmentTest, ReadsVariablesFromAFileInAVolume) {
 }
 
 TEST_F(EnvironmentTest, ExpandsCommandAndArguments) {
-    const auto made = config(R"("command":["sh","$(A)","$(B)"],"args":["$$(A)","$(A)$(A)"],"workingDir":"/w",
-        "tty":true,"stdin":true,"stdinOnce":true,"env":[{"name":"A","value":"1"}])");
+    const auto made = config(R"x("command":["sh","$(A)","$(B)"],"args":["$$(A)","$(A)$(A)"],"workingDir":"/w",
+        "tty":true,"stdin":true,"stdinOnce":true,"env":[{"name":"A","value":"1"}])x");
     ASSERT_TRUE(made) << made.error().message();
     EXPECT_THAT(made->command, ElementsAre("sh", "1", "$(B)"));
     EXPECT_THAT(made->arguments, ElementsAre("$(A)", "11"));
