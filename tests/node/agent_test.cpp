@@ -1,0 +1,284 @@
+// The life of pods on a node.
+#include "tests/node/agent_fixture.h"
+
+namespace keelson::node {
+namespace {
+
+TEST_F(AgentTest, TheNodeRegistersItselfAndRenewsItsLease) {
+    start();
+    const resource::Outcome node = cluster.get({"v1/nodes", {}, "n1"});
+    ASSERT_TRUE(node.ok()) << node.error;
+    EXPECT_EQ(node.text({"metadata", "labels", "kubernetes.io/hostname"}), "n1");
+    EXPECT_EQ(node["status"]["capacity"]["pods"].as_string(), "110");
+    EXPECT_EQ(node["status"]["addresses"].at(0)["address"].as_string(), "192.0.2.1");
+    const auto renewed = [&] {
+        return cluster.get({"coordination.k8s.io/v1/leases", "kube-node-lease", "n1"})
+            .text({"spec", "renewTime"});
+    };
+    const std::string first = renewed();
+    EXPECT_FALSE(first.empty());
+    cluster.executor.advance(std::chrono::seconds(11));
+    EXPECT_GT(renewed(), first);
+}
+
+TEST_F(AgentTest, ANodeWithoutItsRuntimeIsNotReady) {
+    fake.log.fail("info", {base::Reason::service_unavailable, "no plugin offers keelson.runtime/0"}, 1000);
+    start();
+    const resource::Outcome node = cluster.get({"v1/nodes", {}, "n1"});
+    for (const object::Value condition : node["status"]["conditions"].items())
+        if (condition["type"].as_string() == "Ready") {
+            EXPECT_EQ(condition["status"].as_string(), "False");
+            EXPECT_EQ(condition["message"].as_string(),
+                      "container runtime is down: no plugin offers keelson.runtime/0");
+        }
+}
+
+TEST_F(AgentTest, APodRunsAndSaysSo) {
+    start();
+    create("a");
+    const resource::Outcome now = pod("a");
+    EXPECT_EQ(now.text({"status", "phase"}), "Running");
+    EXPECT_EQ(now.text({"status", "podIP"}), "10.244.0.2");
+    EXPECT_EQ(now.text({"status", "hostIP"}), "192.0.2.1");
+    EXPECT_EQ(now.text({"status", "qosClass"}), "BestEffort");
+    EXPECT_EQ(condition("a", "Ready"), "True");
+    const object::Value web = container(now, "web");
+    EXPECT_TRUE(web["ready"].as_boolean());
+    EXPECT_TRUE(web["state"]["running"].is_set());
+    EXPECT_EQ(web["imageID"].as_string(), "docker.io/library/web:1@sha256:docker.io/library/web:1");
+    EXPECT_TRUE(web["containerID"].as_string().starts_with("fake://"));
+    EXPECT_EQ(fake.log.count("run_sandbox"), 1u);
+    EXPECT_EQ(fake.log.count("create_container"), 1u);
+}
+
+TEST_F(AgentTest, APodIsReadyAfterFewWrites) {
+    start();
+    const std::uint64_t before = std::stoull(
+        cluster.create({"v1/configmaps", "default", {}}, R"({"metadata":{"name":"x"}})").version());
+    create("a");
+    EXPECT_LE(std::stoull(pod("a").version()) - before, 8u) << "the pod, its status, and four events";
+}
+
+TEST_F(AgentTest, ADeletedPodIsStoppedWithItsGraceAndLeavesNothing) {
+    start();
+    create("a", R"("terminationGracePeriodSeconds":7)");
+    ASSERT_TRUE(cluster.remove({"v1/pods", "default", "a"}).ok());
+    ASSERT_TRUE(until([&] { return pod("a").code == 404; }));
+    EXPECT_EQ(fake.log.count("stop_container web 7"), 1u);
+    EXPECT_TRUE(fake.runtime.sandboxes.empty());
+    EXPECT_TRUE(fake.network.attached.empty());
+    EXPECT_TRUE(std::filesystem::is_empty(directory.path() + "/root/pods"));
+    EXPECT_TRUE(std::filesystem::is_empty(directory.path() + "/logs"));
+}
+
+TEST_F(AgentTest, ADeletionWithoutGraceKillsAtOnce) {
+    start();
+    create("a");
+    resource::DeleteOptions options;
+    options.grace_period_seconds = 0;
+    (void)cluster.remove({"v1/pods", "default", "a"}, options);
+    ASSERT_TRUE(until([&] { return fake.runtime.sandboxes.empty(); }));
+    EXPECT_EQ(pod("a").code, 404);
+}
+
+TEST_F(AgentTest, ACrashingContainerIsRestartedWithGrowingPauses) {
+    start();
+    const std::string uid = create("a");
+    end(uid, "web", 1);
+    EXPECT_EQ(container(pod("a"), "web")["restartCount"].as_integer(), 1) << "the first restart is at once";
+    end(uid, "web", 1);
+    const resource::Outcome held_back = pod("a");
+    const object::Value waiting = container(held_back, "web")["state"]["waiting"];
+    EXPECT_EQ(waiting["reason"].as_string(), "CrashLoopBackOff");
+    EXPECT_EQ(waiting["message"].as_string(),
+              "back-off 10s restarting failed container=web pod=a_default(" + uid + ")");
+    EXPECT_EQ(container(held_back, "web")["lastState"]["terminated"]["exitCode"].as_integer(), 1);
+    cluster.executor.advance(std::chrono::seconds(9));
+    EXPECT_EQ(container(pod("a"), "web")["restartCount"].as_integer(), 1);
+    cluster.executor.advance(std::chrono::seconds(2));
+    EXPECT_EQ(container(pod("a"), "web")["restartCount"].as_integer(), 2);
+    EXPECT_EQ(fake.runtime.containers.size(), 2u) << "the last two attempts are kept";
+}
+
+TEST_F(AgentTest, APodThatNeverRestartsSucceedsOrFails) {
+    start();
+    const std::string good = create("good", R"("restartPolicy":"Never")");
+    end(good, "web", 0);
+    EXPECT_EQ(phase("good"), "Succeeded");
+    EXPECT_EQ(condition("good", "Ready"), "False");
+    EXPECT_EQ(container(pod("good"), "web")["state"]["terminated"]["reason"].as_string(), "Completed");
+    const std::string bad =
+        create("bad", R"("restartPolicy":"OnFailure")", R"([{"name":"other","image":"web:1"}])");
+    end(bad, "other", 3);
+    EXPECT_EQ(phase("bad"), "Running");
+    end(bad, "other", 0);
+    EXPECT_EQ(phase("bad"), "Running") << "held back still";
+    cluster.executor.advance(std::chrono::seconds(15));
+    end(bad, "other", 0);
+    EXPECT_EQ(phase("bad"), "Succeeded");
+    EXPECT_TRUE(fake.network.attached.empty()) << "an ended pod has given its address back";
+}
+
+TEST_F(AgentTest, InitContainersRunOneAfterTheOther) {
+    start();
+    const std::string uid =
+        create("a", R"("initContainers":[{"name":"one","image":"web:1"},{"name":"two","image":"web:1"}])");
+    EXPECT_EQ(phase("a"), "Pending");
+    EXPECT_EQ(fake.runtime.containers.size(), 1u);
+    EXPECT_EQ(container(pod("a"), "web")["state"]["waiting"]["reason"].as_string(), "PodInitializing");
+    EXPECT_EQ(condition("a", "Initialized"), "False");
+    end(uid, "one", 0);
+    EXPECT_NE(fake.runtime.find("two"), nullptr);
+    EXPECT_EQ(fake.runtime.find("web"), nullptr);
+    end(uid, "two", 0);
+    EXPECT_NE(fake.runtime.find("web"), nullptr);
+    EXPECT_EQ(phase("a"), "Running");
+    EXPECT_EQ(condition("a", "Initialized"), "True");
+}
+
+TEST_F(AgentTest, AFailedInitContainerFailsAPodThatNeverRestarts) {
+    start();
+    const std::string uid =
+        create("a", R"("restartPolicy":"Never","initContainers":[{"name":"one","image":"web:1"}])");
+    end(uid, "one", 2);
+    EXPECT_EQ(phase("a"), "Failed");
+    EXPECT_EQ(fake.runtime.find("web"), nullptr);
+}
+
+TEST_F(AgentTest, SidecarsStartFirstAndEndLast) {
+    start();
+    const std::string uid = create(
+        "a",
+        R"("restartPolicy":"Never","initContainers":[{"name":"side","image":"web:1","restartPolicy":"Always"}])");
+    EXPECT_NE(fake.runtime.find("side"), nullptr);
+    EXPECT_NE(fake.runtime.find("web"), nullptr);
+    end(uid, "side", 1);
+    EXPECT_EQ(container(pod("a"), "side")["restartCount"].as_integer(), 1);
+    end(uid, "web", 0);
+    ASSERT_TRUE(until([&] { return phase("a") == "Succeeded"; }));
+    EXPECT_EQ(fake.log.count("stop_container side"), 1u);
+}
+
+TEST_F(AgentTest, AMissingImageIsPulledAndAWrongOneHeldBack) {
+    fake.images.offer("docker.io/library/new:1");
+    start();
+    create("a", {}, R"([{"name":"web","image":"new:1"}])");
+    EXPECT_EQ(phase("a"), "Running");
+    create("b", {}, R"([{"name":"web","image":"wrong:1"}])");
+    EXPECT_EQ(container(pod("b"), "web")["state"]["waiting"]["reason"].as_string(), "ErrImagePull");
+    cluster.executor.advance(std::chrono::seconds(5));
+    EXPECT_EQ(container(pod("b"), "web")["state"]["waiting"]["reason"].as_string(), "ImagePullBackOff");
+    EXPECT_TRUE(container(pod("b"), "web")["state"]["waiting"]["message"].as_string().starts_with(
+        "Back-off pulling image \"wrong:1\": ErrImagePull: "));
+    fake.images.offer("docker.io/library/wrong:1");
+    ASSERT_TRUE(until([&] { return phase("b") == "Running"; }));
+    create("c", {}, R"([{"name":"web","image":"Not A Name"}])");
+    EXPECT_EQ(container(pod("c"), "web")["state"]["waiting"]["reason"].as_string(), "InvalidImageName");
+    create("d", {}, R"([{"name":"web","image":"none:1","imagePullPolicy":"Never"}])");
+    EXPECT_EQ(container(pod("d"), "web")["state"]["waiting"]["reason"].as_string(), "ErrImageNeverPull");
+}
+
+TEST_F(AgentTest, AMissingConfigMapHoldsTheContainerUntilItComes) {
+    start();
+    create(
+        "a", {},
+        R"([{"name":"web","image":"web:1","env":[{"name":"X","valueFrom":{"configMapKeyRef":{"name":"c","key":"k"}}}]}])");
+    const resource::Outcome held_back = pod("a");
+    EXPECT_EQ(container(held_back, "web")["state"]["waiting"]["reason"].as_string(),
+              "CreateContainerConfigError");
+    EXPECT_EQ(container(held_back, "web")["state"]["waiting"]["message"].as_string(),
+              "configmap \"c\" not found");
+    (void)cluster.create({"v1/configmaps", "default", {}}, R"({"metadata":{"name":"c"},"data":{"k":"v"}})");
+    ASSERT_TRUE(until([&] { return phase("a") == "Running"; }));
+}
+
+TEST_F(AgentTest, FailuresOfTheRuntimeAreToldAndTriedAgain) {
+    fake.log.fail("run_sandbox", {base::Reason::internal_error, "no namespaces left"});
+    fake.log.fail("create_container", {base::Reason::internal_error, "no such device"});
+    start();
+    create("a");
+    ASSERT_TRUE(until([&] { return phase("a") == "Running"; }));
+    EXPECT_EQ(fake.log.count("run_sandbox"), 2u);
+    EXPECT_EQ(fake.log.count("create_container"), 2u);
+}
+
+TEST_F(AgentTest, ProbesDecideWhatIsReadyAndWhatIsRestarted) {
+    std::int32_t ready = 1;
+    std::int32_t alive = 0;
+    fake.runtime.on_exec = [&](const ExecRequest& request) {
+        return FakeRuntime::ExecAnswer{request.command.front() == "ready" ? ready : alive, "text", ""};
+    };
+    start();
+    create("a", {}, R"([{"name":"web","image":"web:1",
+        "readinessProbe":{"exec":{"command":["ready"]},"periodSeconds":1},
+        "livenessProbe":{"exec":{"command":["alive"]},"periodSeconds":1,"failureThreshold":2}}])");
+    cluster.executor.advance(std::chrono::seconds(3));
+    EXPECT_EQ(condition("a", "Ready"), "False");
+    EXPECT_EQ(condition("a", "ContainersReady"), "False");
+    ready = 0;
+    cluster.executor.advance(std::chrono::seconds(2));
+    EXPECT_EQ(condition("a", "Ready"), "True");
+    alive = 1;
+    cluster.executor.advance(std::chrono::seconds(4));
+    alive = 0;
+    EXPECT_EQ(container(pod("a"), "web")["restartCount"].as_integer(), 1);
+    cluster.executor.advance(std::chrono::seconds(3));
+    EXPECT_EQ(condition("a", "Ready"), "True");
+}
+
+TEST_F(AgentTest, APodThatDoesNotFitIsRefused) {
+    start();
+    create("a", {}, R"([{"name":"web","image":"web:1","resources":{"requests":{"cpu":"100000"}}}])");
+    EXPECT_EQ(phase("a"), "Failed");
+    EXPECT_EQ(pod("a").text({"status", "reason"}), "OutOfcpu");
+    EXPECT_EQ(fake.log.count("run_sandbox"), 0u);
+}
+
+TEST_F(AgentTest, ADeadlineEndsAPod) {
+    start();
+    create("a", R"("activeDeadlineSeconds":5)");
+    cluster.executor.advance(std::chrono::seconds(10));
+    EXPECT_EQ(phase("a"), "Failed");
+    EXPECT_EQ(pod("a").text({"status", "reason"}), "DeadlineExceeded");
+}
+
+TEST_F(AgentTest, ARestartedAgentAdoptsWhatRuns) {
+    start();
+    create("a");
+    create("gone");
+    const std::string id = fake.runtime.find("web")->id;
+    stop();
+    resource::DeleteOptions options;
+    options.grace_period_seconds = 0;
+    (void)cluster.remove({"v1/pods", "default", "gone"}, options);
+    start();
+    ASSERT_TRUE(until([&] { return fake.runtime.sandboxes.size() == 1; })) << "the other pod is ended";
+    EXPECT_EQ(phase("a"), "Running");
+    EXPECT_EQ(fake.log.count("create_container"), 2u);
+    EXPECT_EQ(container(pod("a"), "web")["restartCount"].as_integer(), 0);
+    EXPECT_EQ(pod("a").text({"status", "podIP"}), "10.244.0.2");
+}
+
+TEST_F(AgentTest, APodGetsANewSandboxWhenItsOwnIsLost) {
+    start();
+    const std::string uid = create("a");
+    fake.runtime.lose_everything();
+    stop();
+    start();
+    ASSERT_TRUE(until([&] { return fake.log.count("run_sandbox") == 2; }));
+    ASSERT_TRUE(until([&] { return condition("a", "Ready") == "True"; }));
+    EXPECT_EQ(container(pod("a"), "web")["restartCount"].as_integer(), 1);
+}
+
+TEST_F(AgentTest, AChangedImageRestartsItsContainer) {
+    fake.images.offer("docker.io/library/web:2");
+    start();
+    create("a");
+    (void)cluster.patch({"v1/pods", "default", "a"}, resource::PatchType::strategic,
+                        R"({"spec":{"containers":[{"name":"web","image":"web:2"}]}})");
+    ASSERT_TRUE(until([&] { return container(pod("a"), "web")["restartCount"].as_integer() == 1; }));
+    EXPECT_EQ(container(pod("a"), "web")["image"].as_string(), "web:2");
+}
+
+}  // namespace
+}  // namespace keelson::node
