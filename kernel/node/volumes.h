@@ -42,10 +42,12 @@ class Volumes {
 
     // Prepares what is missing and brings the files of the others up to date; called again at will. A failure
     // names the volume in Kubernetes' words: `MountVolume.SetUp failed for volume "x" : configmap "y" not
-    // found`. `pod_status_addresses` etc. of downward files come from the pod as it is given.
+    // found`. The fields in downward files are those of the pod as it is given. Call it again when an object
+    // of the pod has changed, and now and then: tokens are renewed after four fifths of their life.
     virtual base::Task<base::Result<MountedVolumes>> prepare(client::ObjectPointer pod) = 0;
-    // Unmounts and removes everything of the pod, whether this process has prepared it or an earlier one.
-    // What cannot be removed is a failure; called again it goes on.
+    // Unmounts and removes everything of the pod (all of <root>/pods/<uid>), whether this process has
+    // prepared it or an earlier one, and releases the pod's objects. What cannot be removed is a failure;
+    // called again it goes on. Never while the same pod is being prepared.
     virtual base::Task<base::Result<void>> take_down(std::string pod_uid) = 0;
     // Uids of pods that have directories here.
     virtual base::Task<std::vector<std::string>> known_pods() = 0;
