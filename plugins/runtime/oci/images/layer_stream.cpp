@@ -135,6 +135,9 @@ std::string_view LayerStream::next() {
 std::string LayerStream::finish() {
     while (!next().empty()) {
     }
+    // The source checks its own digest at its end, which may lie behind the end of the compressed stream.
+    while (!input_->next().empty()) {
+    }
     return sum_.digest();
 }
 

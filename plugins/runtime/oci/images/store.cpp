@@ -2,6 +2,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <map>
@@ -19,6 +20,7 @@
 #include "keelson/error.hpp"
 #include "layers.h"
 #include "make_image_store.h"
+#include "pull.h"
 #include "reference.h"
 
 namespace keelson::oci {
@@ -62,7 +64,8 @@ class DirectoryStore : public ImageStore {
           temporary_(ensure_directory(directory_.get(), "tmp")),
           layer_directory_(ensure_directory(directory_.get(), "layers")),
           blobs_(directory_.get(), temporary_.get()),
-          layers_(layer_directory_.get(), temporary_.get()) {
+          layers_(layer_directory_.get(), temporary_.get()),
+          slots_(std::max<std::size_t>(settings_.parallel_downloads, 1)) {
         for (const std::string& name : list_directory(temporary_.get())) remove_tree(temporary_.get(), name);
         read_table();
         layers_.sweep();
@@ -91,7 +94,7 @@ class DirectoryStore : public ImageStore {
                                              const std::vector<std::string>& chains,
                                              std::map<const ArchiveLayer*, std::string>& moved,
                                              const Interrupt& interrupt);
-    std::string keep(const std::string& manifest, const std::string& config, const Config& parsed,
+    std::string keep(const std::vector<std::string>& manifests, const std::string& config, const Config& parsed,
                      ImageRecord record);
     images::Image describe(const std::string& id, const ImageRecord& record) const;
 
@@ -102,6 +105,7 @@ class DirectoryStore : public ImageStore {
     Descriptor layer_directory_;
     BlobStore blobs_;
     LayerStore layers_;
+    DownloadSlots slots_;
     std::mutex change_mutex_;  // whoever changes the table, on disk and in memory
     mutable std::mutex mutex_;
     ImageTable table_;
@@ -179,7 +183,7 @@ void DirectoryStore::sweep_blobs() {
 }
 
 // The caller's pins keep the layers until the table does.
-std::string DirectoryStore::keep(const std::string& manifest, const std::string& config, const Config& parsed,
+std::string DirectoryStore::keep(const std::vector<std::string>& manifests, const std::string& config, const Config& parsed,
                                  ImageRecord record) {
     record.chains = chains_of(parsed);
     record.config_bytes = config.size();
@@ -187,7 +191,7 @@ std::string DirectoryStore::keep(const std::string& manifest, const std::string&
     layers_.commit(record.chains);
     const std::lock_guard change_lock(change_mutex_);
     const std::string id = blobs_.put(config);
-    if (!manifest.empty()) record.manifests.insert(blobs_.put(manifest));
+    for (const std::string& manifest : manifests) record.manifests.insert(blobs_.put(manifest));
     ImageTable next;
     {
         const std::lock_guard lock(mutex_);
@@ -246,8 +250,10 @@ images::Loaded DirectoryStore::load(const std::string& name, int archive, const 
         for (LayerStore::Pin& pin : keep_layers(image, chains_of(image.parsed), moved, interrupt))
             pins.push_back(std::move(pin));
         interrupt.check();
+        const auto manifests =
+            image.manifest.empty() ? std::vector<std::string>() : std::vector<std::string>{image.manifest};
         const std::vector<std::string> given(record.names.begin(), record.names.end());
-        loaded.images.push_back({keep(image.manifest, image.config, image.parsed, std::move(record)), given});
+        loaded.images.push_back({keep(manifests, image.config, image.parsed, std::move(record)), given});
     }
     return loaded;
 }
@@ -344,8 +350,13 @@ void DirectoryStore::release(const std::string& image_id, const std::string& hol
 }
 
 images::Pulled DirectoryStore::pull(const images::Pull& request, const Call& call) {
-    static_cast<void>(call);
-    throw Error(Code::unsupported, "cannot pull " + parse_reference(request.image).text());
+    const Reference reference = parse_reference(request.image);
+    const PulledImage pulled =
+        pull_image(reference, request.credentials, {settings_, layers_, slots_}, call);
+    ImageRecord record;
+    if (reference.digest.empty()) record.names.insert(reference.text());
+    record.digests.insert(reference.name() + "@" + digest_of(pulled.manifests.front()));
+    return {keep(pulled.manifests, pulled.config, pulled.parsed, std::move(record))};
 }
 
 }  // namespace
