@@ -8,6 +8,7 @@
 #include <boost/beast/http.hpp>
 #include <boost/beast/ssl.hpp>
 #include <functional>
+#include <limits>
 
 #include "keelson/error.hpp"
 
@@ -66,7 +67,7 @@ class Connection {
 
     void send(const HttpRequest& request) {
         parser_.emplace();
-        parser_->body_limit(boost::none);
+        parser_->body_limit(std::numeric_limits<std::uint64_t>::max());  // whoever reads it counts
         parser_->header_limit(maximum_head_bytes);
         http::request<http::string_body> message(request.form.empty() ? http::verb::get : http::verb::post,
                                                  request.url.target, 11);
