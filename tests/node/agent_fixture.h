@@ -47,7 +47,7 @@ class AgentTest : public ::testing::Test {
                        const std::string& containers = R"([{"name":"web","image":"web:1"}])") {
         const resource::Outcome made =
             cluster.create({"v1/pods", "default", {}},
-                           R"({"metadata":{"name":")" + name + R"("},"spec":{"nodeName":"n1","containers":)" +
+                           R"({"metadata":{"name":")" + name + R"("},"spec":{"nodeName":"n1","automountServiceAccountToken":false,"containers":)" +
                                containers + (more_spec.empty() ? "" : "," + more_spec) + "}}");
         EXPECT_TRUE(made.ok()) << made.error;
         cluster.executor.run_until_idle();
