@@ -23,6 +23,7 @@ using object::Value;
 
 constexpr std::string_view kLeaseNamespace = "kube-node-lease";
 constexpr std::int64_t kLeaseSeconds = 40;
+constexpr int kAttempts = 5;
 constexpr base::Duration kRetry = std::chrono::seconds(1);
 constexpr std::size_t kMostImages = 50;
 // Below these the node refuses new pods, as the kubelet's default eviction thresholds say.
@@ -82,8 +83,12 @@ Task<Result<void>> NodeObject::create_or_adopt() {
     auto creating = parts_.client.create(collections::nodes.address(), document.root, {});
     client::Client::Object created = co_await creating;
     if (!created && created.error().code() != 409) co_return std::move(created).error();
-    auto writing = write_status();
-    co_return co_await writing;
+    // Others write the node as well: its addresses for pods, its taints.
+    for (int attempt = 1;; ++attempt) {
+        auto writing = write_status();
+        Result<void> written = co_await writing;
+        if (written || written.error().code() != 409 || attempt == kAttempts) co_return written;
+    }
 }
 
 Task<void> NodeObject::keep_alive() {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <map>
 #include <mutex>
 #include <nlohmann/json.hpp>
@@ -33,6 +34,8 @@ constexpr std::size_t maximum_table_bytes = std::size_t(64) << 20U;
 Descriptor open_store(const std::string& path) {
     if (path.empty() || path.front() != '/')
         throw Error(Code::invalid, "the directory of the image store must be an absolute path", "directory");
+    std::error_code ignored;  // the last directory's own failure says what is wrong
+    std::filesystem::create_directories(std::filesystem::path(path).parent_path(), ignored);
     if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST)
         throw_errno("cannot make the directory of the image store " + path);
     Descriptor directory(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
@@ -94,8 +97,8 @@ class DirectoryStore : public ImageStore {
                                              const std::vector<std::string>& chains,
                                              std::map<const ArchiveLayer*, std::string>& moved,
                                              const Interrupt& interrupt);
-    std::string keep(const std::vector<std::string>& manifests, const std::string& config, const Config& parsed,
-                     ImageRecord record);
+    std::string keep(const std::vector<std::string>& manifests, const std::string& config,
+                     const Config& parsed, ImageRecord record);
     images::Image describe(const std::string& id, const ImageRecord& record) const;
 
     StoreSettings settings_;
@@ -183,8 +186,8 @@ void DirectoryStore::sweep_blobs() {
 }
 
 // The caller's pins keep the layers until the table does.
-std::string DirectoryStore::keep(const std::vector<std::string>& manifests, const std::string& config, const Config& parsed,
-                                 ImageRecord record) {
+std::string DirectoryStore::keep(const std::vector<std::string>& manifests, const std::string& config,
+                                 const Config& parsed, ImageRecord record) {
     record.chains = chains_of(parsed);
     record.config_bytes = config.size();
     record.user = parsed.image.user;
@@ -351,8 +354,7 @@ void DirectoryStore::release(const std::string& image_id, const std::string& hol
 
 images::Pulled DirectoryStore::pull(const images::Pull& request, const Call& call) {
     const Reference reference = parse_reference(request.image);
-    const PulledImage pulled =
-        pull_image(reference, request.credentials, {settings_, layers_, slots_}, call);
+    const PulledImage pulled = pull_image(reference, request.credentials, {settings_, layers_, slots_}, call);
     ImageRecord record;
     if (reference.digest.empty()) record.names.insert(reference.text());
     record.digests.insert(reference.name() + "@" + digest_of(pulled.manifests.front()));
