@@ -104,6 +104,11 @@ class Agent final : public NodeAgent {
         parts_.executor.post([this, query, found] { found.complete(view_of(query)); });
         co_return co_await found;
     }
+    Task<Result<std::string>> find_sandbox(ContainerQuery query) override {
+        base::Completion<Result<std::string>> found;
+        parts_.executor.post([this, query, found] { found.complete(sandbox_of(query)); });
+        co_return co_await found;
+    }
     void when_ended(std::string container_id, base::Callback callback) override {
         for (const auto& [uid, record] : records_)
             for (const ContainerRecord& container : record->containers)
@@ -382,14 +387,29 @@ class Agent final : public NodeAgent {
         base::log_warning("the pods' network was not set up", {{"reason", done.error()}});
     }
 
-    Result<ContainerView> view_of(const ContainerQuery& query) const {
-        for (const auto& [uid, record] : records_) {
-            if (!record->pod || record->pod->key().namespace_name != query.namespace_name ||
-                record->pod->key().name != query.pod || (!query.uid.empty() && query.uid != uid))
-                continue;
-            return container_view(*record, query, settings_);
-        }
-        return base::Status(base::Reason::not_found, "pod \"" + query.pod + "\" not found");
+    [[nodiscard]] const PodRecord* record_of(const ContainerQuery& query) const {
+        for (const auto& [uid, record] : records_)
+            if (record->pod && record->pod->key().namespace_name == query.namespace_name &&
+                record->pod->key().name == query.pod && (query.uid.empty() || query.uid == uid))
+                return record.get();
+        return nullptr;
+    }
+    static base::Status unknown(const ContainerQuery& query) {
+        return {base::Reason::not_found, "pod \"" + query.pod + "\" not found"};
+    }
+    [[nodiscard]] Result<ContainerView> view_of(const ContainerQuery& query) const {
+        const PodRecord* record = record_of(query);
+        if (record == nullptr) return unknown(query);
+        return container_view(*record, query, settings_);
+    }
+    [[nodiscard]] Result<std::string> sandbox_of(const ContainerQuery& query) const {
+        const PodRecord* record = record_of(query);
+        if (record == nullptr) return unknown(query);
+        if (!record->is_sandbox_ready)
+            return base::Status(base::Reason::bad_request,
+                                "unable to forward port because pod is not running. Current status=" +
+                                    std::string(phase_of(*record)));
+        return record->sandbox_id;
     }
 
     NodeSettings settings_;

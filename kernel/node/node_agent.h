@@ -84,6 +84,8 @@ class NodeAgent {
     // Failures in Kubernetes' words: `container "x" in pod "y" is waiting to start: ContainerCreating`.
     // Thread-safe.
     virtual base::Task<base::Result<ContainerView>> find(ContainerQuery query) = 0;
+    // The id of the pod's sandbox, if it runs. Thread-safe.
+    virtual base::Task<base::Result<std::string>> find_sandbox(ContainerQuery query) = 0;
     // Calls once when that container does not run any more, or is not known. On the executor.
     virtual void when_ended(std::string container_id, base::Callback callback) = 0;
     // The stats summary document of kubelet's /stats/summary, as JSON. Thread-safe.

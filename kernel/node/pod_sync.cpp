@@ -140,10 +140,9 @@ void PodSync::decide_stage(PodRecord& record) {
         record.grace = grace;
     };
     if (record.is_orphan || record.pod->is_being_deleted()) {
-        const std::chrono::seconds grace(pod.metadata().has_deletion_grace_period_seconds()
-                                             ? pod.metadata().deletion_grace_period_seconds()
-                                             : 30);
-        return begin_ending(grace);
+        // One that was removed by force still ends as it has said itself.
+        if (!pod.metadata().has_deletion_grace_period_seconds()) return begin_ending(std::nullopt);
+        return begin_ending(std::chrono::seconds(pod.metadata().deletion_grace_period_seconds()));
     }
     if (is_terminal(pod)) return begin_ending(std::nullopt);
     if (!record.is_admitted && !record.failure) {
