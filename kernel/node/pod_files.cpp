@@ -7,6 +7,7 @@
 
 #include "kernel/base/files.h"
 #include "kernel/node/container_settings.h"
+#include "kernel/node/safe_files.h"
 #include "kernel/object/accessors/core_v1.h"
 #include "kernel/object/accessors/meta_v1.h"
 
@@ -220,7 +221,7 @@ Result<void> write_pod_files(object::Value pod, const std::string& pod_directory
     const auto write = [&](const std::string& name, const std::string& text) -> Result<void> {
         const std::string path = pod_directory + "/" + name;
         if (read_or_empty(path) == text && base::exists(path)) return {};
-        return base::write_file_atomic(path, text, kReadable);
+        return replace_file(path, text, kReadable);
     };
     KEELSON_TRY_VOID(base::make_directory(pod_directory, 0750));
     KEELSON_TRY_VOID(write("etc-hosts", hosts_file(pod, names, pod_addresses, read_or_empty("/etc/hosts"))));

@@ -177,6 +177,17 @@ Result<FileDescriptor> make_beneath(int directory, const std::string& path, mode
     return parent;
 }
 
+Result<void> replace_file(const std::string& path, std::string_view content, mode_t mode) {
+    std::string temporary = path + ".XXXXXX";
+    const FileDescriptor file(::mkostemp(temporary.data(), O_CLOEXEC));
+    if (!file) return base::system_error("writing " + path, errno);
+    Result<void> written = base::write_at(file.get(), content, 0, path);
+    if (written && (::fchmod(file.get(), mode) != 0 || ::rename(temporary.c_str(), path.c_str()) != 0))
+        written = base::system_error("writing " + path, errno);
+    if (!written) ::unlink(temporary.c_str());
+    return written;
+}
+
 Result<void> remove_tree(const std::string& path) {
     const FileDescriptor parent(
         ::open(base::directory_of(path).c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));

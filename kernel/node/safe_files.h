@@ -5,6 +5,7 @@
 #include <sys/types.h>
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "kernel/base/files.h"
@@ -20,6 +21,11 @@ namespace keelson::node {
 // anything. Gives an O_PATH descriptor.
 [[nodiscard]] base::Result<base::FileDescriptor> make_beneath(int directory, const std::string& path,
                                                               mode_t mode);
+
+// Puts a file with this content in place of the one that is there, if any. Readers and a crash of this
+// process see the old one or the new one. Does not wait for the disk: for what is made anew after a power
+// cut.
+[[nodiscard]] base::Result<void> replace_file(const std::string& path, std::string_view content, mode_t mode);
 
 // Removes a directory or file and everything in it. Links are removed, not followed; a mount in it is a
 // failure and keeps what is mounted. Nothing there is fine.
