@@ -1,5 +1,6 @@
 // Reads containers' logs as `kubectl logs` asks for them: files of lines "2026-01-02T03:04:05.000000000Z
-// stdout F text", rotated by renaming (0.log, then 0.log.20260102-030405, compressed later).
+// stdout F text", rotated by renaming (0.log, then 0.log.20260102-030405). Earlier files stay as they are,
+// none is compressed; they are read as well, so a tail may reach back into them.
 #pragma once
 
 #include <cstdint>
@@ -40,8 +41,8 @@ class LogReader {
                                                                             LogOptions options,
                                                                             base::Executor& executor);
 
-// Renames a log that has grown beyond the bound and removes the oldest of its files; true: renamed, so the
-// runtime has to reopen it. Blocks.
+// Renames a log that has grown beyond the bound and removes the oldest of its files, so that with the next
+// one there are as many as said; true: renamed now or earlier, so the runtime has to reopen it. Blocks.
 [[nodiscard]] base::Result<bool> rotate_log(const std::string& path, std::uint64_t maximum_bytes,
                                             int maximum_files, base::WallTime now);
 

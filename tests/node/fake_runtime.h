@@ -74,6 +74,8 @@ class FakeRuntime final : public Runtime {
     };
     // At most what fits into a pipe.
     std::function<ExecAnswer(const ExecRequest&)> on_exec = [](const ExecRequest&) { return ExecAnswer(); };
+    // Instead of that: the streams themselves.
+    std::function<base::Result<Streams>(const ExecRequest&)> on_exec_streams;
     std::vector<ExecRequest> execs;
     // The other ends of the attachments' and forwarded ports' streams.
     std::function<base::Result<Streams>(const std::string& id)> on_attach;
@@ -200,6 +202,7 @@ class FakeRuntime final : public Runtime {
     Answer<Streams> exec(ExecRequest request) override {
         if (const auto failure = log_.record("exec", name_of(request.container_id))) co_return *failure;
         execs.push_back(request);
+        if (on_exec_streams) co_return on_exec_streams(request);
         const ExecAnswer answer = on_exec(request);
         Streams streams;
         streams.exec_id = "exec-" + std::to_string(execs.size());
