@@ -42,8 +42,9 @@ class OutputReader {
             const bool has_ended = !streams_.result;
             const Instant end = has_ended ? std::min(deadline, ended_at_ + kGraceAfterEnd) : deadline;
             const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - now).count();
-            if (left <= 0) return has_ended;
-            read_ready(static_cast<int>(std::min<std::int64_t>(left, 60'000)));
+            // What is there already counts, however late it is looked at.
+            const bool has_read = read_ready(static_cast<int>(std::clamp<std::int64_t>(left, 0, 60'000)));
+            if (!has_read && left <= 0) return has_ended;
         }
         return true;
     }
@@ -65,14 +66,15 @@ class OutputReader {
         return {&streams_.standard_output, &streams_.standard_error, &streams_.result};
     }
 
-    void read_ready(int wait_ms) {
+    bool read_ready(int wait_ms) {
         std::array<pollfd, 3> polls{};
         const auto streams = all();
         for (std::size_t index = 0; index < polls.size(); ++index)
             polls[index] = {streams[index]->get(), POLLIN, 0};
-        if (::poll(polls.data(), polls.size(), wait_ms) <= 0) return;
+        if (::poll(polls.data(), polls.size(), wait_ms) <= 0) return false;
         for (std::size_t index = 0; index < polls.size(); ++index)
             if (polls[index].revents != 0) read_one(*streams[index]);
+        return true;
     }
 
     void read_one(FileDescriptor& stream) {

@@ -106,6 +106,8 @@ class AnswerReader {
             KEELSON_TRY(const std::string line, read_line());
             KEELSON_TRY(answer.status, parse_status(line));
             KEELSON_TRY_VOID(read_headers(answer));
+            // Those have no body, whatever they say of it.
+            if (answer.status == 204 || answer.status == 304) length_ = 0;
             if (answer.status >= 200) return answer;
         }
         return Status(Reason::service_unavailable, "net/http: too many 1xx informational responses");

@@ -31,8 +31,8 @@ struct ProbeTarget {
 };
 
 // `probe`: exec, httpGet, tcpSocket or grpc, as a Probe or a LifecycleHandler has them, with their document
-// alive until the task has ended. Never takes longer than the timeout. Redirects to the same host are
-// followed, TLS is not verified, at most 10 KiB of an answer are read.
+// alive until the task has ended. Once it runs it never takes longer than the timeout. Redirects to the same
+// host are followed, TLS is not verified, at most 10 KiB of an answer are read.
 [[nodiscard]] base::Task<ProbeResult> ask(object::Value probe, const ProbeTarget& target,
                                           std::chrono::seconds timeout, Runtime& runtime,
                                           base::Executor& executor);

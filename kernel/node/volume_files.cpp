@@ -188,7 +188,12 @@ class Writer {
         return {};
     }
 
-    // Links of files that there are no more, and data of earlier times.
+    [[nodiscard]] bool is_own(const std::string& name) const {
+        return name.starts_with("..") || link_target(directory_.get(), name).starts_with("..data/");
+    }
+
+    // Links of files that there are no more, and data of earlier times. What others have made stays: a
+    // directory on which another volume is mounted.
     Result<void> remove_stale(const std::string& present) {
         std::set<std::string> wanted = visible_names();
         wanted.insert(std::string(kData));
@@ -202,7 +207,8 @@ class Writer {
             if (!listing) return failure("reading", path_);
             while (const dirent* entry = ::readdir(listing.get())) {
                 std::string name(static_cast<const char*>(entry->d_name));
-                if (name != "." && name != ".." && !wanted.contains(name)) stale.push_back(std::move(name));
+                if (name == "." || name == ".." || wanted.contains(name) || !is_own(name)) continue;
+                stale.push_back(std::move(name));
             }
         }
         for (const std::string& name : stale) KEELSON_TRY_VOID(remove_tree(path_ + "/" + name));

@@ -1,10 +1,14 @@
 #include "kernel/node/volumes.h"
 
+#include <fcntl.h>
+
+#include <algorithm>
 #include <filesystem>
 #include <optional>
 #include <set>
 #include <utility>
 
+#include "kernel/node/container_settings.h"
 #include "kernel/node/inline_volumes.h"
 #include "kernel/node/safe_files.h"
 #include "kernel/node/volume_directories.h"
@@ -61,8 +65,37 @@ Result<void> make_files_directory(const std::string& path, bool is_in_memory, st
     return make_memory_directory(path, wanted);
 }
 
+// Where other volumes are mounted within this one, as relative paths: their directories have to be there,
+// because nobody can make them in a volume that is read-only.
+std::vector<std::string> mounts_within(core_v1::PodSpec spec, std::string_view volume) {
+    std::vector<std::string> found;
+    const auto look = [&](core_v1::Container container) {
+        for (const core_v1::VolumeMount outer : container.volume_mounts()) {
+            if (outer.name() != volume || !outer.sub_path().empty() || !outer.sub_path_expr().empty())
+                continue;
+            std::string prefix(outer.mount_path());
+            if (!prefix.ends_with('/')) prefix += '/';
+            for (const core_v1::VolumeMount inner : container.volume_mounts())
+                if (inner.mount_path().starts_with(prefix))
+                    found.emplace_back(inner.mount_path().substr(prefix.size()));
+        }
+    };
+    for (const core_v1::Container container : spec.init_containers()) look(container);
+    for (const core_v1::Container container : spec.containers()) look(container);
+    return found;
+}
+
+Result<void> make_mount_points(const std::string& path, const std::vector<std::string>& points) {
+    if (points.empty()) return {};
+    KEELSON_TRY(const auto directory, base::open_file(path, O_PATH | O_DIRECTORY));
+    for (const std::string& point : points) {
+        KEELSON_TRY([[maybe_unused]] const auto made, make_beneath(directory.get(), point, 0755));
+    }
+    return {};
+}
+
 Result<void> make_empty_dir(const std::string& path, const std::string& medium, const std::string& size_limit,
-                            std::optional<gid_t> group) {
+                            std::optional<std::int64_t> pod_limit_bytes, std::optional<gid_t> group) {
     if (medium.empty()) return make_empty_directory(path, group);
     if (medium != "Memory")
         return Status(Reason::bad_request,
@@ -73,6 +106,9 @@ Result<void> make_empty_dir(const std::string& path, const std::string& medium, 
         KEELSON_TRY(const object::Quantity limit, object::Quantity::parse(size_limit));
         if (limit.value() > 0) wanted.size_bytes = limit.value();
     }
+    // The pod pays for it: more than it may use is of no use.
+    if (pod_limit_bytes)
+        wanted.size_bytes = std::min(wanted.size_bytes.value_or(*pod_limit_bytes), *pod_limit_bytes);
     return make_memory_directory(path, wanted);
 }
 
@@ -191,7 +227,8 @@ class NodeVolumes final : public Volumes {
         const std::string path = directory_of(pod, "kubernetes.io~empty-dir", volume);
         auto make = [path, medium = std::string(volume.empty_dir().medium()),
                      limit = std::string(volume.empty_dir().size_limit()),
-                     group = group_of(pod)] { return make_empty_dir(path, medium, limit, group); };
+                     pod_limit = pod_limits(pod->root()).memory_limit_bytes,
+                     group = group_of(pod)] { return make_empty_dir(path, medium, limit, pod_limit, group); };
         auto making = base::blocking(std::move(make));
         const Result<void> made = co_await making;
         if (!made) co_return made.error();
@@ -215,11 +252,13 @@ class NodeVolumes final : public Volumes {
         const std::string path = directory_of(pod, files_directory(volume), volume);
         // A configMap alone is no secret.
         auto write = [path, files = std::move(*files), is_in_memory = !volume.has_config_map(),
-                      group = group_of(pod), now = executor.clock().wall_now()]() -> Result<void> {
+                      group = group_of(pod), now = executor.clock().wall_now(),
+                      points =
+                          mounts_within(core_v1::Pod(pod->root()).spec(), volume.name())]() -> Result<void> {
             KEELSON_TRY_VOID(base::make_directory(base::directory_of(path), 0750));
             KEELSON_TRY_VOID(make_files_directory(path, is_in_memory, group));
-            const Result<bool> written = write_volume_files(path, files, group, now);
-            return written ? base::ok() : Result<void>(written.error());
+            KEELSON_TRY([[maybe_unused]] const bool has_changed, write_volume_files(path, files, group, now));
+            return make_mount_points(path, points);
         };
         auto writing = base::blocking(std::move(write));
         const Result<void> written = co_await writing;

@@ -352,6 +352,37 @@ TEST_F(VolumesTest, OptionalObjectsMayBeMissing) {
     take_down();
 }
 
+TEST_F(VolumesTest, MakesRoomForMountsWithinFiles) {
+    create("v1/configmaps", R"({"metadata":{"name":"m"},"data":{"a":"1"}})");
+    const std::string spec = R"({"containers":[{"name":"c","volumeMounts":[{"name":"v","mountPath":"/v"},
+        {"name":"w","mountPath":"/v/sub/deeper"},{"name":"w","mountPath":"/very"}]}],
+        "volumes":[{"name":"v","configMap":{"name":"m"}},{"name":"w","emptyDir":{}}]})";
+    const auto prepared = prepare(pod_of(spec));
+    ASSERT_TRUE(prepared) << prepared.error().message();
+    const std::string path = prepared->at("v").path;
+    EXPECT_TRUE(base::exists(path + "/sub/deeper"));
+    ASSERT_TRUE(
+        cluster.patch({"v1/configmaps", "default", "m"}, resource::PatchType::merge, R"({"data":{"a":"2"}})")
+            .ok());
+    settle();
+    ASSERT_TRUE(prepare(pod_of(spec)));
+    EXPECT_EQ(content(path + "/a"), "2");
+    EXPECT_TRUE(base::exists(path + "/sub/deeper")) << "something is mounted there";
+    EXPECT_FALSE(base::exists(path + "/ery"));
+    take_down();
+}
+
+TEST_F(VolumesTest, BoundsMemoryByWhatThePodMayUse) {
+    const auto prepared =
+        prepare(pod_of(R"({"containers":[{"name":"c","volumeMounts":[{"name":"v","mountPath":"/v"}],
+        "resources":{"limits":{"memory":"2Mi"}}}],"volumes":[{"name":"v","emptyDir":{"medium":"Memory"}}]})"));
+    ASSERT_TRUE(prepared) << prepared.error().message();
+    struct statfs system {};
+    ASSERT_EQ(::statfs(prepared->at("v").path.c_str(), &system), 0);
+    EXPECT_EQ(system.f_blocks * static_cast<std::uint64_t>(system.f_bsize), 2u << 20);
+    take_down();
+}
+
 TEST_F(VolumesTest, PreparesOnlyWhatIsMounted) {
     const auto prepared = prepare(
         pod_of(R"({"containers":[{"name":"c"}],"volumes":[{"name":"v","configMap":{"name":"none"}}]})"));
