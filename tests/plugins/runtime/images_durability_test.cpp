@@ -94,9 +94,8 @@ TEST_F(ImagesDurability, SweepsWhatACrashLeft) {
 
 TEST_F(ImagesDurability, IsOpenInOneProcessOnly) {
     open();
-    const int code = in_child([&] {
-        return int(failure([&] { static_cast<void>(make_image_store(settings)); }).first);
-    });
+    const int code =
+        in_child([&] { return int(failure([&] { static_cast<void>(make_image_store(settings)); }).first); });
     EXPECT_EQ(code, int(Code::unavailable));
 }
 
@@ -121,8 +120,8 @@ TEST_F(ImagesDurability, LeavesNothingBehindOnAFullDisk) {
 }
 
 // Loads image after image, and removes every third, saying so each time.
-[[noreturn]] void work_until_killed(const std::function<void(int)>& load, const std::function<void(int)>& remove,
-                                    int report) {
+[[noreturn]] void work_until_killed(const std::function<void(int)>& load,
+                                    const std::function<void(int)>& remove, int report) {
     for (int index = 0;; ++index) {
         load(index);
         static_cast<void>(::write(report, "+", 1));
@@ -137,7 +136,9 @@ TEST_F(ImagesDurability, LosesNothingWhenItIsKilled) {
     std::minstd_rand random(20260101);
     for (int round = 0; round < rounds; ++round) {
         fs::remove_all(settings.directory);
-        const auto name = [&](int index) { return "r" + std::to_string(round) + "-" + std::to_string(index); };
+        const auto name = [&](int index) {
+            return "r" + std::to_string(round) + "-" + std::to_string(index);
+        };
         const auto content = [](int index) { return std::to_string(index) + std::string(20'000, 'x'); };
         std::array<int, 2> ends{};
         ASSERT_EQ(::pipe2(ends.data(), O_CLOEXEC), 0);
@@ -169,7 +170,8 @@ TEST_F(ImagesDurability, LosesNothingWhenItIsKilled) {
             const bool may_be_removed = index % 3 == 1 && index / 3 == removed && index + 1 < loaded;
             const bool is_there = store->inspect(name(index)).image.has_value();
             EXPECT_TRUE(may_be_removed || is_there == !is_removed) << name(index);
-            EXPECT_TRUE(!is_there || read_text(layer_of(name(index)) + "/f") == content(index)) << name(index);
+            EXPECT_TRUE(!is_there || read_text(layer_of(name(index)) + "/f") == content(index))
+                << name(index);
         }
         EXPECT_EQ(std::ranges::distance(fs::directory_iterator(settings.directory + "/layers")),
                   std::ptrdiff_t(store->list().images.size()));

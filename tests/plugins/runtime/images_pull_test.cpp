@@ -35,11 +35,14 @@ class ImagesPull : public ImagesTest {
     void serve(const FakeImage& image) {
         serve([&image](const ServerRequest& request) { return image.answer(request); });
     }
-    [[nodiscard]] std::string name(const std::string& version = ":1") const { return server->host() + "/test" + version; }
+    [[nodiscard]] std::string name(const std::string& version = ":1") const {
+        return server->host() + "/test" + version;
+    }
     std::string pull(const std::vector<images::Credentials>& credentials = {}) {
         return store->pull({name(), credentials}, Call()).image_id;
     }
-    [[nodiscard]] std::pair<Code, std::string> pull_failure(const std::vector<images::Credentials>& credentials = {}) {
+    [[nodiscard]] std::pair<Code, std::string> pull_failure(
+        const std::vector<images::Credentials>& credentials = {}) {
         const auto failed = failure([&] { pull(credentials); });
         EXPECT_TRUE(store->list().images.empty());
         EXPECT_TRUE(tree(settings.directory + "/tmp").empty());
@@ -76,6 +79,19 @@ TEST_F(ImagesPull, GetsManifestConfigAndLayers) {
     EXPECT_EQ(read_text(layers.at(1) + "/b"), noise(500'000));
     EXPECT_EQ(pull(), id);
     EXPECT_EQ(asked(image.layer_digests[0]), 1);
+}
+
+TEST_F(ImagesPull, FindsARegistryByItsName) {
+    const FakeImage image({Tar().file("a").bytes()});
+    serve(image);
+    const std::string host = "localhost" + server->host().substr(server->host().find(':'));
+    settings.registries[host].plain_http = true;
+    open();
+    store->pull({host + "/test:1", {}}, Call());
+    EXPECT_EQ(store->list().images.at(0).names.at(0), host + "/test:1");
+    settings.attempts = 1;
+    open();
+    EXPECT_EQ(failure([&] { store->pull({"nothing.invalid/test:1", {}}, Call()); }).first, Code::unavailable);
 }
 
 TEST_F(ImagesPull, ByDigestGivesNoTag) {
@@ -160,8 +176,8 @@ TEST_F(ImagesPull, RefusesWhatIsNotItsDigest) {
         auto& blob = part == "manifest" ? image.manifests.at(digest_of(image.manifest))
                      : part == "layer"  ? image.blobs.at(image.layer_digests[0])
                                         : std::ranges::find_if(image.blobs, [&](const auto& entry) {
-                                              return entry.first != image.layer_digests[0];
-                                          })->second;
+                                             return entry.first != image.layer_digests[0];
+                                         })->second;
         blob[blob.size() / 2] ^= 1;
         serve(image);
         const auto [code, message] = failure([&] {
@@ -225,7 +241,8 @@ TEST_F(ImagesPull, RefusesManifestsThatAreNone) {
     for (const std::string& manifest :
          {std::string("no json"), std::string("{}"), std::string(R"({"schemaVersion": 1, "fsLayers": []})"),
           std::string(R"({"config": {"digest": "../../etc/passwd", "size": 1}, "layers": []})"),
-          std::string(R"({"config": {"digest": "sha256:)") + std::string(64, 'a') + R"(", "size": -1}, "layers": []})",
+          std::string(R"({"config": {"digest": "sha256:)") + std::string(64, 'a') +
+              R"(", "size": -1}, "layers": []})",
           std::string(std::size_t(5) << 20U, ' ')}) {
         FakeImage image({});
         image.manifests["1"] = manifest;
@@ -241,7 +258,8 @@ TEST_F(ImagesPull, FetchesATokenWithEachOfTheCredentials) {
         if (request.target.starts_with("/token")) {
             if (request.header("authorization") != "Basic dXNlcjpnb29k") return {.status = 401};
             EXPECT_NE(request.target.find("service=svc"), std::string::npos);
-            EXPECT_NE(request.target.find("scope=repository%3Atest%3Apull"), std::string::npos) << request.target;
+            EXPECT_NE(request.target.find("scope=repository%3Atest%3Apull"), std::string::npos)
+                << request.target;
             return {.body = R"({"token": "abc"})"};
         }
         if (request.header("authorization") != "Bearer abc")
@@ -270,7 +288,9 @@ TEST_F(ImagesPull, TradesAnIdentityTokenAndSendsARegistryToken) {
                                 : R"({"access_token": "abc"})"};
         }
         if (request.header("authorization") != "Bearer abc")
-            return {.status = 401, .headers = {"WWW-Authenticate: Basic realm=\"x\", Bearer realm=\"http://" + host + "/token\""}};
+            return {.status = 401,
+                    .headers = {"WWW-Authenticate: Basic realm=\"x\", Bearer realm=\"http://" + host +
+                                "/token\""}};
         return image.answer(request);
     });
     host = server->host();
@@ -336,7 +356,8 @@ TEST_F(ImagesPull, EndsWhenTheCallIsCancelledOrItsDeadlinePasses) {
     });
     settings.idle_timeout = std::chrono::hours(1);
     std::atomic<std::int32_t> cancelled = 0;
-    keelson_call table = {sizeof(keelson_call), 0, nullptr, 0, reinterpret_cast<const std::int32_t*>(&cancelled), ""};
+    keelson_call table = {
+        sizeof(keelson_call), 0, nullptr, 0, reinterpret_cast<const std::int32_t*>(&cancelled), ""};
     open();
     std::thread canceller([&] {
         while (server->requests().size() < 2) std::this_thread::yield();
@@ -346,7 +367,8 @@ TEST_F(ImagesPull, EndsWhenTheCallIsCancelledOrItsDeadlinePasses) {
     canceller.join();
     cancelled = 0;
     const auto now = std::chrono::steady_clock::now().time_since_epoch();
-    const auto soon = std::chrono::duration_cast<std::chrono::microseconds>(now) + std::chrono::milliseconds(100);
+    const auto soon =
+        std::chrono::duration_cast<std::chrono::microseconds>(now) + std::chrono::milliseconds(100);
     EXPECT_EQ(failure([&] { store->pull({name(), {}}, Call().until(soon)); }).first, Code::deadline_exceeded);
     EXPECT_TRUE(tree(settings.directory + "/tmp").empty());
 }
@@ -391,7 +413,8 @@ TEST_F(ImagesPull, GoesOnWhenAnotherPullOfTheSameLayerFails) {
         return response;
     });
     std::atomic<std::int32_t> cancelled = 0;
-    keelson_call table = {sizeof(keelson_call), 0, nullptr, 0, reinterpret_cast<const std::int32_t*>(&cancelled), ""};
+    keelson_call table = {
+        sizeof(keelson_call), 0, nullptr, 0, reinterpret_cast<const std::int32_t*>(&cancelled), ""};
     std::jthread first([&] {
         EXPECT_EQ(failure([&] { store->pull({name(), {}}, Call(&table, nullptr)); }).first, Code::cancelled);
     });

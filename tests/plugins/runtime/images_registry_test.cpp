@@ -48,8 +48,14 @@ TEST_F(ImagesRegistry, IsPulledFrom) {
     const auto took = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - started);
     RecordProperty("pull_ms", std::to_string(took.count()));
     expect_busybox(id);
-    EXPECT_EQ(failure([&] { store->pull({registry->host() + "/test/busybox:2", {}}, Call()); }).first, Code::not_found);
-    EXPECT_EQ(failure([&] { store->pull({registry->host() + "/nothing", {}}, Call()); }).first, Code::not_found);
+    EXPECT_EQ(failure([&] {
+                  store->pull({registry->host() + "/test/busybox:2", {}}, Call());
+              }).first,
+              Code::not_found);
+    EXPECT_EQ(failure([&] {
+                  store->pull({registry->host() + "/nothing", {}}, Call());
+              }).first,
+              Code::not_found);
 }
 
 TEST_F(ImagesRegistry, WantsAPassword) {
@@ -60,8 +66,12 @@ TEST_F(ImagesRegistry, WantsAPassword) {
     settings.registries[registry->host()].plain_http = true;
     open();
     EXPECT_EQ(failure([&] { store->pull({image(), {}}, Call()); }).first, Code::forbidden);
-    EXPECT_EQ(failure([&] { store->pull({image(), {{"user", "wrong", "", ""}}}, Call()); }).first, Code::forbidden);
-    expect_busybox(store->pull({image(), {{"user", "wrong", "", ""}, {"user", "geheim", "", ""}}}, Call()).image_id);
+    EXPECT_EQ(failure([&] {
+                  store->pull({image(), {{"user", "wrong", "", ""}}}, Call());
+              }).first,
+              Code::forbidden);
+    expect_busybox(
+        store->pull({image(), {{"user", "wrong", "", ""}, {"user", "geheim", "", ""}}}, Call()).image_id);
     settings.registries[registry->host()].credentials = {{"user", "geheim", "", ""}};
     open();
     store->pull({image(), {}}, Call());
@@ -69,11 +79,13 @@ TEST_F(ImagesRegistry, WantsAPassword) {
 
 TEST_F(ImagesRegistry, MustShowACertificateThatIsTrusted) {
     if (!has_program("openssl")) GTEST_SKIP() << "openssl is needed";
-    ASSERT_EQ(run_program({"openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
-                           "-nodes", "-days", "2", "-subj", "/CN=registry", "-addext", "subjectAltName=IP:127.0.0.1",
-                           "-keyout", folder / "key.pem", "-out", folder / "cert.pem"}),
+    ASSERT_EQ(run_program({"openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                           "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", "/CN=registry",
+                           "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", folder / "key.pem", "-out",
+                           folder / "cert.pem"}),
               0);
-    ASSERT_TRUE(serve("", "  tls:\n    certificate: " + folder / "cert.pem" + "\n    key: " + folder / "key.pem" + "\n"));
+    ASSERT_TRUE(serve(
+        "", "  tls:\n    certificate: " + folder / "cert.pem" + "\n    key: " + folder / "key.pem" + "\n"));
     ASSERT_TRUE(push());
     open();
     const auto [code, message] = failure([&] { store->pull({image(), {}}, Call()); });

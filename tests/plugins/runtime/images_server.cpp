@@ -60,7 +60,8 @@ void send_all(int connection, const std::string& bytes) {
 
 std::string ServerRequest::header(const std::string& name) const {
     std::string lower = head;
-    std::ranges::transform(lower, lower.begin(), [](unsigned char letter) { return char(std::tolower(letter)); });
+    std::ranges::transform(lower, lower.begin(),
+                           [](unsigned char letter) { return char(std::tolower(letter)); });
     const std::size_t at = lower.find("\r\n" + name + ": ");
     if (at == std::string::npos) return {};
     const std::size_t start = at + name.size() + 4;
@@ -118,8 +119,9 @@ void Server::serve(int number) {
         requests_.push_back(request.method + " " + request.target);
     }
     const ServerResponse response = handler_(request);
-    std::string head = "HTTP/1.1 " + std::to_string(response.status) + " x\r\nConnection: close\r\nContent-Length: " +
-                       std::to_string(response.body.size()) + "\r\n";
+    std::string head = "HTTP/1.1 " + std::to_string(response.status) +
+                       " x\r\nConnection: close\r\nContent-Length: " + std::to_string(response.body.size()) +
+                       "\r\n";
     for (const std::string& header : response.headers) head += header + "\r\n";
     if (!response.hangs || response.cut_after != std::string::npos)
         send_all(number, head + "\r\n" + response.body.substr(0, response.cut_after));
@@ -150,9 +152,11 @@ void FakeImage::put_index(const std::vector<const FakeImage*>& images) {
     const char* architectures[] = {"nonesuch", "", "other"};
     for (std::size_t index = 0; index < images.size(); ++index) {
         const std::string name = architectures[index];
-        list.push_back({{"digest", digest_of(images[index]->manifest)},
-                        {"size", images[index]->manifest.size()},
-                        {"platform", {{"os", "linux"}, {"architecture", name.empty() ? this_platform().architecture : name}}}});
+        list.push_back(
+            {{"digest", digest_of(images[index]->manifest)},
+             {"size", images[index]->manifest.size()},
+             {"platform",
+              {{"os", "linux"}, {"architecture", name.empty() ? this_platform().architecture : name}}}});
         manifests[digest_of(images[index]->manifest)] = images[index]->manifest;
     }
     manifests["1"] = nlohmann::json({{"schemaVersion", 2}, {"manifests", list}}).dump();
@@ -166,23 +170,28 @@ ServerResponse FakeImage::answer(const ServerRequest& request) const {
     const std::string range = request.header("range");
     if (range.empty()) return {.body = found->second};
     const std::size_t offset = std::stoul(range.substr(range.find('=') + 1));
-    return {.status = 206,
-            .body = found->second.substr(offset),
-            .headers = {"Content-Range: bytes " + std::to_string(offset) + "-" +
-                        std::to_string(found->second.size() - 1) + "/" + std::to_string(found->second.size())}};
+    return {
+        .status = 206,
+        .body = found->second.substr(offset),
+        .headers = {"Content-Range: bytes " + std::to_string(offset) + "-" +
+                    std::to_string(found->second.size() - 1) + "/" + std::to_string(found->second.size())}};
 }
 
 RealRegistry::RealRegistry(const std::string& folder, const std::string& more, const std::string& more_http) {
     static_cast<void>(listen_on(port_));
-    write_text(folder + "/registry.yml", "version: 0.1\nlog: {level: error, accesslog: {disabled: true}}\nstorage:\n  filesystem:\n    rootdirectory: " +
-                                             folder + "/registry\nhttp:\n  addr: " + host() + "\n" + more_http + more);
+    write_text(folder + "/registry.yml",
+               "version: 0.1\nlog: {level: error, accesslog: {disabled: true}}\nstorage:\n  filesystem:\n    "
+               "rootdirectory: " +
+                   folder + "/registry\nhttp:\n  addr: " + host() + "\n" + more_http + more);
     const std::string config = folder + "/registry.yml";
     const char* arguments[] = {"docker-registry", "serve", config.c_str(), nullptr};
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
-    posix_spawn_file_actions_addopen(&actions, 2, (folder + "/registry.log").c_str(), O_WRONLY | O_CREAT, 0600);
-    if (::posix_spawnp(&process_, arguments[0], &actions, nullptr, const_cast<char**>(arguments), environ) != 0)
+    posix_spawn_file_actions_addopen(&actions, 2, (folder + "/registry.log").c_str(), O_WRONLY | O_CREAT,
+                                     0600);
+    if (::posix_spawnp(&process_, arguments[0], &actions, nullptr, const_cast<char**>(arguments), environ) !=
+        0)
         process_ = -1;
     posix_spawn_file_actions_destroy(&actions);
     const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);

@@ -1,4 +1,5 @@
-// Registries on loopback: one in this process that does and says what a test wants, and Debian's docker-registry.
+// Registries on loopback: one in this process that does and says what a test wants, and Debian's
+// docker-registry.
 #ifndef KEELSON_TESTS_IMAGES_SERVER_H
 #define KEELSON_TESTS_IMAGES_SERVER_H
 
@@ -28,7 +29,7 @@ struct ServerRequest {
 struct ServerResponse {
     int status = 200;
     std::string body;
-    std::vector<std::string> headers;          // "Name: value"
+    std::vector<std::string> headers;           // "Name: value"
     std::size_t cut_after = std::string::npos;  // bytes of the body, then the connection breaks
     bool hangs = false;                         // says nothing more until the client has gone
 };

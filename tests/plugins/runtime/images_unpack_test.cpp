@@ -31,7 +31,9 @@ std::string attribute(const std::string& path, const char* name) {
     return size < 0 ? "(none)" : std::string(value.data(), std::size_t(size));
 }
 
-bool is_opaque(const std::string& path) { return attribute(path, "trusted.overlay.opaque") == "y"; }
+bool is_opaque(const std::string& path) {
+    return attribute(path, "trusted.overlay.opaque") == "y";
+}
 
 class ImagesUnpack : public ImagesTest {
   protected:
@@ -39,7 +41,8 @@ class ImagesUnpack : public ImagesTest {
 };
 
 TEST_F(ImagesUnpack, KeepsOwnersModesTimesAndAttributes) {
-    const std::string capability("\x01\x00\x00\x02\x00\x20\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00", 20);
+    const std::string capability(
+        "\x01\x00\x00\x02\x00\x20\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00", 20);
     Tar tar;
     tar.add({.name = "d/", .type = '5', .mode = 01777, .owner = 5, .group = 6, .modified = 1000})
         .add({.name = "d/su", .content = "x", .mode = 04755, .owner = 1234567, .group = 7, .modified = 2000})
@@ -135,8 +138,10 @@ TEST_F(ImagesUnpack, WritesThroughNoSymbolicLink) {
         expect_refused(Tar().symbolic_link("l", target).symbolic_link("l/new", "x").bytes(), "symbolic link");
         expect_refused(Tar().symbolic_link("l", target).file("l/.wh.victim", "").bytes(), "symbolic link");
         expect_refused(Tar().symbolic_link("l", target).file("l/.wh..wh..opq", "").bytes(), "symbolic link");
-        expect_refused(Tar().symbolic_link("l", target).hard_link("h", "l/victim").bytes(), "no file of the same");
-        expect_refused(Tar().directory("a").symbolic_link("a/l", target).file("a/l/b/c").bytes(), "symbolic link");
+        expect_refused(Tar().symbolic_link("l", target).hard_link("h", "l/victim").bytes(),
+                       "no file of the same");
+        expect_refused(Tar().directory("a").symbolic_link("a/l", target).file("a/l/b/c").bytes(),
+                       "symbolic link");
     }
     EXPECT_EQ(tree(outside), std::vector<std::string>{"victim"});
     EXPECT_EQ(read_text(outside + "/victim"), "untouched");
@@ -222,6 +227,10 @@ TEST_F(ImagesUnpack, RefusesBombs) {
     EXPECT_EQ(code, Code::invalid);
     EXPECT_NE(message.find("bombs"), std::string::npos) << message;
     EXPECT_TRUE(tree(settings.directory + "/tmp").empty());
+    // The same with the archive around it compressed instead.
+    const std::string around = gzip(docker_archive({layer}, "b"));
+    EXPECT_NE(failure([&] { load_bytes(around); }).second.find("bombs"), std::string::npos);
+    EXPECT_TRUE(tree(settings.directory + "/tmp").empty());
 }
 
 TEST_F(ImagesUnpack, KeepsHolesAsHoles) {
@@ -256,13 +265,17 @@ TEST_F(ImagesUnpack, RefusesTruncatedLayers) {
     archive.file("0.tar", packed.substr(0, packed.size() / 2)).file("config.json", config_of({whole}));
     archive.file("manifest.json", R"([{"Config": "config.json", "Layers": ["0.tar"]}])");
     EXPECT_EQ(failure([&] { load_bytes(archive.bytes()); }).first, Code::invalid);
+    std::string damaged = Tar().file("a").file("b").bytes();
+    damaged[1024] ^= 1;
+    expect_refused(damaged, "no whole tar");
     expect_refused("this is no tar" + std::string(2000, '?'), "no whole tar");
 }
 
 TEST_F(ImagesUnpack, RefusesALayerThatIsNotWhatTheConfigSays) {
     open();
     Tar archive;
-    archive.file("0.tar", Tar().file("other").bytes()).file("config.json", config_of({Tar().file("said").bytes()}));
+    archive.file("0.tar", Tar().file("other").bytes())
+        .file("config.json", config_of({Tar().file("said").bytes()}));
     archive.file("manifest.json", R"([{"Config": "config.json", "Layers": ["0.tar"]}])");
     const auto [code, message] = failure([&] { load_bytes(archive.bytes()); });
     EXPECT_EQ(code, Code::invalid);
@@ -272,23 +285,28 @@ TEST_F(ImagesUnpack, RefusesALayerThatIsNotWhatTheConfigSays) {
 
 TEST_F(ImagesUnpack, RefusesABlobThatIsNotWhatItsNameSays) {
     open();
-    const std::string archive =
-        Tar().file("blobs/sha256/" + std::string(64, 'a'), "{\"not\": \"that\"}").file("index.json", "{}").bytes();
+    const std::string archive = Tar()
+                                    .file("blobs/sha256/" + std::string(64, 'a'), "{\"not\": \"that\"}")
+                                    .file("index.json", "{}")
+                                    .bytes();
     EXPECT_NE(failure([&] { load_bytes(archive); }).second.find("other content"), std::string::npos);
     EXPECT_NE(failure([&] { load_bytes("no archive at all"); }).second.find("no whole image archive"),
               std::string::npos);
-    EXPECT_NE(failure([&] { load_bytes(Tar().file("a").bytes()); }).second.find("neither"), std::string::npos);
+    EXPECT_NE(failure([&] { load_bytes(Tar().file("a").bytes()); }).second.find("neither"),
+              std::string::npos);
 }
 
-TEST_F(ImagesUnpack, TakesEmptyLayers) {
-    const auto layers = load_layers({Tar().bytes(), Tar().file("a").bytes(), Tar().bytes()});
+TEST_F(ImagesUnpack, TakesEmptyAndUnfinishedLayers) {
+    const auto layers = load_layers({Tar().bytes(), Tar().file("a").unfinished_bytes(), Tar().bytes()});
+    EXPECT_EQ(tree(layers[1]), std::vector<std::string>{"a"});
     EXPECT_TRUE(tree(layers[0]).empty());
     EXPECT_TRUE(tree(layers[2]).empty());
 }
 
 TEST_F(ImagesUnpack, MakesDirectoriesThatNobodyDescribedLikeThoseBelow) {
     Tar base;
-    base.add({.name = "./", .type = '5', .mode = 0711}).add({.name = "home", .type = '5', .mode = 0700, .owner = 42});
+    base.add({.name = "./", .type = '5', .mode = 0711})
+        .add({.name = "home", .type = '5', .mode = 0700, .owner = 42});
     const auto layers = load_layers({base.bytes(), Tar().file("home/new/f").bytes()});
     EXPECT_EQ(status_of(layers[1] + "/home").st_mode, S_IFDIR | 0700U);
     EXPECT_EQ(status_of(layers[1] + "/home").st_uid, 42U);

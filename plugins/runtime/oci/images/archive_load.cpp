@@ -91,6 +91,7 @@ class ArchiveReader {
             const la_ssize_t got = archive_read_data(reader_.reader_.get(), buffer, size);
             if (got < 0) reader_.fail();
             sum_.add(buffer, std::size_t(got));
+            reader_.account(std::size_t(got));
             return std::size_t(got);
         }
 
@@ -104,12 +105,19 @@ class ArchiveReader {
         auto& self = *static_cast<ArchiveReader*>(context);
         try {
             *data = self.buffer_.data();
-            return la_ssize_t(self.source_.read(self.buffer_.data(), self.buffer_.size()));
+            const std::size_t size = self.source_.read(self.buffer_.data(), self.buffer_.size());
+            self.archive_bytes_ += size;
+            return la_ssize_t(size);
         } catch (...) {
             self.failure_ = std::current_exception();
             archive_set_error(reader, EIO, "the source failed");
             return ARCHIVE_FATAL;
         }
+    }
+
+    void account(std::size_t size) {
+        content_bytes_ += size;
+        check_ratio(archive_bytes_, content_bytes_, limits_);
     }
 
     void open() {
@@ -133,7 +141,7 @@ class ArchiveReader {
         archive_entry* entry = nullptr;
         const int result = archive_read_next_header(reader_.get(), &entry);
         if (result == ARCHIVE_EOF) return nullptr;
-        if (result < ARCHIVE_WARN) fail();
+        if (result != ARCHIVE_OK && result != ARCHIVE_WARN) fail();
         if (++entries_ > limits_.archive_entries)
             throw Error(Code::invalid,
                         "the archive has more than " + std::to_string(limits_.archive_entries) + " entries");
@@ -214,6 +222,8 @@ class ArchiveReader {
     ArchiveContents contents_;
     std::uint64_t entries_ = 0;
     std::size_t documents_bytes_ = 0;
+    std::uint64_t archive_bytes_ = 0;
+    std::uint64_t content_bytes_ = 0;
 };
 
 }  // namespace

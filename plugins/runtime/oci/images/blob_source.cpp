@@ -40,7 +40,8 @@ void BlobSource::open_at(RegistryEndpoint& endpoint) {
     response_ = endpoint.get("/blobs/" + content_.digest, headers);
     const bool is_part = response_->status() == 206;
     if (is_part && !response_->header("Content-Range").starts_with("bytes " + std::to_string(offset_) + "-"))
-        throw Error(Code::unavailable, "the registry " + endpoint.name() + " sends another part than was asked for");
+        throw Error(Code::unavailable,
+                    "the registry " + endpoint.name() + " sends another part than was asked for");
     const auto length = response_->length();
     if (!is_part && length && *length != content_.size)
         throw Error(Code::invalid, content_.digest + " has " + std::to_string(*length) + " bytes at " +
@@ -61,7 +62,8 @@ void BlobSource::skip(std::uint64_t bytes) {
 void BlobSource::break_off(const std::string& reason) {
     response_.reset();
     if (++failures_ >= settings_.attempts || ++interruptions_ > maximum_interruptions)
-        throw Error(Code::unavailable, "downloading " + content_.digest + " breaks off again and again: " + reason);
+        throw Error(Code::unavailable,
+                    "downloading " + content_.digest + " breaks off again and again: " + reason);
     pause_before(failures_, settings_, interrupt_);
 }
 

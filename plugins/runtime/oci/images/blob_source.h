@@ -1,4 +1,5 @@
-// The bytes of a blob from a registry, checked against its digest while they pass, and resumed where they broke.
+// The bytes of a blob from a registry, checked against its digest while they pass, and resumed where they
+// broke.
 #ifndef KEELSON_OCI_BLOB_SOURCE_H
 #define KEELSON_OCI_BLOB_SOURCE_H
 
@@ -16,8 +17,9 @@ namespace keelson::oci {
 class BlobSource : public ByteSource {
   public:
     // Everything given must outlive it. The first of the endpoints that has it is used, then the next.
-    BlobSource(const StoreSettings& settings, const Interrupt& interrupt, std::vector<RegistryEndpoint*> endpoints,
-               Content content, std::function<void(std::uint64_t)> received);
+    BlobSource(const StoreSettings& settings, const Interrupt& interrupt,
+               std::vector<RegistryEndpoint*> endpoints, Content content,
+               std::function<void(std::uint64_t)> received);
 
     std::size_t read(char* buffer, std::size_t size) override;
 
@@ -37,7 +39,7 @@ class BlobSource : public ByteSource {
     Sha256 sum_;
     std::uint64_t offset_ = 0;
     bool is_checked_ = false;
-    int failures_ = 0;        // since the last byte
+    int failures_ = 0;       // since the last byte
     int interruptions_ = 0;  // in all
 };
 

@@ -101,7 +101,9 @@ class Connection {
     }
 
     [[nodiscard]] const http::response<http::buffer_body>& head() const { return parser_->get(); }
-    [[nodiscard]] bool is_reusable() const { return parser_ && parser_->is_done() && parser_->get().keep_alive(); }
+    [[nodiscard]] bool is_reusable() const {
+        return parser_ && parser_->is_done() && parser_->get().keep_alive();
+    }
     [[nodiscard]] std::optional<std::uint64_t> length() const {
         const auto length = parser_->content_length();
         return length ? std::optional<std::uint64_t>(*length) : std::nullopt;
@@ -161,10 +163,12 @@ class Connection {
         } else {
             resolver_.emplace(io_);
             wait("find", timeouts_.connect, [&](auto done) {
-                resolver_->async_resolve(url.host, url.port, [&endpoints, done](error_code failed, auto found) mutable {
-                    for (const auto& entry : found) endpoints.push_back(entry.endpoint());
-                    done(failed);
-                });
+                resolver_->async_resolve(url.host, url.port,
+                                         [&endpoints, done](error_code failed, auto found) mutable {
+                                             for (const auto& entry : found)
+                                                 endpoints.push_back(entry.endpoint());
+                                             done(failed);
+                                         });
             });
             resolver_.reset();
         }
@@ -202,7 +206,9 @@ HttpResponse::~HttpResponse() {
     if (connection_ && connection_->is_reusable()) client_.give_back(server_, std::move(connection_));
 }
 
-unsigned HttpResponse::status() const { return connection_->head().result_int(); }
+unsigned HttpResponse::status() const {
+    return connection_->head().result_int();
+}
 
 std::vector<std::string> HttpResponse::headers(const std::string& name) const {
     std::vector<std::string> values;
@@ -216,9 +222,13 @@ std::string HttpResponse::header(const std::string& name) const {
     return values.empty() ? std::string() : values.front();
 }
 
-std::optional<std::uint64_t> HttpResponse::length() const { return connection_->length(); }
+std::optional<std::uint64_t> HttpResponse::length() const {
+    return connection_->length();
+}
 
-std::size_t HttpResponse::read(char* buffer, std::size_t size) { return connection_->read(buffer, size); }
+std::size_t HttpResponse::read(char* buffer, std::size_t size) {
+    return connection_->read(buffer, size);
+}
 
 std::optional<std::string> HttpResponse::body(std::size_t maximum_bytes) {
     constexpr std::size_t piece_bytes = 65536;

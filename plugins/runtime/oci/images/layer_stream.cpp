@@ -17,6 +17,12 @@ constexpr std::size_t magic_bytes = 4;
 
 }  // namespace
 
+void check_ratio(std::uint64_t compressed_bytes, std::uint64_t bytes, const Limits& limits) {
+    if (bytes > limits.ratio_free_bytes && bytes / limits.ratio > compressed_bytes)
+        throw Error(Code::invalid, "it is compressed more than " + std::to_string(limits.ratio) +
+                                       " to 1, as only decompression bombs are");
+}
+
 Compression compression_of(std::string_view start) {
     if (start.starts_with("\x1f\x8b")) return Compression::gzip;
     if (start.starts_with("\x28\xb5\x2f\xfd")) return Compression::zstd;
@@ -91,7 +97,7 @@ void LayerStream::open() {
     archive_read_support_format_empty(reader);
     archive_entry* entry = nullptr;
     if (archive_read_open(reader, input_.get(), nullptr, &Input::read_for_archive, nullptr) != ARCHIVE_OK ||
-        archive_read_next_header(reader, &entry) < ARCHIVE_WARN) {
+        archive_read_next_header(reader, &entry) != ARCHIVE_OK) {
         input_->rethrow();
         if (archive_errno(reader) != 0)
             throw Error(Code::invalid,
@@ -119,9 +125,7 @@ void LayerStream::account(std::size_t size) {
     if (tar_bytes_ > limits_.layer_bytes)
         throw Error(Code::invalid,
                     "a layer is larger than " + std::to_string(limits_.layer_bytes) + " bytes");
-    if (tar_bytes_ > limits_.ratio_free_bytes && tar_bytes_ / limits_.ratio > input_->bytes())
-        throw Error(Code::invalid, "a layer is compressed more than " + std::to_string(limits_.ratio) +
-                                       " to 1, as only decompression bombs are");
+    check_ratio(input_->bytes(), tar_bytes_, limits_);
 }
 
 std::string_view LayerStream::next() {

@@ -61,9 +61,11 @@ class Pulling {
 
     void fetch_layers(const Manifest& manifest) {
         std::string chain;
-        for (const std::string& diff_id : image_.parsed.diff_ids) chains_.push_back(chain = chain_id(chain, diff_id));
+        for (const std::string& diff_id : image_.parsed.diff_ids)
+            chains_.push_back(chain = chain_id(chain, diff_id));
         for (const Content& layer : manifest.layers) whole_bytes_ += layer.size;
-        const std::size_t workers = std::clamp<std::size_t>(context_.settings.parallel_downloads, 1, chains_.size() + 1);
+        const std::size_t workers =
+            std::clamp<std::size_t>(context_.settings.parallel_downloads, 1, chains_.size() + 1);
         {
             std::vector<std::jthread> threads;
             for (std::size_t index = 1; index < std::min(workers, chains_.size()); ++index)
@@ -104,7 +106,8 @@ class Pulling {
         const auto source = repository_.blob(content, [&](std::uint64_t bytes) { report(bytes); });
         UnpackedLayer unpacked = unpack_layer(*source, place.root(), limits());
         if (unpacked.diff_id != diff_id)
-            throw Error(Code::invalid, "the layer " + content.digest + " is not " + diff_id + " as the config says");
+            throw Error(Code::invalid,
+                        "the layer " + content.digest + " is not " + diff_id + " as the config says");
         return {std::move(place), std::move(unpacked)};
     }
 

@@ -51,7 +51,8 @@ struct PullContext {
     DownloadSlots& slots;
 };
 
-[[nodiscard]] PulledImage pull_image(const Reference& reference, const std::vector<images::Credentials>& credentials,
+[[nodiscard]] PulledImage pull_image(const Reference& reference,
+                                     const std::vector<images::Credentials>& credentials,
                                      const PullContext& context, const Call& call);
 
 }  // namespace keelson::oci

@@ -17,20 +17,6 @@ bool is_over(const Error& error) {
     return error.code() == Code::cancelled || error.code() == Code::deadline_exceeded;
 }
 
-std::string fetch_manifest(RegistryEndpoint& endpoint, const std::string& version, std::size_t maximum_bytes) {
-    std::optional<std::string> bytes;
-    try {
-        const auto response = endpoint.get("/manifests/" + version, {{"Accept", accepted_manifests}});
-        bytes = response->body(maximum_bytes);
-    } catch (const TransportError& error) {
-        throw Error(Code::unavailable, std::string("the manifest cannot be fetched: ") + error.what());
-    }
-    if (!bytes) throw Error(Code::invalid, "the manifest is longer than " + std::to_string(maximum_bytes) + " bytes");
-    if (is_digest(version) && digest_of(*bytes) != version)
-        throw Error(Code::invalid, "what the registry sent is not the manifest " + version);
-    return *bytes;
-}
-
 }  // namespace
 
 Repository::Repository(const StoreSettings& settings, const Reference& reference,
@@ -40,31 +26,55 @@ Repository::Repository(const StoreSettings& settings, const Reference& reference
       client_(HttpTimeouts{settings.connect_timeout, settings.idle_timeout}, interrupt) {
     if (const auto found = settings.registries.find(reference.host); found != settings.registries.end())
         for (const std::string& mirror : found->second.mirrors)
-            endpoints_.push_back(std::make_unique<RegistryEndpoint>(
-                settings, mirror, reference.repository, std::vector<images::Credentials>(), client_, interrupt));
+            endpoints_.push_back(std::make_unique<RegistryEndpoint>(settings, mirror, reference.repository,
+                                                                    std::vector<images::Credentials>(),
+                                                                    client_, interrupt));
     endpoints_.push_back(std::make_unique<RegistryEndpoint>(settings, reference.host, reference.repository,
                                                             credentials, client_, interrupt));
 }
 
 Repository::~Repository() = default;
 
+std::string Repository::fetch_manifest(RegistryEndpoint& endpoint, const std::string& version) const {
+    const std::size_t maximum_bytes = settings_.limits.manifest_bytes;
+    for (int attempt = 1;; ++attempt) {
+        try {
+            const auto response = endpoint.get("/manifests/" + version, {{"Accept", accepted_manifests}});
+            const auto bytes = response->body(maximum_bytes);
+            if (!bytes)
+                throw Error(Code::invalid,
+                            "the manifest is longer than " + std::to_string(maximum_bytes) + " bytes");
+            if (is_digest(version) && digest_of(*bytes) != version)
+                throw Error(Code::invalid, "what the registry sent is not the manifest " + version);
+            return *bytes;
+        } catch (const TransportError& error) {
+            if (attempt >= settings_.attempts)
+                throw Error(Code::unavailable,
+                            std::string("the manifest cannot be fetched: ") + error.what());
+        }
+        pause_before(attempt, settings_, interrupt_);
+    }
+}
+
 std::string Repository::manifest(const std::string& version) {
     for (std::size_t index = 0; index + 1 < endpoints_.size(); ++index) {
         try {
-            return fetch_manifest(*endpoints_[index], version, settings_.limits.manifest_bytes);
+            return fetch_manifest(*endpoints_[index], version);
         } catch (const Error& error) {
             if (is_over(error)) throw;
             if (settings_.warn)
-                settings_.warn("the mirror " + endpoints_[index]->name() + " is passed over: " + error.what());
+                settings_.warn("the mirror " + endpoints_[index]->name() +
+                               " is passed over: " + error.what());
         }
     }
-    return fetch_manifest(*endpoints_.back(), version, settings_.limits.manifest_bytes);
+    return fetch_manifest(*endpoints_.back(), version);
 }
 
 std::unique_ptr<ByteSource> Repository::blob(const Content& content, Received received) {
     std::vector<RegistryEndpoint*> endpoints;
     for (const auto& endpoint : endpoints_) endpoints.push_back(endpoint.get());
-    return std::make_unique<BlobSource>(settings_, interrupt_, std::move(endpoints), content, std::move(received));
+    return std::make_unique<BlobSource>(settings_, interrupt_, std::move(endpoints), content,
+                                        std::move(received));
 }
 
 std::string Repository::small_blob(const Content& content) {

@@ -1,4 +1,5 @@
-// One repository of a registry, and of its mirrors: manifests and blobs, with whatever the registry asks for first.
+// One repository of a registry, and of its mirrors: manifests and blobs, with whatever the registry asks for
+// first.
 #ifndef KEELSON_OCI_REGISTRY_H
 #define KEELSON_OCI_REGISTRY_H
 
@@ -17,8 +18,9 @@ namespace keelson::oci {
 
 class RegistryEndpoint;
 
-// Thread-safe. Failures are Code::not_found, forbidden, unavailable, or invalid when what comes is not what its
-// digest says; the last is checked before a byte of a manifest is used and, for blobs, by the end of the source.
+// Thread-safe. Failures are Code::not_found, forbidden, unavailable, or invalid when what comes is not what
+// its digest says; the last is checked before a byte of a manifest is used and, for blobs, by the end of the
+// source.
 class Repository {
   public:
     using Received = std::function<void(std::uint64_t bytes)>;
@@ -37,6 +39,8 @@ class Repository {
     [[nodiscard]] std::string small_blob(const Content& content);
 
   private:
+    [[nodiscard]] std::string fetch_manifest(RegistryEndpoint& endpoint, const std::string& version) const;
+
     const StoreSettings& settings_;
     const Interrupt& interrupt_;
     HttpClient client_;

@@ -16,7 +16,8 @@ constexpr std::size_t maximum_challenges = 16;
 
 std::string lower(std::string_view text) {
     std::string result(text);
-    std::ranges::transform(result, result.begin(), [](unsigned char letter) { return char(std::tolower(letter)); });
+    std::ranges::transform(result, result.begin(),
+                           [](unsigned char letter) { return char(std::tolower(letter)); });
     return result;
 }
 
@@ -60,7 +61,8 @@ class ChallengeReader {
         while (rest_.starts_with(' ') || rest_.starts_with('\t')) rest_.remove_prefix(1);
     }
     void skip_separators() {
-        while (rest_.starts_with(' ') || rest_.starts_with('\t') || rest_.starts_with(',')) rest_.remove_prefix(1);
+        while (rest_.starts_with(' ') || rest_.starts_with('\t') || rest_.starts_with(','))
+            rest_.remove_prefix(1);
     }
     std::string token() {
         const auto end = std::ranges::find_if_not(rest_, is_token_letter);
@@ -89,23 +91,26 @@ std::string basic(const images::Credentials& credentials) {
     return "Basic " + base64(credentials.username + ":" + credentials.password);
 }
 
-bool has_password(const images::Credentials& credentials) { return !credentials.username.empty(); }
+bool has_password(const images::Credentials& credentials) {
+    return !credentials.username.empty();
+}
 
 std::string parameter(const Challenge& challenge, const std::string& name, const std::string& otherwise) {
     const auto found = challenge.parameters.find(name);
     return found == challenge.parameters.end() ? otherwise : found->second;
 }
 
-// A token for pulling, as the Docker token specification has it: by a form for identity tokens, else by a query.
+// A token for pulling, as the Docker token specification has it: by a form for identity tokens, else by a
+// query.
 HttpRequest token_request(const Challenge& challenge, const images::Credentials& credentials,
-                          const std::string& repository, const HttpRequest& refused) {
+                          const std::string& repository, const Url& refused, const TlsFor& tls_for) {
     HttpRequest request;
     request.url = parse_url(parameter(challenge, "realm", ""));
-    if (refused.url.uses_tls && !request.url.uses_tls)
-        throw Error(Code::forbidden, "the registry " + refused.url.authority() +
+    if (refused.uses_tls && !request.url.uses_tls)
+        throw Error(Code::forbidden, "the registry " + refused.authority() +
                                          " wants its token to be fetched without TLS, which would give the "
                                          "credentials away");
-    request.tls = refused.tls;
+    request.tls = tls_for(request.url.authority());
     const std::string scope = parameter(challenge, "scope", "repository:" + repository + ":pull");
     const std::string service = parameter(challenge, "service", "");
     const std::string query = "service=" + percent_encoded(service) + "&scope=" + percent_encoded(scope);
@@ -129,10 +134,11 @@ std::optional<std::string> bearer_header(const std::string& token) {
 }
 
 std::optional<std::string> bearer(const Challenge& challenge, const images::Credentials& credentials,
-                                  const std::string& repository, const HttpRequest& refused, HttpClient& client) {
-    const auto response = client.send(token_request(challenge, credentials, repository, refused));
+                                  const std::string& repository, const Url& refused, const TlsFor& tls_for,
+                                  HttpClient& client) {
+    const auto response = client.send(token_request(challenge, credentials, repository, refused, tls_for));
     if (response->status() >= 500 || response->status() == 429)
-        throw TransportError("the token service of " + refused.url.authority() + " answers with " +
+        throw TransportError("the token service of " + refused.authority() + " answers with " +
                              std::to_string(response->status()));
     const auto bytes = response->body(maximum_token_bytes);
     if (response->status() != 200 || !bytes) return std::nullopt;
@@ -148,13 +154,17 @@ std::optional<std::string> bearer(const Challenge& challenge, const images::Cred
 
 }  // namespace
 
-std::vector<Challenge> parse_challenges(const std::string& header) { return ChallengeReader(header).run(); }
+std::vector<Challenge> parse_challenges(const std::string& header) {
+    return ChallengeReader(header).run();
+}
 
-std::optional<std::string> authorize(const std::vector<Challenge>& challenges, const images::Credentials& credentials,
-                                     const std::string& repository, const HttpRequest& refused, HttpClient& client) {
+std::optional<std::string> authorize(const std::vector<Challenge>& challenges,
+                                     const images::Credentials& credentials, const std::string& repository,
+                                     const Url& refused, const TlsFor& tls_for, HttpClient& client) {
     if (!credentials.registry_token.empty()) return bearer_header(credentials.registry_token);
     for (const Challenge& challenge : challenges)
-        if (challenge.scheme == "bearer") return bearer(challenge, credentials, repository, refused, client);
+        if (challenge.scheme == "bearer")
+            return bearer(challenge, credentials, repository, refused, tls_for, client);
     for (const Challenge& challenge : challenges)
         if (challenge.scheme == "basic" && has_password(credentials)) return basic(credentials);
     return std::nullopt;

@@ -19,12 +19,18 @@ bool is_redirect(unsigned status) {
     return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
 }
 
-bool is_refusal(unsigned status) { return status == 401 || status == 403; }
+bool is_refusal(unsigned status) {
+    return status == 401 || status == 403;
+}
 
-bool may_pass(unsigned status) { return status == 408 || status == 429 || status >= 500; }
+bool may_pass(unsigned status) {
+    return status == 408 || status == 429 || status >= 500;
+}
 
 // Docker Hub answers at another name than it is called by.
-std::string server_name(const std::string& host) { return host == "docker.io" ? "registry-1.docker.io" : host; }
+std::string server_name(const std::string& host) {
+    return host == "docker.io" ? "registry-1.docker.io" : host;
+}
 
 Url base_of(const StoreSettings& settings, const std::string& host) {
     if (host.find("://") != std::string::npos) return parse_url(host);
@@ -51,9 +57,9 @@ void pause_before(int attempt, const StoreSettings& settings, const Interrupt& i
     }
 }
 
-RegistryEndpoint::RegistryEndpoint(const StoreSettings& settings, const std::string& host, std::string repository,
-                                   std::vector<images::Credentials> credentials, HttpClient& client,
-                                   const Interrupt& interrupt)
+RegistryEndpoint::RegistryEndpoint(const StoreSettings& settings, const std::string& host,
+                                   std::string repository, std::vector<images::Credentials> credentials,
+                                   HttpClient& client, const Interrupt& interrupt)
     : settings_(settings),
       repository_(std::move(repository)),
       credentials_(std::move(credentials)),
@@ -87,7 +93,8 @@ std::unique_ptr<HttpResponse> RegistryEndpoint::follow(HttpRequest request) {
             throw Error(Code::unavailable, "the registry " + name_ + " redirects from TLS to " + next.text() +
                                                ", which anybody could change");
         if (!next.is_same_server(request.url))
-            std::erase_if(request.headers, [](const auto& header) { return header.first == "Authorization"; });
+            std::erase_if(request.headers,
+                          [](const auto& header) { return header.first == "Authorization"; });
         request.url = next;
         request.tls = tls_for(next.authority());
     }
@@ -122,9 +129,12 @@ std::unique_ptr<HttpResponse> RegistryEndpoint::authorized(HttpRequest request) 
     for (const images::Credentials& credentials : credentials_) {
         std::optional<std::string> header;
         try {
-            header = authorize(challenges, credentials, repository_, plain, client_);
+            header = authorize(
+                challenges, credentials, repository_, plain.url,
+                [this](const std::string& host) { return tls_for(host); }, client_);
         } catch (const TransportError& error) {
-            throw Error(Code::unavailable, std::string("the registry's token cannot be fetched: ") + error.what());
+            throw Error(Code::unavailable,
+                        std::string("the registry's token cannot be fetched: ") + error.what());
         }
         if (!header) continue;
         HttpRequest again = plain;

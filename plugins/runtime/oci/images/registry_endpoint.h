@@ -18,11 +18,12 @@ class RegistryEndpoint {
   public:
     // Everything given must outlive it but the credentials, which are tried in turn, then none at all.
     RegistryEndpoint(const StoreSettings& settings, const std::string& host, std::string repository,
-                     std::vector<images::Credentials> credentials, HttpClient& client, const Interrupt& interrupt);
+                     std::vector<images::Credentials> credentials, HttpClient& client,
+                     const Interrupt& interrupt);
 
     using Headers = std::vector<std::pair<std::string, std::string>>;
-    // path: "/manifests/1" of the repository. A response of 200 or 206, or a failure: Code::not_found, forbidden,
-    // unavailable.
+    // path: "/manifests/1" of the repository. A response of 200 or 206, or a failure: Code::not_found,
+    // forbidden, unavailable.
     [[nodiscard]] std::unique_ptr<HttpResponse> get(const std::string& path, const Headers& headers);
 
     [[nodiscard]] const std::string& name() const { return name_; }

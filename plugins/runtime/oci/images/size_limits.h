@@ -23,6 +23,9 @@ struct Limits {
     std::size_t archive_documents_bytes = std::size_t(64) << 20U;
 };
 
+// Throws Code::invalid when so much cannot honestly come out of so little.
+void check_ratio(std::uint64_t compressed_bytes, std::uint64_t bytes, const Limits& limits);
+
 }  // namespace keelson::oci
 
 #endif

@@ -288,7 +288,7 @@ images::Inspected DirectoryStore::inspect(const std::string& image) const {
 }
 
 void DirectoryStore::remove(const std::string& image_id) {
-    const std::lock_guard change_lock(change_mutex_);
+    std::unique_lock change_lock(change_mutex_);
     ImageTable next;
     std::vector<std::string> chains;
     {
@@ -312,8 +312,9 @@ void DirectoryStore::remove(const std::string& image_id) {
         std::swap(table_, next);
         throw;
     }
-    for (const std::string& chain : chains) layers_.release(chain);
     sweep_blobs();
+    change_lock.unlock();
+    for (const std::string& chain : chains) layers_.release(chain);
 }
 
 images::Usage DirectoryStore::usage() const {

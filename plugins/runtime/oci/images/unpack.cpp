@@ -119,7 +119,7 @@ class Unpacking {
         archive_entry* entry = nullptr;
         const int result = archive_read_next_header(reader_.get(), &entry);
         if (result == ARCHIVE_EOF) return nullptr;
-        if (result < ARCHIVE_WARN) fail();
+        if (result != ARCHIVE_OK && result != ARCHIVE_WARN) fail();
         if (++entries_ > limits_.layer_entries)
             throw Error(Code::invalid,
                         "a layer has more than " + std::to_string(limits_.layer_entries) + " entries");
@@ -170,7 +170,7 @@ class Unpacking {
             la_int64_t offset = 0;
             const int result = archive_read_data_block(reader_.get(), &data, &length, &offset);
             if (result == ARCHIVE_EOF) break;
-            if (result < ARCHIVE_WARN) fail();
+            if (result != ARCHIVE_OK && result != ARCHIVE_WARN) fail();
             if (offset < end || offset > size || std::uint64_t(size - offset) < length)
                 throw Error(Code::invalid, "a layer is refused: a file of it has more bytes than it says");
             if (offset != end && ::lseek(file.get(), offset, SEEK_SET) < 0)

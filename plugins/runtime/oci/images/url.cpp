@@ -8,10 +8,13 @@ namespace keelson::oci {
 namespace {
 
 [[noreturn]] void refuse(const std::string& text, const std::string& reason) {
-    throw Error(Code::invalid, "\"" + text.substr(0, 300) + "\" is not an address that can be asked: " + reason);
+    throw Error(Code::invalid,
+                "\"" + text.substr(0, 300) + "\" is not an address that can be asked: " + reason);
 }
 
-bool is_printable(char letter) { return letter > ' ' && letter < '\x7f'; }
+bool is_printable(char letter) {
+    return letter > ' ' && letter < '\x7f';
+}
 
 }  // namespace
 

@@ -15,7 +15,9 @@ struct Url {
 
     // "host:port", without the port that goes without saying.
     [[nodiscard]] std::string authority() const;
-    [[nodiscard]] std::string text() const { return (uses_tls ? "https://" : "http://") + authority() + target; }
+    [[nodiscard]] std::string text() const {
+        return (uses_tls ? "https://" : "http://") + authority() + target;
+    }
     [[nodiscard]] bool is_same_server(const Url& other) const {
         return uses_tls == other.uses_tls && host == other.host && port == other.port;
     }
