@@ -1,12 +1,17 @@
 // Layers of every kind, most of them hostile: what they become, and that nothing outside is touched.
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/wait.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <filesystem>
+#include <functional>
+#include <random>
 
 #include "digest.h"
 #include "images_fixture.h"
@@ -312,6 +317,69 @@ TEST_F(ImagesUnpack, MakesDirectoriesThatNobodyDescribedLikeThoseBelow) {
     EXPECT_EQ(status_of(layers[1] + "/home").st_uid, 42U);
     EXPECT_EQ(status_of(layers[1]).st_mode, S_IFDIR | 0711U);
     EXPECT_EQ(status_of(layers[1] + "/home/new").st_mode, S_IFDIR | 0755U);
+}
+
+// The layers as a container sees them, mounted in a mount namespace of a process of its own; 77 when that
+// cannot be.
+int look_through_overlay(const std::vector<std::string>& layers, const std::string& place,
+                         const std::function<bool(const std::string&)>& is_right) {
+    const pid_t child = ::fork();
+    if (child == 0) {
+        std::string options = "lowerdir=";
+        for (auto layer = layers.rbegin(); layer != layers.rend(); ++layer)
+            options += (layer == layers.rbegin() ? "" : ":") + *layer;
+        if (::unshare(CLONE_NEWNS) != 0 || ::mount("", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
+            ::mount("keelson-test", place.c_str(), "overlay", MS_RDONLY, options.c_str()) != 0)
+            ::_exit(77);
+        ::_exit(is_right(place) ? 0 : 1);
+    }
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+TEST_F(ImagesUnpack, StacksAsOverlayfsShowsIt) {
+    const std::string base =
+        Tar().directory("d").file("d/a").file("d/b").directory("o").file("o/old").file("gone").bytes();
+    const std::string middle = Tar().file("d/.wh.a", "").file(".wh.gone", "").file("new").bytes();
+    const std::string top = Tar().directory("o").file("o/.wh..wh..opq", "").file("o/young").bytes();
+    const auto layers = load_layers({base, middle, top});
+    std::filesystem::create_directory(folder / "merged");
+    const int result = look_through_overlay(layers, folder / "merged", [](const std::string& merged) {
+        return tree(merged) == std::vector<std::string>{"d", "d/b", "new", "o", "o/young"};
+    });
+    if (result == 77) GTEST_SKIP() << "mount namespaces and overlayfs are needed";
+    EXPECT_EQ(result, 0);
+}
+
+TEST_F(ImagesUnpack, SurvivesDamageAnywhere) {
+    open();
+    Tar layer;
+    layer.directory("d")
+        .file("d/f", "content")
+        .symbolic_link("l", "d")
+        .hard_link("h", "d/f")
+        .file(".wh.x", "");
+    layer.add(
+        {.name = "p", .content = "x", .extended = {{"path", "long/er/name"}, {"SCHILY.xattr.user.a", "b"}}});
+    const std::string archive = docker_archive({layer.bytes()}, "damaged");
+    const std::string packed = gzip(archive);
+    std::minstd_rand random(7);
+    int refused = 0;
+    for (int round = 0; round < 400; ++round) {
+        std::string bytes = round % 4 == 0 ? packed : archive;
+        for (std::size_t changes = 1 + random() % 4; changes > 0; --changes)
+            bytes[random() % bytes.size()] = char(random());
+        if (round % 5 == 0) bytes.resize(random() % bytes.size());
+        const auto [code, message] = failure([&] {
+            for (const auto& image : load_bytes(bytes).images) store->remove(image.image_id);
+        });
+        EXPECT_TRUE(code == Code(0) || code == Code::invalid) << round << ": " << message;
+        refused += code == Code::invalid ? 1 : 0;
+    }
+    EXPECT_GT(refused, 100);
+    EXPECT_TRUE(tree(settings.directory + "/tmp").empty());
+    EXPECT_TRUE(tree(settings.directory + "/layers").empty());
 }
 
 }  // namespace
