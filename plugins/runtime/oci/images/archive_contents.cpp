@@ -59,10 +59,8 @@ void check(const ArchiveImage& image) {
                ", which is not this machine");
 }
 
-ArchiveImage oci_image(const ArchiveContents& contents, const std::string& bytes, const Manifest& manifest,
-                       const Limits& limits) {
+ArchiveImage oci_image(const ArchiveContents& contents, const Manifest& manifest, const Limits& limits) {
     ArchiveImage image;
-    image.manifest = bytes;
     image.config = document_by_digest(contents, manifest.config);
     image.parsed = parse_config(image.config, limits);
     for (const Content& layer : manifest.layers) {
@@ -76,10 +74,15 @@ ArchiveImage oci_image(const ArchiveContents& contents, const std::string& bytes
 
 // The image behind an entry of the index; what is listed in an index of its own is chosen for this machine.
 ArchiveImage resolve(const ArchiveContents& contents, Content content, const Limits& limits) {
+    std::vector<std::string> manifests;
     for (int nesting = 0; nesting < maximum_nesting; ++nesting) {
-        const std::string& bytes = document_by_digest(contents, content);
-        const Manifest manifest = parse_manifest(bytes, limits);
-        if (!manifest.is_index) return oci_image(contents, bytes, manifest, limits);
+        manifests.push_back(document_by_digest(contents, content));
+        const Manifest manifest = parse_manifest(manifests.back(), limits);
+        if (!manifest.is_index) {
+            ArchiveImage image = oci_image(contents, manifest, limits);
+            image.manifests = std::move(manifests);
+            return image;
+        }
         content = choose_manifest(manifest, this_platform());
     }
     refuse("has indexes in indexes in indexes");

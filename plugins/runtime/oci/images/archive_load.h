@@ -23,7 +23,7 @@ struct ArchiveLayer {
 };
 
 struct ArchiveImage {
-    std::string manifest;  // empty in Docker's format
+    std::vector<std::string> manifests;  // the index first, if there is one; none in Docker's format
     std::string config;
     std::vector<std::string> names;                     // as they are in the archive
     std::vector<std::shared_ptr<ArchiveLayer>> layers;  // the lowest first; checked against the config

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <nlohmann/json.hpp>
@@ -66,22 +67,32 @@ LayerStore::Pin::~Pin() {
 
 bool LayerStore::find_at_start(const std::string& chain) {
     const std::lock_guard lock(mutex_);
-    if (const auto found = entries_.find(chain); found != entries_.end()) {
-        ++found->second.uses;
-        return true;
+    auto found = entries_.find(chain);
+    if (found == entries_.end()) {
+        auto entry = read_entry(chain);
+        if (!entry) return false;
+        found = entries_.emplace(chain, std::move(*entry)).first;
     }
-    const std::string hex = hex_of(chain);
-    const auto bytes = read_file(directory_, hex + "/" + description_name, maximum_description_bytes);
-    const auto json = nlohmann::json::parse(bytes.value_or(""), nullptr, false);
-    const Descriptor root(open_beneath(directory_, (hex + "/" + root_name).c_str(), O_RDONLY | O_DIRECTORY));
-    if (!root || !json.is_object() || json.value("chainId", "") != chain) return false;
-    Entry entry;
-    entry.is_ready = entry.is_durable = true;
-    entry.uses = 1;
-    entry.bytes = json.value("bytes", std::uint64_t(0));
-    entry.inodes = json.value("inodes", std::uint64_t(0));
-    entries_.emplace(chain, std::move(entry));
+    ++found->second.uses;
     return true;
+}
+
+// Whatever is wrong with it, it counts as not there.
+std::optional<LayerStore::Entry> LayerStore::read_entry(const std::string& chain) const {
+    try {
+        const std::string path = hex_of(chain) + "/";
+        const auto bytes = read_file(directory_, path + description_name, maximum_description_bytes);
+        const Descriptor root(open_beneath(directory_, (path + root_name).c_str(), O_RDONLY | O_DIRECTORY));
+        const auto json = nlohmann::json::parse(bytes.value_or(""));
+        if (!root || json.at("chainId") != chain) return std::nullopt;
+        Entry entry;
+        entry.is_ready = entry.is_durable = true;
+        json.at("bytes").get_to(entry.bytes);
+        json.at("inodes").get_to(entry.inodes);
+        return entry;
+    } catch (const std::exception&) {
+        return std::nullopt;
+    }
 }
 
 void LayerStore::sweep() {

@@ -9,6 +9,7 @@
 #include <functional>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -99,6 +100,7 @@ class LayerStore {
         std::set<std::string> implicit_directories;
     };
 
+    [[nodiscard]] std::optional<Entry> read_entry(const std::string& chain) const;
     [[nodiscard]] bool claim(const std::string& chain, const Interrupt& interrupt);
     void install(const std::string& chain, BuiltLayer built);
     void abandon(const std::string& chain);

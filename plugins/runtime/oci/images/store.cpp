@@ -29,6 +29,8 @@ namespace {
 
 constexpr const char* table_name = "images.json";
 constexpr const char* lock_name = "lock";
+constexpr const char* reserve_name = "reserve";
+constexpr off_t reserve_bytes = off_t(256) << 10U;
 constexpr std::size_t maximum_table_bytes = std::size_t(64) << 20U;
 
 Descriptor open_store(const std::string& path) {
@@ -73,6 +75,7 @@ class DirectoryStore : public ImageStore {
         read_table();
         layers_.sweep();
         sweep_blobs();
+        make_reserve();
     }
 
     images::Pulled pull(const images::Pull& request, const Call& call) override;
@@ -92,6 +95,8 @@ class DirectoryStore : public ImageStore {
     void read_table();
     std::string complete(const std::string& id, ImageRecord& record);
     void save(const ImageTable& table);
+    void save_in_any_case(const ImageTable& table);
+    void make_reserve();
     void sweep_blobs();
     std::vector<LayerStore::Pin> keep_layers(const ArchiveImage& image,
                                              const std::vector<std::string>& chains,
@@ -131,6 +136,12 @@ std::vector<std::string> chains_of(const Config& config) {
     return chains;
 }
 
+void describe_by(ImageRecord& record, const std::string& config, const Config& parsed) {
+    record.chains = chains_of(parsed);
+    record.config_bytes = config.size();
+    record.user = parsed.image.user;
+}
+
 // What is missing, or nothing when the image is whole: then its layers are retained.
 std::string DirectoryStore::complete(const std::string& id, ImageRecord& record) {
     const auto bytes = blobs_.get(id, settings_.limits.config_bytes);
@@ -138,10 +149,11 @@ std::string DirectoryStore::complete(const std::string& id, ImageRecord& record)
     for (const std::string& manifest : record.manifests)
         if (!blobs_.get(manifest, settings_.limits.manifest_bytes))
             return "a manifest of it is missing or damaged";
-    const Config config = parse_config(*bytes, settings_.limits);
-    record.chains = chains_of(config);
-    record.config_bytes = bytes->size();
-    record.user = config.image.user;
+    try {
+        describe_by(record, *bytes, parse_config(*bytes, settings_.limits));
+    } catch (const Error& error) {
+        return error.what();
+    }
     for (std::size_t index = 0; index < record.chains.size(); ++index) {
         if (layers_.find_at_start(record.chains[index])) continue;
         for (std::size_t taken = 0; taken < index; ++taken) layers_.release(record.chains[taken]);
@@ -151,12 +163,12 @@ std::string DirectoryStore::complete(const std::string& id, ImageRecord& record)
 }
 
 void DirectoryStore::read_table() {
-    const auto bytes = read_file(directory_.get(), table_name, maximum_table_bytes);
-    if (!bytes) return;
     try {
+        const auto bytes = read_file(directory_.get(), table_name, maximum_table_bytes);
+        if (!bytes) return;
         table_ = ImageTable::parse(*bytes);
     } catch (const Error& error) {
-        if (error.code() == Code::unsupported) throw;
+        if (error.code() != Code::invalid) throw;
         warn(std::string(error.what()) + "; all images are dropped and must be pulled again");
     }
     for (auto entry = table_.images.begin(); entry != table_.images.end();) {
@@ -188,21 +200,21 @@ void DirectoryStore::sweep_blobs() {
 // The caller's pins keep the layers until the table does.
 std::string DirectoryStore::keep(const std::vector<std::string>& manifests, const std::string& config,
                                  const Config& parsed, ImageRecord record) {
-    record.chains = chains_of(parsed);
-    record.config_bytes = config.size();
-    record.user = parsed.image.user;
+    describe_by(record, config, parsed);
     layers_.commit(record.chains);
     const std::lock_guard change_lock(change_mutex_);
-    const std::string id = blobs_.put(config);
-    for (const std::string& manifest : manifests) record.manifests.insert(blobs_.put(manifest));
-    ImageTable next;
-    {
-        const std::lock_guard lock(mutex_);
-        next = table_;
-    }
+    const std::string id = digest_of(config);
+    ImageTable next = table_;
     const bool is_new = !next.images.contains(id);
-    next.add(id, record);
-    save(next);
+    try {
+        blobs_.put(config);
+        for (const std::string& manifest : manifests) record.manifests.insert(blobs_.put(manifest));
+        next.add(id, record);
+        save(next);
+    } catch (const Error&) {
+        sweep_blobs();
+        throw;
+    }
     if (is_new)
         for (const std::string& chain : record.chains) layers_.retain(chain);
     const std::lock_guard lock(mutex_);
@@ -247,16 +259,15 @@ images::Loaded DirectoryStore::load(const std::string& name, int archive, const 
         for (const std::string& text : names) {
             const Reference reference = parse_reference(text);
             if (reference.digest.empty()) record.names.insert(reference.text());
-            if (!image.manifest.empty())
-                record.digests.insert(reference.name() + "@" + digest_of(image.manifest));
+            if (!image.manifests.empty())
+                record.digests.insert(reference.name() + "@" + digest_of(image.manifests.front()));
         }
         for (LayerStore::Pin& pin : keep_layers(image, chains_of(image.parsed), moved, interrupt))
             pins.push_back(std::move(pin));
         interrupt.check();
-        const auto manifests =
-            image.manifest.empty() ? std::vector<std::string>() : std::vector<std::string>{image.manifest};
         const std::vector<std::string> given(record.names.begin(), record.names.end());
-        loaded.images.push_back({keep(manifests, image.config, image.parsed, std::move(record)), given});
+        loaded.images.push_back(
+            {keep(image.manifests, image.config, image.parsed, std::move(record)), given});
     }
     return loaded;
 }
@@ -306,7 +317,7 @@ void DirectoryStore::remove(const std::string& image_id) {
         std::swap(table_, next);
     }
     try {
-        save(table_);
+        save_in_any_case(table_);
     } catch (const Error&) {
         const std::lock_guard lock(mutex_);
         std::swap(table_, next);
@@ -315,6 +326,27 @@ void DirectoryStore::remove(const std::string& image_id) {
     sweep_blobs();
     change_lock.unlock();
     for (const std::string& chain : chains) layers_.release(chain);
+    const std::lock_guard again(change_mutex_);
+    make_reserve();
+}
+
+// On a full disk images must still be removed: that is how it gets room.
+void DirectoryStore::save_in_any_case(const ImageTable& table) {
+    try {
+        save(table);
+    } catch (const Error& error) {
+        if (error.code() != Code::exhausted) throw;
+        remove_tree(directory_.get(), reserve_name);
+        save(table);
+    }
+}
+
+void DirectoryStore::make_reserve() {
+    const Descriptor file(
+        ::openat(directory_.get(), reserve_name, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
+    if (!file || ::posix_fallocate(file.get(), 0, reserve_bytes) != 0)
+        warn("the disk of the image store " + settings_.directory +
+             " is so full that even removing images may fail: give it more room");
 }
 
 images::Usage DirectoryStore::usage() const {
