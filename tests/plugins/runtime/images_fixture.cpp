@@ -1,5 +1,7 @@
 #include "images_fixture.h"
 
+#include <archive.h>
+#include <archive_entry.h>
 #include <fcntl.h>
 #include <spawn.h>
 #include <sys/mman.h>
@@ -89,6 +91,24 @@ std::string gzip(const std::string& bytes) {
     deflate(&stream, Z_FINISH);
     out.resize(stream.total_out);
     deflateEnd(&stream);
+    return out;
+}
+
+std::string zstd(const std::string& bytes) {
+    const std::unique_ptr<archive, int (*)(archive*)> writer(archive_write_new(), archive_write_free);
+    const std::unique_ptr<archive_entry, void (*)(archive_entry*)> entry(archive_entry_new(),
+                                                                         archive_entry_free);
+    std::string out(bytes.size() + 65536, '\0');
+    std::size_t used = 0;
+    if (archive_write_add_filter_zstd(writer.get()) != ARCHIVE_OK) return {};
+    archive_write_set_format_raw(writer.get());
+    archive_write_set_bytes_in_last_block(writer.get(), 1);
+    archive_write_open_memory(writer.get(), out.data(), out.size(), &used);
+    archive_entry_set_filetype(entry.get(), AE_IFREG);
+    archive_write_header(writer.get(), entry.get());
+    archive_write_data(writer.get(), bytes.data(), bytes.size());
+    archive_write_close(writer.get());
+    out.resize(used);
     return out;
 }
 

@@ -53,6 +53,8 @@ class Tar {
 };
 
 [[nodiscard]] std::string gzip(const std::string& bytes);
+// Empty when libarchive cannot.
+[[nodiscard]] std::string zstd(const std::string& bytes);
 
 // The documents of an image of these layers (as tars).
 [[nodiscard]] std::string config_of(const std::vector<std::string>& layers, const std::string& extra = "{}");

@@ -8,7 +8,9 @@
 #include <filesystem>
 #include <thread>
 
+#include "digest.h"
 #include "images_fixture.h"
+#include "images_server.h"
 
 namespace keelson::oci {
 namespace {
@@ -135,6 +137,75 @@ TEST_F(ImagesLoad, IsThereAfterARestart) {
     EXPECT_EQ(after[0].size_bytes, before[0].size_bytes);
     EXPECT_EQ(store->hold("test", "c").layers, layers);
     EXPECT_TRUE(warnings.empty());
+}
+
+// An OCI layout of everything that the image has, its tag being what index.json leads to.
+std::string oci_archive(const FakeImage& image, const std::string& annotations) {
+    Tar tar;
+    for (const auto& [digest, bytes] : image.blobs) tar.file("blobs/sha256/" + digest.substr(7), bytes);
+    for (const auto& [version, bytes] : image.manifests)
+        if (version == "1") tar.file("blobs/sha256/" + digest_of(bytes).substr(7), bytes);
+    for (const auto& [version, bytes] : image.manifests)
+        if (version != "1") tar.file("blobs/sha256/" + version.substr(7), bytes);
+    const std::string& top = image.manifests.at("1");
+    tar.file("index.json", R"({"schemaVersion": 2, "manifests": [{"digest": ")" + digest_of(top) +
+                               R"(", "size": )" + std::to_string(top.size()) + R"(, "annotations": )" +
+                               annotations + "}]}");
+    return tar.bytes();
+}
+
+TEST_F(ImagesLoad, ChoosesFromAnIndexWithinAnArchive) {
+    open();
+    const FakeImage other({Tar().file("other").bytes()});
+    FakeImage image({Tar().file("mine").bytes()});
+    image.put_index({&other, &image});
+    image.blobs.insert(other.blobs.begin(), other.blobs.end());
+    const auto loaded = load_bytes(oci_archive(
+        image,
+        R"({"io.containerd.image.name": "docker.io/a/b:c", "org.opencontainers.image.ref.name": "c"})"));
+    EXPECT_EQ(loaded.images.at(0).names, std::vector<std::string>{"docker.io/a/b:c"});
+    EXPECT_TRUE(store->inspect("a/b@" + digest_of(image.manifests.at("1"))).image);
+    EXPECT_EQ(tree(store->hold(loaded.images[0].image_id, "c").layers.at(0)),
+              std::vector<std::string>{"mine"});
+    // The layer of the other machine is not kept.
+    EXPECT_EQ(std::ranges::distance(std::filesystem::directory_iterator(settings.directory + "/layers")), 1);
+    EXPECT_TRUE(tree(settings.directory + "/tmp").empty());
+}
+
+TEST_F(ImagesLoad, GivesABareTagNoName) {
+    open();
+    const FakeImage image({Tar().file("a").bytes()});
+    const auto loaded = load_bytes(oci_archive(image, R"({"org.opencontainers.image.ref.name": "1"})"));
+    EXPECT_TRUE(loaded.images.at(0).names.empty());
+    EXPECT_TRUE(store->inspect(loaded.images[0].image_id).image);
+}
+
+TEST_F(ImagesLoad, ReadsLayersInZstd) {
+    open();
+    const std::string layer = Tar().file("f", std::string(100'000, 'z')).bytes();
+    const std::string packed = zstd(layer);
+    if (packed.empty()) GTEST_SKIP() << "this libarchive writes no zstd";
+    Tar archive;
+    archive.file("0", packed).file("config.json", config_of({layer}));
+    archive.file("manifest.json", R"([{"Config": "config.json", "RepoTags": ["z"], "Layers": ["0"]}])");
+    load_bytes(archive.bytes());
+    EXPECT_EQ(read_text(store->hold("z", "c").layers.at(0) + "/f"), std::string(100'000, 'z'));
+}
+
+TEST_F(ImagesLoad, SaysWhatAnImageWantsOfItsContainers) {
+    open();
+    load_bytes(docker_archive({}, "scratch", R"({"Entrypoint": ["/e"], "Cmd": ["c", "d"], "Env": ["A=b"],
+        "Volumes": {"/v": {}}, "WorkingDir": "/w", "User": "nobody", "StopSignal": "SIGINT"})"));
+    const auto held = store->hold("scratch", "c");
+    EXPECT_TRUE(held.layers.empty());
+    EXPECT_EQ(held.config.entrypoint, std::vector<std::string>{"/e"});
+    EXPECT_EQ(held.config.command, (std::vector<std::string>{"c", "d"}));
+    EXPECT_EQ(held.config.environment, std::vector<std::string>{"A=b"});
+    EXPECT_EQ(held.config.volumes, std::vector<std::string>{"/v"});
+    EXPECT_EQ(held.config.user, "nobody");
+    EXPECT_EQ(held.config.stop_signal, "SIGINT");
+    EXPECT_EQ(failure([&] { static_cast<void>(store->hold("nothing", "c")); }).first, Code::not_found);
+    store->release("nothing", "c");
 }
 
 }  // namespace
