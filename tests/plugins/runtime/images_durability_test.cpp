@@ -11,6 +11,7 @@
 #include <functional>
 #include <random>
 #include <set>
+#include <thread>
 
 #include "images_fixture.h"
 
@@ -128,6 +129,38 @@ TEST_F(ImagesDurability, LeavesNothingBehindOnAFullDisk) {
     });
     if (result == 77) GTEST_SKIP() << "mount namespaces and tmpfs are needed";
     EXPECT_EQ(result, 0);
+}
+
+TEST_F(ImagesDurability, StaysWholeUnderManyThreads) {
+    open();
+    const std::string base = Tar().file("base", std::string(50'000, 'b')).bytes();
+    const auto work = [&](unsigned seed) {
+        std::minstd_rand random(seed);
+        const std::string holder = "c" + std::to_string(seed);
+        for (int round = 0; round < 40; ++round) {
+            const std::string name = "i" + std::to_string(random() % 4);
+            const auto [code, message] = failure([&] {
+                const auto id =
+                    load_bytes(docker_archive({base, Tar().file(name).bytes()}, name)).images.at(0).image_id;
+                const auto layers = store->hold(id, holder).layers;
+                EXPECT_EQ(read_text(layers.at(0) + "/base").size(), 50'000U);
+                EXPECT_EQ(read_text(layers.at(1) + "/" + name), "x");
+                store->release(id, holder);
+                store->remove(id);
+            });
+            // Somebody else removed it before it was held, or holds it.
+            EXPECT_TRUE(code == Code(0) || code == Code::not_found || code == Code::conflict) << message;
+        }
+    };
+    {
+        std::vector<std::jthread> threads;
+        for (unsigned seed = 1; seed <= 4; ++seed) threads.emplace_back(work, seed);
+    }
+    for (const auto& image : store->list().images) store->remove(image.image_id);
+    EXPECT_TRUE(tree(settings.directory + "/layers").empty());
+    EXPECT_TRUE(tree(settings.directory + "/tmp").empty());
+    EXPECT_TRUE(tree(settings.directory + "/blobs/sha256").empty());
+    EXPECT_EQ(store->usage().used_bytes, 0);
 }
 
 // Loads image after image, and removes every third, saying so each time.

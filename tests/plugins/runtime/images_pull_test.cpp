@@ -1,4 +1,8 @@
 // Pulling from a registry that answers as the test wants, mostly badly.
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <atomic>
 #include <chrono>
@@ -399,6 +403,38 @@ TEST_F(ImagesPull, SharesTheWorkOfPullsAtTheSameTime) {
     store->release(ids[0], "c");
     store->remove(ids[0]);
     EXPECT_TRUE(tree(settings.directory + "/layers").empty());
+}
+
+TEST_F(ImagesPull, StartsCleanAfterItWasKilled) {
+    const FakeImage image({Tar().file("done").bytes(), Tar().file("big", noise(400'000)).bytes()});
+    std::atomic<bool> is_stuck = true;
+    serve([&](const ServerRequest& request) {
+        ServerResponse response = image.answer(request);
+        if (is_stuck && request.target.find(image.layer_digests[1]) != std::string::npos) {
+            response.hangs = true;
+            response.cut_after = 300'000;
+        }
+        return response;
+    });
+    const std::string wanted = name();
+    store.reset();
+    const pid_t child = ::fork();
+    if (child == 0) {
+        open();
+        store->pull({wanted, {}}, Call());
+        ::_exit(0);
+    }
+    while (asked(image.layer_digests[1]) == 0) std::this_thread::yield();
+    ::kill(child, SIGKILL);
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    EXPECT_TRUE(WIFSIGNALED(status));
+    is_stuck = false;
+    open();
+    EXPECT_TRUE(tree(settings.directory + "/tmp").empty());
+    EXPECT_TRUE(tree(settings.directory + "/layers").empty());
+    EXPECT_EQ(store->hold(pull(), "c").layers.size(), 2U);
+    EXPECT_TRUE(warnings.empty());
 }
 
 TEST_F(ImagesPull, GoesOnWhenAnotherPullOfTheSameLayerFails) {
