@@ -361,7 +361,7 @@ bool open_streams(Container& container, const Message& request, Streams& theirs)
 }
 
 bool launch(Container& container, const Message& request) {
-    Streams theirs;
+    Streams theirs = no_streams;
     const bool good = container.log.open(request.text(field::log), request.number(field::log_bytes)) &&
                       open_streams(container, request, theirs);
     container.runtime = good ? spawn(request, theirs) : -1;

@@ -56,6 +56,7 @@ Execution* allocate() {
         execution.runtime = execution.process = 0;
         execution.connection = execution.listener = execution.terminal = execution.result = -1;
         execution.deadline_ms = 0;
+        execution.client = no_streams;
         return &execution;
     }
     return nullptr;
@@ -115,7 +116,7 @@ bool launch(Execution& execution, const Message& request, Streams& streams) {
         execution.listener = listen_for_terminal(path.data());
         if (execution.listener < 0) return false;
         execution.client = streams;
-        streams = {};
+        streams = no_streams;
     }
     execution.runtime = spawn(request, streams);
     return execution.runtime > 0;
@@ -152,7 +153,7 @@ bool start_execution(Message& request, int connection) {
     Text(execution->pid_file, sizeof execution->pid_file).add(request.text(field::pid_file));
     const std::int64_t timeout_ms = request.number(field::timeout_ms);
     execution->deadline_ms = timeout_ms > 0 ? monotonic_ms() + timeout_ms : 0;
-    Streams streams;
+    Streams streams = no_streams;
     take_streams(request, streams);
     execution->result = request.take_descriptor();
     return begin(*execution, request, streams, connection);
@@ -165,7 +166,7 @@ bool run_program(Message& request, int connection) {
         return false;
     }
     execution->only_program = true;
-    return begin(*execution, request, Streams(), connection);
+    return begin(*execution, request, no_streams, connection);
 }
 
 void resize_execution(const Message& request, int connection) {

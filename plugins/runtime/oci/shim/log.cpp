@@ -66,12 +66,12 @@ bool Log::reopen() {
 }
 
 void Log::close() {
-    if (file_ >= 0) ::close(file_);
-    file_ = -1;
+    if (file_ > 0) ::close(file_);
+    file_ = 0;
 }
 
 void Log::write(const char* data, std::size_t size) {
-    if (file_ < 0) return;
+    if (file_ <= 0) return;
     if (most_bytes_ > 0 && size_ > 0 && size_ + std::int64_t(size) > most_bytes_) {
         Buffer<sizeof path_ + 2> old;
         old.add(path_).add(".1");

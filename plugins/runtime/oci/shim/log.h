@@ -20,9 +20,9 @@ class Log {
     void write(const char* data, std::size_t size);
 
   private:
-    int file_ = -1;
-    std::int64_t size_ = 0;
-    std::int64_t most_bytes_ = 0;
+    int file_;  // 0: none; all zero before it is opened, so that unused ones take no memory
+    std::int64_t size_;
+    std::int64_t most_bytes_;
     char path_[1024];
 };
 
@@ -41,8 +41,8 @@ class LineBuffer {
     void end(Log& log);
 
   private:
-    const char* stream_ = "";
-    std::size_t length_ = 0;
+    const char* stream_;
+    std::size_t length_;
     char data_[piece_bytes];
 };
 

@@ -10,11 +10,12 @@ namespace keelson::oci::shim {
 
 // Standard input, output and error of a process; -1: /dev/null.
 struct Streams {
-    int input = -1;
-    int output = -1;
-    int error = -1;
+    int input;
+    int output;
+    int error;
     void close();
 };
+constexpr Streams no_streams = {-1, -1, -1};
 
 // With the arguments of the request (field::argument), the first of which is a path. -1 with errno.
 pid_t spawn(const Message& request, const Streams& streams);

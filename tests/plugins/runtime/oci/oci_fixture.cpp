@@ -63,6 +63,13 @@ bool eventually(const std::function<bool()>& holds) {
     return true;
 }
 
+std::int64_t memory_kb(pid_t process, const std::string& name) {
+    std::ifstream sizes("/proc/" + std::to_string(process) + "/smaps_rollup");
+    for (std::string line; std::getline(sizes, line);)
+        if (line.starts_with(name + ":")) return std::stoll(line.substr(name.size() + 1));
+    return 0;
+}
+
 std::string read_all(int descriptor) {
     std::string text;
     char piece[65'536];
@@ -284,6 +291,17 @@ std::pair<std::string, int> OciTest::execute(const std::string& pod, const std::
 
 std::string OciTest::log_text(const std::string& pod, const std::string& name) const {
     return file_text(log_path(pod, name));
+}
+
+std::vector<pid_t> OciTest::shims() const {
+    std::vector<pid_t> found;
+    std::error_code ignored;
+    for (const auto& entry : fs::directory_iterator("/proc", ignored)) {
+        const std::string where = fs::read_symlink(entry.path() / "cwd", ignored).string();
+        if (where.starts_with(state_directory() + "/sandboxes"))
+            found.push_back(std::stoi(entry.path().filename().string()));
+    }
+    return found;
 }
 
 std::vector<std::string> OciTest::leftovers() const {

@@ -95,6 +95,8 @@ class OciTest : public ::testing::Test {
     void make_image(const std::string& name, const Json& config) const;
     [[nodiscard]] std::string state_directory() const { return root_ + "/state"; }
     [[nodiscard]] std::string cgroup() const { return "keelson-test-" + number_; }
+    // Of the shims of this test: their working directories are those of the sandboxes.
+    [[nodiscard]] std::vector<pid_t> shims() const;
     // What is left of the test on this machine, a line each.
     [[nodiscard]] std::vector<std::string> leftovers() const;
 
@@ -103,6 +105,8 @@ class OciTest : public ::testing::Test {
     std::unique_ptr<Oci> oci_;
 };
 
+// A line of /proc/<process>/smaps_rollup ("Pss").
+std::int64_t memory_kb(pid_t process, const std::string& name);
 // Polls until it holds; false after a generous while.
 bool eventually(const std::function<bool()>& holds);
 std::string read_all(int descriptor);
