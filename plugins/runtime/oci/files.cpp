@@ -86,11 +86,15 @@ bool write_value(const std::string& path, const std::string& value) {
 }
 
 void make_directories(const std::string& path, unsigned mode) {
-    if (::mkdir(path.c_str(), mode) == 0 || errno == EEXIST) return;
     const std::size_t slash = path.rfind('/');
-    if (errno != ENOENT || slash == std::string::npos || slash == 0) throw system_error("making " + path);
-    make_directories(path.substr(0, slash), mode);
-    if (::mkdir(path.c_str(), mode) != 0 && errno != EEXIST) throw system_error("making " + path);
+    int made = ::mkdir(path.c_str(), mode);
+    if (made != 0 && errno == ENOENT && slash != std::string::npos && slash > 0) {
+        make_directories(path.substr(0, slash), mode);
+        made = ::mkdir(path.c_str(), mode);
+    }
+    if (made != 0 && errno != EEXIST) throw system_error("making " + path);
+    // Whatever the umask is.
+    if (made == 0 && ::chmod(path.c_str(), mode) != 0) throw system_error("making " + path);
 }
 
 bool exists(const std::string& path) {

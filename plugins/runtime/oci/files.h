@@ -22,7 +22,7 @@ namespace keelson::oci {
 void replace_file(const std::string& path, const std::string& text);
 // Into a file that is there, such as one of a cgroup; false with errno.
 bool write_value(const std::string& path, const std::string& value);
-// With its parents; those that it makes are root's only.
+// With its parents; those that it makes have that mode.
 void make_directories(const std::string& path, unsigned mode = 0700);
 [[nodiscard]] bool exists(const std::string& path);
 // Names, without the dots; none when it cannot be read.

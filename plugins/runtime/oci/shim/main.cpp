@@ -5,6 +5,7 @@
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -222,6 +223,7 @@ int main() {
     ::prctl(PR_SET_NAME, "keelson-pod");
     for (const int descriptor : {setup_descriptor, lock_descriptor}) ::fcntl(descriptor, F_SETFD, FD_CLOEXEC);
     ::syscall(SYS_close_range, unsigned(lock_descriptor) + 1, ~0U, 0U);
+    ::umask(022);  // what the plugin's host has is narrower, and logs are for others too
     if (!begin()) return 1;
     work();
     if (sandbox.first_process > 0) ::kill(sandbox.first_process, SIGKILL);
