@@ -252,16 +252,29 @@ void Machine::kill_and_wait(Container& container, const Call& call) {
         container.is_stopping = true;
         record = container.record;
     }
+    bool has_ended = false;
     try {
-        kill(record, SIGKILL, true);
-    } catch (const Error& error) {
-        if (error.code() != Code::unavailable) throw;
-        // Without its shim the watcher's thread is about to say so.
+        try {
+            kill(record, SIGKILL, true);
+        } catch (const Error& error) {
+            if (error.code() != Code::unavailable) throw;
+            // Without its shim the watcher's thread is about to say so.
+        }
+        has_ended = wait_for_end(container, now_us() + killing_us, call);
+    } catch (...) {
+        no_longer_stopping(container);
+        throw;
     }
-    if (!wait_for_end(container, now_us() + killing_us, call))
-        throw Error(Code::unavailable, "container " + record.container_id +
+    if (has_ended) return;
+    no_longer_stopping(container);
+    throw Error(Code::unavailable, "container " + record.container_id +
                                            " does not end although it was killed: a process waits "
                                            "for a device");
+}
+
+void Machine::no_longer_stopping(Container& container) {
+    const std::lock_guard lock(mutex_);
+    container.is_stopping = false;
 }
 
 void Machine::stop_container(const runtime::StopContainer& request, const Call& call) {
@@ -276,10 +289,14 @@ void Machine::stop_container(const runtime::StopContainer& request, const Call& 
         stopped->is_stopping = true;
         record = stopped->record;
     }
-    const int signal = signal_number(request.signal.empty() ? record.stop_signal : request.signal);
-    if (request.grace_seconds > 0) {
-        kill(record, signal, false);
-        if (wait_for_end(*stopped, now_us() + std::int64_t(request.grace_seconds) * 1'000'000, call)) return;
+    try {
+        if (request.grace_seconds > 0) {
+            kill(record, signal_number(request.signal.empty() ? record.stop_signal : request.signal), false);
+            if (wait_for_end(*stopped, now_us() + std::int64_t(request.grace_seconds) * 1'000'000, call)) return;
+        }
+    } catch (const Error& error) {
+        no_longer_stopping(*stopped);
+        if (error.code() != Code::unavailable) throw;
     }
     kill_and_wait(*stopped, call);
 }

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cstdint>
 #include <cstdio>
 #include <cstring>
 #include <memory>
@@ -14,30 +15,66 @@ namespace {
 
 using Directory = std::unique_ptr<DIR, int (*)(DIR*)>;
 
-constexpr int deepest_tree = 4096;  // as deep as a path can be
-
 bool is_dots(const char* name) {
     return std::strcmp(name, ".") == 0 || std::strcmp(name, "..") == 0;
 }
 
-bool remove_below(int parent, const char* name, dev_t device, int depth) {
-    if (::unlinkat(parent, name, 0) == 0 || errno == ENOENT) return true;
-    if (errno != EISDIR && errno != EPERM) return false;
-    const int opened = ::openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (opened < 0) return false;
-    struct stat about {};
-    const bool is_ours = ::fstat(opened, &about) == 0 && about.st_dev == device && depth < deepest_tree;
-    const Directory directory(::fdopendir(opened), ::closedir);
-    if (!directory) ::close(opened);
-    if (!is_ours || !directory) {
-        errno = is_ours ? ENOMEM : EXDEV;
-        return false;
+// Removes a tree that a hostile party may have made, of any depth with few descriptors.
+class TreeRemover {
+  public:
+    TreeRemover(int top, dev_t device) : top_(top), device_(device) {}
+
+    // What is in the top directory. False with errno when something stays.
+    bool empty_top() {
+        do {
+            has_moved_ = false;
+            if (!remove_entries(top_, 0)) return false;
+        } while (has_moved_);
+        return true;
     }
-    bool good = true;
-    while (const dirent* entry = ::readdir(directory.get()))
-        if (!is_dots(entry->d_name)) good = remove_below(opened, entry->d_name, device, depth + 1) && good;
-    return good && ::unlinkat(parent, name, AT_REMOVEDIR) == 0;
-}
+
+  private:
+    static constexpr int deepest = 64;
+
+    bool remove_entries(int directory, int depth) {
+        const Directory entries(::fdopendir(::fcntl(directory, F_DUPFD_CLOEXEC, 0)), ::closedir);
+        if (!entries) return false;
+        ::rewinddir(entries.get());
+        bool good = true;
+        int failure = 0;
+        while (const dirent* entry = ::readdir(entries.get())) {
+            if (is_dots(entry->d_name) || remove(directory, entry->d_name, depth)) continue;
+            failure = errno;
+            good = false;
+        }
+        errno = failure;
+        return good;
+    }
+
+    bool remove(int parent, const char* name, int depth) {
+        if (::unlinkat(parent, name, 0) == 0 || errno == ENOENT) return true;
+        if (errno != EISDIR && errno != EPERM) return false;
+        // Deeper ones come to the top, and their turn comes there.
+        if (depth == deepest) {
+            const std::string moved = ".removing-" + std::to_string(moved_++);
+            has_moved_ = true;
+            return ::renameat(parent, name, top_, moved.c_str()) == 0;
+        }
+        const Descriptor directory(::openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+        struct stat about {};
+        if (!directory || ::fstat(directory.get(), &about) != 0) return false;
+        if (about.st_dev != device_) {
+            errno = EXDEV;
+            return false;
+        }
+        return remove_entries(directory.get(), depth + 1) && ::unlinkat(parent, name, AT_REMOVEDIR) == 0;
+    }
+
+    const int top_;
+    const dev_t device_;
+    std::uint64_t moved_ = 0;
+    bool has_moved_ = false;
+};
 
 }  // namespace
 
@@ -111,9 +148,11 @@ std::vector<std::string> list_directory(const std::string& path) {
 }
 
 bool remove_tree(const std::string& path) {
+    const Descriptor top(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    if (!top) return errno == ENOENT || ::unlink(path.c_str()) == 0;
     struct stat about {};
-    if (::lstat(path.c_str(), &about) != 0) return errno == ENOENT;
-    return remove_below(AT_FDCWD, path.c_str(), about.st_dev, 0);
+    return ::fstat(top.get(), &about) == 0 && TreeRemover(top.get(), about.st_dev).empty_top() &&
+           ::rmdir(path.c_str()) == 0;
 }
 
 }  // namespace keelson::oci

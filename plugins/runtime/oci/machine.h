@@ -33,6 +33,9 @@ class Machine {
     Machine& operator=(const Machine&) = delete;
     ~Machine();
 
+    // The name of what runs the containers.
+    [[nodiscard]] std::string handler() const { return program_.substr(program_.rfind('/') + 1); }
+
     void run_sandbox(const runtime::RunSandbox& request, const Call& call);
     void stop_sandbox(const std::string& id);
     void remove_sandbox(const std::string& id);
@@ -111,6 +114,8 @@ class Machine {
     // False when the time has come and it still runs.
     bool wait_for_end(Container& container, std::int64_t until_us, const Call& call);
     void kill_and_wait(Container& container, const Call& call);
+    // Its end is news again, if it has not come.
+    void no_longer_stopping(Container& container);
     void erase_container(const ContainerRecord& record);
     void save(const ContainerRecord& record) const;
     [[nodiscard]] runtime::Container describe(const Container& container) const;

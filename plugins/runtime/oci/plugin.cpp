@@ -25,7 +25,7 @@ class Runtime : public RuntimePlugin, public ImagesPlugin {
           images_(make_images(host, root_directory(host, settings_) + "/images", settings_.images)),
           machine_(host, settings_, *images_) {}
 
-    runtime::Info info() { return {"keelson-oci", KEELSON_OCI_VERSION, {"crun", "runc"}}; }
+    runtime::Info info() { return {"keelson-oci", KEELSON_OCI_VERSION, {machine_.handler()}}; }
 
     // --- sandboxes ---
     void run_sandbox(const runtime::RunSandbox& request, const Call& call) {

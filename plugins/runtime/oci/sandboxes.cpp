@@ -54,9 +54,6 @@ void check(const runtime::RunSandbox& request) {
     if (!namespaces.user.empty() && namespaces.user != "host")
         throw Error(Code::unsupported, "this runtime has no user namespaces yet; leave hostUsers unset",
                     "namespaces.user");
-    if (!request.handler.empty() && request.handler != "crun" && request.handler != "runc")
-        throw Error(Code::invalid, "there is no handler '" + request.handler + "' in this runtime",
-                    "handler");
     for (const auto& sysctl : request.sysctls) static_cast<void>(sysctl_path(sysctl.first, namespaces));
 }
 
@@ -72,6 +69,10 @@ void Machine::save(const SandboxRecord& record) const {
 
 void Machine::run_sandbox(const runtime::RunSandbox& request, const Call& call) {
     check(request);
+    if (!request.handler.empty() && request.handler != handler())
+        throw Error(Code::invalid,
+                    "this runtime has the handler '" + handler() + "', not '" + request.handler + "'",
+                    "handler");
     const std::string& id = request.sandbox_id;
     for (;;) {
         const auto made = std::make_shared<Sandbox>();

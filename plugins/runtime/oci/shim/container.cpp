@@ -38,7 +38,8 @@ struct Container {
     bool terminal;
     bool input_once;
     char id[identifier_bytes];
-    pid_t runtime;  // the program that makes it
+    std::uint64_t owner;  // of its relays
+    pid_t runtime;        // the program that makes it
     pid_t process;
     int connection;  // that waits for the start
     int listener;    // for the terminal
@@ -235,7 +236,7 @@ void terminal_came(void* object, short /*events*/) {
 // --- its life ---
 
 void release(Container& container) {
-    stop_relays(&container);
+    stop_relays(container.owner);
     close_descriptor(container.listener);
     close_descriptor(container.input);
     for (int& output : container.outputs) close_descriptor(output);
@@ -310,6 +311,7 @@ void not_started(Container& container, int code) {
 
 void clear(Container& container) {
     container.terminal = container.input_once = false;
+    container.owner = new_owner();
     container.runtime = container.process = 0;
     container.connection = container.listener = container.input = -1;
     container.outputs[0] = container.outputs[1] = -1;
@@ -377,9 +379,10 @@ int duplicate_input(const Container& container) {
     return input < 0 ? -1 : ::fcntl(input, F_DUPFD_CLOEXEC, 0);
 }
 
-void input_ended(void* object) {
-    auto& container = *static_cast<Container*>(object);
-    if (container.phase == Phase::running && container.input_once) close_descriptor(container.input);
+void input_ended(std::uint64_t owner) {
+    for (Container& container : containers)
+        if (container.phase == Phase::running && container.owner == owner && container.input_once)
+            close_descriptor(container.input);
 }
 
 Client* free_client(Container& container) {
@@ -460,7 +463,7 @@ void attach_container(Message& request, int connection) {
     for (const char* letter = request.text(field::streams); *letter != 0; ++letter) {
         const int descriptor = request.take_descriptor();
         if (*letter == 'i') {
-            start_relay(descriptor, duplicate_input(*container), container, &input_ended, container);
+            start_relay(descriptor, duplicate_input(*container), container->owner, &input_ended);
         } else if (*letter == 'o') {
             client->output = descriptor;
         } else {

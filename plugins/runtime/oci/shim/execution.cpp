@@ -20,6 +20,7 @@ struct Execution {
     Phase phase;
     bool only_program;  // there is no process but the runtime's program
     char id[identifier_bytes];
+    std::uint64_t owner;  // of its relays
     pid_t runtime;
     pid_t process;
     int connection;
@@ -53,6 +54,7 @@ Execution* allocate() {
         if (execution.phase != Phase::free) continue;
         execution.only_program = false;
         execution.id[0] = 0;
+        execution.owner = new_owner();
         execution.runtime = execution.process = 0;
         execution.connection = execution.listener = execution.terminal = execution.result = -1;
         execution.deadline_ms = 0;
@@ -68,6 +70,15 @@ void ended(Execution& execution, int code) {
     release(execution);
 }
 
+// Who leaves a terminal hangs up: the last descriptor of it is closed.
+void client_left(std::uint64_t owner) {
+    for (Execution& execution : executions) {
+        if (execution.phase != Phase::running || execution.owner != owner) continue;
+        stop_relays(owner);
+        close_descriptor(execution.terminal);
+    }
+}
+
 void terminal_came(void* object, short /*events*/) {
     auto& execution = *static_cast<Execution*>(object);
     const int terminal = execution.listener < 0 ? -1 : accept_terminal(execution.listener);
@@ -75,8 +86,8 @@ void terminal_came(void* object, short /*events*/) {
     close_descriptor(execution.listener);
     execution.terminal = terminal;
     const auto duplicate = [&] { return ::fcntl(terminal, F_DUPFD_CLOEXEC, 0); };
-    if (execution.client.input >= 0) start_relay(execution.client.input, duplicate(), &execution);
-    if (execution.client.output >= 0) start_relay(duplicate(), execution.client.output, &execution);
+    if (execution.client.input >= 0) start_relay(execution.client.input, duplicate(), execution.owner);
+    if (execution.client.output >= 0) start_relay(duplicate(), execution.client.output, execution.owner, &client_left);
     execution.client.input = execution.client.output = -1;
 }
 

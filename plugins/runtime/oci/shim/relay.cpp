@@ -12,9 +12,8 @@ struct Relay {
     bool used;
     int from;
     int to;
-    const void* group;
+    std::uint64_t owner;
     AtEnd at_end;
-    void* object;
     std::size_t begin;
     std::size_t end;
     char data[4096];
@@ -28,6 +27,11 @@ void stop(Relay& relay) {
     relay.used = false;
 }
 
+void end(Relay& relay) {
+    stop(relay);
+    if (relay.at_end != nullptr) relay.at_end(relay.owner);
+}
+
 bool would_wait() {
     return errno == EAGAIN || errno == EINTR;
 }
@@ -36,7 +40,7 @@ void drain(Relay& relay) {
     while (relay.begin < relay.end) {
         const ssize_t written = ::write(relay.to, relay.data + relay.begin, relay.end - relay.begin);
         if (written < 0) {
-            if (!would_wait()) stop(relay);
+            if (!would_wait()) end(relay);
             return;
         }
         relay.begin += std::size_t(written);
@@ -48,12 +52,7 @@ void readable(void* object, short /*events*/) {
     if (!relay.used || relay.begin < relay.end) return;
     const ssize_t got = ::read(relay.from, relay.data, sizeof relay.data);
     if (got < 0 && would_wait()) return;
-    if (got <= 0) {
-        const AtEnd at_end = relay.at_end;
-        stop(relay);
-        if (at_end != nullptr) at_end(relay.object);
-        return;
-    }
+    if (got <= 0) return end(relay);
     relay.begin = 0;
     relay.end = std::size_t(got);
     drain(relay);
@@ -65,7 +64,7 @@ void writable(void* object, short events) {
     if (relay.begin < relay.end) {
         drain(relay);
     } else if ((events & (POLLERR | POLLHUP)) != 0) {
-        stop(relay);
+        end(relay);
     }
 }
 
@@ -75,7 +74,7 @@ void make_non_blocking(int descriptor) {
 
 }  // namespace
 
-void start_relay(int from, int to, const void* group, AtEnd at_end, void* object) {
+void start_relay(int from, int to, std::uint64_t owner, AtEnd at_end) {
     for (Relay& relay : relays) {
         if (relay.used || from < 0 || to < 0) continue;
         make_non_blocking(from);
@@ -83,9 +82,8 @@ void start_relay(int from, int to, const void* group, AtEnd at_end, void* object
         relay.used = true;
         relay.from = from;
         relay.to = to;
-        relay.group = group;
+        relay.owner = owner;
         relay.at_end = at_end;
-        relay.object = object;
         relay.begin = relay.end = 0;
         return;
     }
@@ -93,9 +91,14 @@ void start_relay(int from, int to, const void* group, AtEnd at_end, void* object
     if (to >= 0) ::close(to);
 }
 
-void stop_relays(const void* group) {
+void stop_relays(std::uint64_t owner) {
     for (Relay& relay : relays)
-        if (relay.used && relay.group == group) stop(relay);
+        if (relay.used && relay.owner == owner) stop(relay);
+}
+
+std::uint64_t new_owner() {
+    static std::uint64_t last;
+    return ++last;
 }
 
 void poll_relays(Poller& poller) {

@@ -3,19 +3,22 @@
 #define KEELSON_OCI_SHIM_RELAY_H
 
 #include <cstddef>
+#include <cstdint>
 
 #include "poller.h"
 
 namespace keelson::oci::shim {
 
-// Called with its object when the source has ended by itself, after the last byte.
-using AtEnd = void (*)(void* object);
+// Called with the owner's number when the source has ended, after the last byte, or nobody takes more.
+using AtEnd = void (*)(std::uint64_t owner);
 
 // Takes both descriptors, which it makes non-blocking, and closes them in the end. Without a free relay they
-// are closed at once. `group` is for stopping it.
-void start_relay(int from, int to, const void* group, AtEnd at_end = nullptr, void* object = nullptr);
-// Ends the relays of a group.
-void stop_relays(const void* group);
+// are closed at once.
+void start_relay(int from, int to, std::uint64_t owner, AtEnd at_end = nullptr);
+// Ends those of an owner, without a call.
+void stop_relays(std::uint64_t owner);
+// For the relays of one owner; used once.
+std::uint64_t new_owner();
 void poll_relays(Poller& poller);
 
 }  // namespace keelson::oci::shim

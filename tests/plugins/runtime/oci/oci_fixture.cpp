@@ -194,7 +194,7 @@ void OciTest::make_image(const std::string& name, const Json& config) const {
     for (const char* directory : {"/0/bin", "/0/proc", "/0/dev", "/0/sys", "/0/tmp", "/1/etc"})
         fs::create_directories(image + directory);
     fs::copy_file("/bin/busybox", image + "/0/bin/busybox");
-    for (const char* tool : {"sh", "cat", "echo", "id", "env", "sleep", "true", "ls", "mount", "tr", "touch", "hostname",
+    for (const char* tool : {"sh", "cat", "echo", "id", "env", "sleep", "true", "ls", "mount", "tr", "ln", "touch", "hostname",
                              "dd", "tty", "stty", "nc", "ps", "kill", "grep", "printf", "head", "seq", "mkdir",
                              "umount", "pwd", "wc", "tail", "readlink", "unshare", "test", "yes", "stat"})
         fs::create_symlink("busybox", image + "/0/bin/" + tool);

@@ -175,6 +175,21 @@ TEST_F(OciStreamsTest, ExecutesWithATerminal) {
     read_all(shell.descriptors[1].get());
 }
 
+TEST_F(OciStreamsTest, LeavingATerminalHangsUp) {
+    ASSERT_TRUE(run("web", "sleep 1000").ok());
+    OciAnswer shell = exec("web", {"/bin/sh"}, {{"tty", true}, {"stdin", true}, {"stderr", false}});
+    ASSERT_TRUE(shell.ok()) << shell.message();
+    ASSERT_TRUE(read_until(shell.descriptors[1].get(), "#"));
+    shell.descriptors[0] = {};
+    shell.descriptors[1] = {};
+    EXPECT_EQ(Json::parse(read_all(shell.descriptors[2].get())), Json({{"exitCode", 129}}));
+}
+
+TEST_F(OciStreamsTest, AUserOpensItsStreamsAgain) {
+    EXPECT_EQ(output_of("web", "echo out >/dev/stdout; echo err >/dev/stderr", {{"security", {{"user", 1000}}}}),
+              "out\nerr\n");
+}
+
 TEST_F(OciStreamsTest, EachAttachedClientGetsItsCopy) {
     ASSERT_TRUE(run("web", "while read line; do echo got $line; done; echo end", {{"stdin", true}}).ok());
     OciAnswer first = attach("web", true);

@@ -142,6 +142,8 @@ TEST_F(OciTest, StoppingASandboxEndsItsContainers) {
 TEST_F(OciTest, RefusesWhatCannotBe) {
     for (const char* id : {"", "../x", ".x", "a/b", "-x"})
         EXPECT_EQ(oci().call("run_sandbox", sandbox_request("x", {{"sandboxId", id}})).status, KEELSON_INVALID) << id;
+    EXPECT_EQ(oci().call("run_sandbox", sandbox_request("x", {{"handler", "kata"}})).status, KEELSON_INVALID);
+    EXPECT_EQ(oci().call("info", Json::object()).document["handlers"], Json::array({"crun"}));
     EXPECT_EQ(oci().call("run_sandbox", sandbox_request("x", {{"cgroupParent", ""}})).status, KEELSON_INVALID);
     EXPECT_EQ(oci().call("run_sandbox", sandbox_request("x", {{"cgroupParent", "a/../.."}})).status, KEELSON_INVALID);
     EXPECT_EQ(oci().call("run_sandbox", sandbox_request("x", {{"namespaces", {{"user", "pod"}}}})).status,
@@ -157,6 +159,16 @@ TEST_F(OciTest, UpdatesResources) {
                                                               {"resources", {{"memoryLimitBytes", 32 << 20}}}});
     ASSERT_TRUE(updated.ok()) << updated.message();
     EXPECT_EQ(execute("web", {"cat", "/sys/fs/cgroup/memory/memory.limit_in_bytes"}).first, "33554432\n");
+}
+
+// As deep as a hostile container likes.
+TEST_F(OciTest, DeepTreesAreRemoved) {
+    const OciAnswer started = run("deep", "i=0; while test $i -lt 1500; do mkdir d && cd d; i=$((i+1)); done; "
+                                          "touch end; ln -s / root; echo done");
+    ASSERT_TRUE(started.ok());
+    EXPECT_EQ(wait_for_state("deep", "exited")["exitCode"], 0);
+    const OciAnswer removed = remove_pod("deep");
+    EXPECT_TRUE(removed.ok()) << removed.message();
 }
 
 TEST_F(OciTest, CountsWhatIsUsed) {
