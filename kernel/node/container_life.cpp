@@ -207,7 +207,6 @@ void ContainerLife::stop(const Record& record, const std::string& container,
     ContainerRecord* known = record->find(container);
     if (known == nullptr || !known->current || known->is_stopping) return;
     known->is_stopping = true;
-    known->is_ready = false;
     tell(*record, container, EventType::normal, reason, std::move(message));
     const core_v1::PodSpec spec = record->object().spec();
     const std::chrono::seconds own(

@@ -51,7 +51,7 @@ Result<void> write_record(const std::string& directory, const Record& record) {
     object::write_json_string(record.driver, text);
     text += ",\"volumeHandle\":";
     object::write_json_string(record.volume_id, text);
-    return replace_file(directory + kRecord, text + "}\n");
+    return replace_file(directory + kRecord, text + "}\n", 0600);
 }
 
 // Empty when nothing was ever published there.
