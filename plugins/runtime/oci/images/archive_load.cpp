@@ -207,7 +207,7 @@ class ArchiveReader {
         documents_bytes_ += bytes.size();
         if (documents_bytes_ > limits_.archive_documents_bytes)
             throw Error(Code::invalid, "the archive has more manifests and configs than fit in memory");
-        const std::string digest = source.digest();
+        std::string digest = source.digest();
         contents_.paths_by_digest[digest] = path;
         contents_.documents[path] = std::move(bytes);
         return digest;

@@ -13,7 +13,7 @@ BlobStore::BlobStore(int store_directory, int temporary_directory)
 }
 
 std::string BlobStore::put(std::string_view bytes) {
-    const std::string digest = digest_of(bytes);
+    std::string digest = digest_of(bytes);
     if (!get(digest, bytes.size()))
         replace_file(directory_.get(), hex_of(digest), temporary_directory_,
                      "blob-" + std::to_string(++serial_), bytes);

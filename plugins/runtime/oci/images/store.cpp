@@ -203,7 +203,7 @@ std::string DirectoryStore::keep(const std::vector<std::string>& manifests, cons
     describe_by(record, config, parsed);
     layers_.commit(record.chains);
     const std::lock_guard change_lock(change_mutex_);
-    const std::string id = digest_of(config);
+    std::string id = digest_of(config);
     ImageTable next = table_;
     const bool is_new = !next.images.contains(id);
     try {
