@@ -24,19 +24,18 @@ namespace {
 // libarchive turns names into the character set of the thread's locale; this one leaves them as they are.
 class NamesAsTheyAre {
   public:
-    NamesAsTheyAre() : locale_(::newlocale(LC_CTYPE_MASK, "C.UTF-8", nullptr)) {
-        if (locale_ != nullptr) before_ = ::uselocale(locale_);
+    NamesAsTheyAre() {
+        // One for all threads, for as long as the process lives.
+        static const locale_t plain = ::newlocale(LC_CTYPE_MASK, "C.UTF-8", nullptr);
+        if (plain != nullptr) before_ = ::uselocale(plain);
     }
     ~NamesAsTheyAre() {
-        if (locale_ == nullptr) return;
-        ::uselocale(before_);
-        ::freelocale(locale_);
+        if (before_ != nullptr) ::uselocale(before_);
     }
     NamesAsTheyAre(const NamesAsTheyAre&) = delete;
     NamesAsTheyAre& operator=(const NamesAsTheyAre&) = delete;
 
   private:
-    locale_t locale_;
     locale_t before_ = nullptr;
 };
 
