@@ -375,6 +375,7 @@ TEST_F(ImagesPull, EndsWhenTheCallIsCancelledOrItsDeadlinePasses) {
         std::chrono::duration_cast<std::chrono::microseconds>(now) + std::chrono::milliseconds(100);
     EXPECT_EQ(failure([&] { store->pull({name(), {}}, Call().until(soon)); }).first, Code::deadline_exceeded);
     EXPECT_TRUE(tree(settings.directory + "/tmp").empty());
+    server.reset();  // before what it serves
 }
 
 TEST_F(ImagesPull, GivesUpOnASilentRegistry) {
@@ -435,6 +436,7 @@ TEST_F(ImagesPull, StartsCleanAfterItWasKilled) {
     EXPECT_TRUE(tree(settings.directory + "/layers").empty());
     EXPECT_EQ(store->hold(pull(), "c").layers.size(), 2U);
     EXPECT_TRUE(warnings.empty());
+    server.reset();  // before what it serves
 }
 
 TEST_F(ImagesPull, GoesOnWhenAnotherPullOfTheSameLayerFails) {
@@ -462,6 +464,7 @@ TEST_F(ImagesPull, GoesOnWhenAnotherPullOfTheSameLayerFails) {
     second.join();
     EXPECT_EQ(store->list().images.size(), 1U);
     EXPECT_EQ(asked(image.layer_digests[0]), 2);
+    server.reset();  // before what it serves
 }
 
 }  // namespace
