@@ -119,6 +119,24 @@ void add_snapshot_commands(CLI::App& app, Line& line) {
         ->required();
 }
 
+void add_image_commands(CLI::App& app, Line& line) {
+    CLI::App& image = *app.add_subcommand("image", "The images of the server's node");
+    image.require_subcommand(1);
+    leaf(image, line, "list", "All images", [](Line& l) { return list_images(l.settings); });
+    leaf(image, line, "pull", "Get an image from its registry",
+         [](Line& l) { return pull_image(l.settings, l.name); })
+        ->add_option("IMAGE", line.name, "Such as docker.io/library/nginx:1")
+        ->required();
+    CLI::App* import = leaf(image, line, "import", "Take the images of an archive (docker save, OCI)",
+                            [](Line& l) { return import_images(l.settings, l.file, l.name); });
+    import->add_option("FILE", line.file, "The archive, on this machine")->required();
+    import->add_option("--name", line.name, "Instead of the names in the archive");
+    leaf(image, line, "rm", "Remove an image that no container uses",
+         [](Line& l) { return remove_image(l.settings, l.name); })
+        ->add_option("IMAGE", line.name, "A name or an id")
+        ->required();
+}
+
 void add_store_commands(CLI::App& app, Line& line) {
     CLI::App& store = *app.add_subcommand("store", "The server's store");
     store.require_subcommand(1);
@@ -186,6 +204,7 @@ Result<Command> parse_command_line(int count, const char* const* arguments) {
     add_global_options(app, *line);
     add_plugin_commands(app, *line);
     add_snapshot_commands(app, *line);
+    add_image_commands(app, *line);
     add_store_commands(app, *line);
     add_system_commands(app, *line);
     try {

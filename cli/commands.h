@@ -40,6 +40,12 @@ Result<void> trace_plugin(const Settings& settings, const std::string& name, int
 Result<void> save_snapshot(const Settings& settings, const std::string& file, bool force);
 Result<void> restore_snapshot(const Settings& settings, const std::string& file);
 
+Result<void> list_images(const Settings& settings);
+Result<void> pull_image(const Settings& settings, const std::string& image);
+// An archive of `docker save`, or an OCI archive; an empty name takes those in the archive.
+Result<void> import_images(const Settings& settings, const std::string& file, const std::string& name);
+Result<void> remove_image(const Settings& settings, const std::string& image);
+
 Result<void> show_store(const Settings& settings);
 // Shows what would change first; without `is_agreed` it asks on a terminal and refuses elsewhere.
 Result<void> roll_back(const Settings& settings, std::uint64_t revision, const std::string& prefix,

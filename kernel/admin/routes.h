@@ -64,6 +64,11 @@ Outcome rollback_store(Context& context, Request& request);
 
 Outcome upload_file(Context& context, Request& request);
 
+Outcome list_images(Context& context, Request& request);
+Outcome pull_image(Context& context, Request& request);
+Outcome import_images(Context& context, Request& request);
+Outcome remove_image(Context& context, Request& request);
+
 Outcome get_health(Context& context, Request& request);
 Outcome get_config(Context& context, Request& request);
 Outcome get_log_level(Context& context, Request& request);
