@@ -23,6 +23,13 @@ std::string size_text(std::int64_t bytes) {
     return std::to_string(bytes / 1'000'000) + "." + std::to_string(bytes / 100'000 % 10) + " MB";
 }
 
+std::string names_of(const Json& image) {
+    std::string names;
+    for (const Json& one : image.value("names", Json::array()))
+        if (one.is_string()) names += (names.empty() ? "" : ", ") + one.get<std::string>();
+    return names;
+}
+
 Result<Json> ask(const Settings& settings, const Call& request) {
     auto server = find_server(settings.server);
     if (!server) return tl::unexpected(server.error());
@@ -92,9 +99,7 @@ Result<void> import_images(const Settings& settings, const std::string& file, co
         return {};
     }
     for (const Json& image : document->value("images", Json::array())) {
-        std::string names;
-        for (const Json& one : image.value("names", Json::array()))
-            if (one.is_string()) names += (names.empty() ? "" : ", ") + one.get<std::string>();
+        const std::string names = names_of(image);
         print("imported " + printable(names.empty() ? "an image without a name" : names) + " (" +
               printable(short_id(text_of(image, "imageId"))) + ")\n");
     }
@@ -105,7 +110,9 @@ Result<void> remove_image(const Settings& settings, const std::string& image) {
     const auto document =
         ask(settings, {.method = "DELETE", .path = "/v1/images?image=" + encode_segment(image)});
     if (!document) return tl::unexpected(document.error());
-    if (!settings.wants_json) print("removed " + printable(image) + "\n");
+    if (!settings.wants_json)
+        print("removed " + printable(names_of(*document)) + " (" +
+              printable(short_id(text_of(*document, "imageId"))) + ")\n");
     return {};
 }
 

@@ -85,7 +85,14 @@ Outcome remove_image(Context& context, Request& request) {
     const Json found = Json::parse(known->body, nullptr, false);
     if (!found.is_object() || !found.contains("image"))
         return refuse(404, "there is no image '" + image + "': look at GET /v1/images");
-    return ask(context, "remove", {{"imageId", found["image"].value("imageId", "")}});
+    const Json& image_document = found["image"];
+    auto removed = ask(context, "remove", {{"imageId", image_document.value("imageId", "")}});
+    if (!removed) return removed;
+    // An image goes with all of its names.
+    return answer_with(Json{{"imageId", image_document.value("imageId", "")},
+                            {"names", image_document.value("names", Json::array())}}
+                           .dump() +
+                       "\n");
 }
 
 }  // namespace keelson::admin

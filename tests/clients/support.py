@@ -1,4 +1,8 @@
 """What the client tests share: a server of their own, and ways to run clients against it."""
+import contextlib
+import glob
+import hashlib
+import io
 import json
 import os
 import pathlib
@@ -7,6 +11,7 @@ import shutil
 import socket
 import ssl
 import subprocess
+import tarfile
 import tempfile
 import threading
 import time
@@ -118,6 +123,126 @@ class Server:
                 return answer.status, answer.headers, answer.read()
         except urllib.error.HTTPError as error:
             return error.code, error.headers, error.read()
+
+
+BUSYBOX = "/bin/busybox"
+APPLETS = ("sh sleep echo cat ls ps id env hostname wget nc httpd true false date touch mkdir rm seq head tail grep "
+           "dd kill tar wc stat mount chmod test sed sync ip ping nslookup stty tty").split()
+
+
+def busybox_image(path, name="docker.io/library/busybox:1"):
+    """An archive as `docker save` writes it, of Debian's static busybox."""
+    def add(archive, name, data=b"", **more):
+        entry = tarfile.TarInfo(name)
+        entry.size, entry.mode = len(data), 0o755
+        for key, value in more.items():
+            setattr(entry, key, value)
+        archive.addfile(entry, io.BytesIO(data) if entry.isreg() else None)
+
+    layer = io.BytesIO()
+    with tarfile.open(fileobj=layer, mode="w") as archive:
+        for directory in ("bin", "etc", "proc", "dev", "sys", "root", "var"):
+            add(archive, directory, type=tarfile.DIRTYPE)
+        add(archive, "tmp", type=tarfile.DIRTYPE, mode=0o1777)
+        add(archive, "etc/passwd", b"root:x:0:0:root:/root:/bin/sh\nuser:x:1000:1000:user:/tmp:/bin/sh\n")
+        add(archive, "etc/group", b"root:x:0:\nuser:x:1000:\n")
+        add(archive, "bin/busybox", pathlib.Path(BUSYBOX).read_bytes())
+        for applet in APPLETS:
+            add(archive, "bin/" + applet, type=tarfile.SYMTYPE, linkname="busybox")
+    layer = layer.getvalue()
+    config = json.dumps({"architecture": "amd64", "os": "linux",
+                         "config": {"Cmd": ["sh"], "Env": ["PATH=/bin"]},
+                         "rootfs": {"type": "layers", "diff_ids": ["sha256:" + hashlib.sha256(layer).hexdigest()]}}).encode()
+    manifest = json.dumps([{"Config": "config.json", "RepoTags": [name], "Layers": ["layer.tar"]}]).encode()
+    with tarfile.open(path, "w") as archive:
+        for name, data in (("manifest.json", manifest), ("config.json", config), ("layer.tar", layer)):
+            add(archive, name, data)
+
+
+def why_no_containers():
+    """Why this machine cannot run containers; empty when it can."""
+    if os.geteuid() != 0:
+        return "containers need root"
+    if not shutil.which("crun"):
+        return "there is no crun"
+    if not pathlib.Path(BUSYBOX).exists():
+        return f"there is no {BUSYBOX}: install busybox-static"
+    return ""
+
+
+class Node(Server):
+    """keelsond with all roles and containers of its own; nothing of them is left at the end."""
+
+    def __init__(self, binary, keelctl, more_config=""):
+        super().__init__(binary, roles="api,control,scheduler,node")
+        self.keelctl_binary = keelctl
+        self.config = ("node: {name: n1}\nlog: {level: info}\n" + more_config)
+
+    def __enter__(self):
+        super().__enter__()
+        try:
+            archive = self.directory / "busybox.tar"
+            busybox_image(archive)
+            self.wait(lambda: self.keelctl("image", "list").returncode == 0, "the runtime is not ready")
+            imported = self.keelctl("image", "import", str(archive))
+            if imported.returncode != 0:
+                raise RuntimeError(imported.stderr + self.log())
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        try:
+            if self.process is None or self.process.poll() is not None:
+                self.start()
+            for namespace in self.namespaces():
+                self.request("DELETE", f"/api/v1/namespaces/{namespace}/pods",
+                             {"kind": "DeleteOptions", "apiVersion": "v1", "gracePeriodSeconds": 0})
+            self.wait(lambda: not self.sandboxes(), "pods were left")
+            self.keelctl("plugin", "disable", "oci")
+        finally:
+            self.stop()
+            for hierarchy in glob.glob("/sys/fs/cgroup/*/keelson/pods") + ["/sys/fs/cgroup/keelson/pods"]:
+                for path in (hierarchy + "/burstable", hierarchy + "/besteffort", hierarchy):
+                    with contextlib.suppress(OSError):
+                        os.rmdir(path)
+            shutil.rmtree(self.directory, ignore_errors=True)
+
+    def namespaces(self):
+        return [item["metadata"]["name"] for item in json.loads(self.request("GET", "/api/v1/namespaces")[2])["items"]]
+
+    def sandboxes(self):
+        """What is there of pods: their records with the runtime, their directories with the node."""
+        found = []
+        for path in (self.data / "plugin-state/state/oci/sandboxes", self.data / "node/pods"):
+            with contextlib.suppress(FileNotFoundError):
+                found += os.listdir(path)
+        return found
+
+    def keelctl(self, *arguments):
+        return subprocess.run([self.keelctl_binary, "--data-dir", str(self.data), *arguments],
+                              capture_output=True, text=True, timeout=60)
+
+    def wait(self, done, why, seconds=30):
+        deadline = time.monotonic() + seconds
+        while not done():
+            if time.monotonic() > deadline:
+                raise RuntimeError(why + "\n" + self.log()[-4000:])
+            time.sleep(0.02)
+
+    def kill(self):
+        """As a power cut would, for this process."""
+        self.process.kill()
+        self.process.wait()
+        self.process = None
+
+    def plugin_host(self):
+        """The process of the runtime plugin."""
+        for line in json.loads(self.keelctl("plugin", "describe", "oci", "-o", "json").stdout or "{}").items():
+            if line[0] == "processId":
+                return line[1]
+        return 0
 
 
 class SimulatedNodes:
