@@ -245,7 +245,7 @@ Result<std::string> request_text(const HttpProbe& probe, const Url& url, const s
         // An empty one says that none is to be sent.
         const bool is_left_out =
             lower == "host" || (value.empty() && (lower == "accept" || lower == "user-agent"));
-        if (!is_left_out) text += name + ": " + value + "\r\n";
+        if (!is_left_out) text += fmt::format("{}: {}\r\n", name, value);
     }
     if (!has_agent) text += "User-Agent: " + probe.user_agent + "\r\n";
     if (!has_accept) text += "Accept: */*\r\n";

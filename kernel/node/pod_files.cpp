@@ -161,13 +161,13 @@ std::string hosts_file(object::Value pod_value, const HostNames& names,
             names.full_name.empty()
                 ? names.hostname
                 : names.full_name + "\t" + names.full_name.substr(0, names.full_name.find('.'));
-        for (const std::string& address : pod_addresses) text += address + "\t" + own + "\n";
+        for (const std::string& address : pod_addresses) text += fmt::format("{}\t{}\n", address, own);
     }
     if (spec.host_aliases().empty()) return text;
     text += "\n# Entries added by HostAliases.\n";
     for (const core_v1::HostAlias alias : spec.host_aliases()) {
         text += alias.ip();
-        for (const std::string_view name : alias.hostnames()) text += "\t" + std::string(name);
+        for (const std::string_view name : alias.hostnames()) text += fmt::format("\t{}", name);
         text += "\n";
     }
     return text;
@@ -181,7 +181,7 @@ std::string resolver_file(object::Value pod_value, const DnsSettings& settings,
     bound(resolver);
     std::string text;
     if (!resolver.searches.empty()) text += fmt::format("search {}\n", fmt::join(resolver.searches, " "));
-    for (const std::string& server : resolver.servers) text += "nameserver " + server + "\n";
+    for (const std::string& server : resolver.servers) text += fmt::format("nameserver {}\n", server);
     if (!resolver.options.empty()) text += fmt::format("options {}\n", fmt::join(resolver.options, " "));
     return text;
 }

@@ -30,6 +30,12 @@ Status failure(std::string_view doing, const std::string& path) {
     return base::system_error(std::string(doing) + " " + path, errno);
 }
 
+std::string joined(const std::string& directory, const std::string& name) {
+    std::string path = directory;
+    path += '/';
+    return path += name;
+}
+
 // As openat2(2); fails with errno. Renames elsewhere may ask for another try.
 int open_resolved(int directory, const char* path, int flags, std::uint64_t resolve) {
     open_how how{};
@@ -84,7 +90,7 @@ Result<void> remove_at(int parent, const std::string& name, const std::string& p
     if (!directory) return failure("opening for removal", path);
     KEELSON_TRY(const auto names, names_in(directory.get(), path));
     for (const std::string& inner : names)
-        KEELSON_TRY_VOID(remove_at(directory.get(), inner, path + "/" + inner, depth + 1));
+        KEELSON_TRY_VOID(remove_at(directory.get(), inner, joined(path, inner), depth + 1));
     if (::unlinkat(parent, name.c_str(), AT_REMOVEDIR) == 0 || errno == ENOENT) return {};
     return failure("removing", path);
 }
@@ -121,7 +127,7 @@ Result<void> give_at(int parent, const std::string& name, const std::string& pat
     if (!is_directory) return {};
     KEELSON_TRY(const auto names, names_in(entry.get(), path));
     for (const std::string& inner : names)
-        KEELSON_TRY_VOID(give_at(entry.get(), inner, path + "/" + inner, group, depth + 1));
+        KEELSON_TRY_VOID(give_at(entry.get(), inner, joined(path, inner), group, depth + 1));
     return {};
 }
 
@@ -201,7 +207,7 @@ Result<void> give_to_group(const std::string& path, gid_t group) {
     KEELSON_TRY_VOID(give_one(root.get(), path, group));
     KEELSON_TRY(const auto names, names_in(root.get(), path));
     for (const std::string& name : names)
-        KEELSON_TRY_VOID(give_at(root.get(), name, path + "/" + name, group, 1));
+        KEELSON_TRY_VOID(give_at(root.get(), name, joined(path, name), group, 1));
     return {};
 }
 

@@ -105,7 +105,7 @@ Result<void> prepare_host_path(const std::string& path, const std::string& type)
     for (const HostPathType& known : kTypes) {
         if (known.name != type) continue;
         if (!is_there && known.is_made) {
-            const auto made = known.format == S_IFDIR ? base::make_directory(path, 0755) : make_file(path);
+            auto made = known.format == S_IFDIR ? base::make_directory(path, 0755) : make_file(path);
             if (!made) return made;
             is_there = ::stat(path.c_str(), &info) == 0;
         }

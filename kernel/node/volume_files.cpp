@@ -84,7 +84,8 @@ class Writer {
         std::set<std::string> present;
         if (!collect(path_ + "/" + data, "", present) || present.size() != files_.size()) return false;
         for (const auto& [path, file] : files_)
-            if (!present.contains(path) || !is_same(path_ + "/" + data + "/" + path, file)) return false;
+            if (!present.contains(path) || !is_same(fmt::format("{}/{}/{}", path_, data, path), file))
+                return false;
         return true;
     }
 
@@ -99,10 +100,11 @@ class Writer {
             const std::string name(static_cast<const char*>(entry->d_name));
             if (name == "." || name == "..") continue;
             struct stat info {};
-            if (::lstat((directory + "/" + name).c_str(), &info) != 0) return false;
+            if (::lstat((fmt::format("{}/{}", directory, name)).c_str(), &info) != 0) return false;
             if (!S_ISDIR(info.st_mode))
                 files.insert(prefix + name);
-            else if (!collect(directory + "/" + name, prefix + name + "/", files))
+            else if (!collect(fmt::format("{}/{}", directory, name), fmt::format("{}{}/", prefix, name),
+                              files))
                 return false;
         }
         return true;
@@ -148,13 +150,13 @@ class Writer {
         for (const auto& [path, file] : files_) {
             for (std::size_t slash = path.find('/'); slash != std::string::npos;
                  slash = path.find('/', slash + 1)) {
-                const std::string parent = next + "/" + path.substr(0, slash);
+                const std::string parent = fmt::format("{}/{}", next, path.substr(0, slash));
                 if (::mkdir(parent.c_str(), 0755) != 0 && errno != EEXIST)
                     return failure("making directory", parent);
                 KEELSON_TRY(const FileDescriptor made, base::open_file(parent, O_RDONLY | O_DIRECTORY));
                 KEELSON_TRY_VOID(own(made.get(), parent, directory_mode));
             }
-            const std::string whole = next + "/" + path;
+            const std::string whole = fmt::format("{}/{}", next, path);
             KEELSON_TRY(const FileDescriptor made, base::open_file(whole, O_WRONLY | O_CREAT | O_EXCL, 0600));
             KEELSON_TRY_VOID(base::write_at(made.get(), file.content, 0, whole));
             KEELSON_TRY_VOID(own(made.get(), whole, mode_of(file), file.owner));

@@ -132,7 +132,7 @@ class NodeVolumes final : public Volumes {
     NodeVolumes(VolumeSettings settings, client::Client& client, ObjectCache& objects, VolumeDrivers& drivers)
         : pods_(settings.root_directory + "/pods"),
           objects_(objects),
-          sources_(settings.node_name, client, objects),
+          sources_(std::move(settings.node_name), client, objects),
           inline_volumes_(objects, drivers) {}
 
     Task<Result<MountedVolumes>> prepare(ObjectPointer pod) override {
