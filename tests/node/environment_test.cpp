@@ -263,8 +263,12 @@ TEST_F(EnvironmentTest, ResolvesResourcesInUnitsOfTheDivisor) {
                                              {"requests.ephemeral-storage", "1", "0"}}) {
         const std::string divisor = one.divisor.empty() ? "" : R"(,"divisor":")" + one.divisor + "\"";
         const auto variables =
-            environment(resources + R"("env":[{"name":"A","valueFrom":{"resourceFieldRef":{"resource":")" +
-                        one.resource + "\"" + divisor + "}}}]");
+            environment(std::string(resources)
+                            .append(R"("env":[{"name":"A","valueFrom":{"resourceFieldRef":{"resource":")")
+                            .append(one.resource)
+                            .append("\"")
+                            .append(divisor)
+                            .append("}}}]"));
         EXPECT_THAT(variables, ElementsAre(Pair("A", one.expected))) << one.resource << " " << one.divisor;
     }
 }

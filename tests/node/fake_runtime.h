@@ -28,7 +28,7 @@ class CallLog {
     std::vector<std::string> calls;
 
     // The next `count` calls of that name fail so.
-    void fail(const std::string& name, base::Status status, int count = 1) {
+    void fail(const std::string& name, const base::Status& status, int count = 1) {
         for (int index = 0; index < count; ++index) failures_[name].push_back(status);
     }
     [[nodiscard]] std::size_t count(const std::string& beginning) const {

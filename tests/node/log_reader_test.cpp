@@ -15,7 +15,6 @@ namespace keelson::node {
 namespace {
 
 using testing::ElementsAre;
-using testing::IsEmpty;
 
 // "2026-01-01T00:00:07.000000000Z"
 std::string at(int second) {

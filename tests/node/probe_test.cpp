@@ -26,7 +26,6 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::Pair;
 using testing::StartsWith;
-using testing::UnorderedElementsAre;
 
 // A server on loopback: each connection is given to the handler, one after the other.
 class LoopbackServer {
