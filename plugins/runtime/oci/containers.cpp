@@ -268,8 +268,8 @@ void Machine::kill_and_wait(Container& container, const Call& call) {
     if (has_ended) return;
     no_longer_stopping(container);
     throw Error(Code::unavailable, "container " + record.container_id +
-                                           " does not end although it was killed: a process waits "
-                                           "for a device");
+                                       " does not end although it was killed: a process waits "
+                                       "for a device");
 }
 
 void Machine::no_longer_stopping(Container& container) {
@@ -292,7 +292,8 @@ void Machine::stop_container(const runtime::StopContainer& request, const Call& 
     try {
         if (request.grace_seconds > 0) {
             kill(record, signal_number(request.signal.empty() ? record.stop_signal : request.signal), false);
-            if (wait_for_end(*stopped, now_us() + std::int64_t(request.grace_seconds) * 1'000'000, call)) return;
+            if (wait_for_end(*stopped, now_us() + std::int64_t(request.grace_seconds) * 1'000'000, call))
+                return;
         }
     } catch (const Error& error) {
         no_longer_stopping(*stopped);

@@ -87,7 +87,8 @@ void terminal_came(void* object, short /*events*/) {
     execution.terminal = terminal;
     const auto duplicate = [&] { return ::fcntl(terminal, F_DUPFD_CLOEXEC, 0); };
     if (execution.client.input >= 0) start_relay(execution.client.input, duplicate(), execution.owner);
-    if (execution.client.output >= 0) start_relay(duplicate(), execution.client.output, execution.owner, &client_left);
+    if (execution.client.output >= 0)
+        start_relay(duplicate(), execution.client.output, execution.owner, &client_left);
     execution.client.input = execution.client.output = -1;
 }
 

@@ -51,7 +51,8 @@ class OciCrashTest : public OciTest {
 TEST_F(OciCrashTest, ContainersAreAdopted) {
     const std::string volume = root_ + "/volume";
     std::filesystem::create_directory(volume);
-    const Json mounts = {{"mounts", {{{"source", volume}, {"path", "/v"}, {"readOnly", false}, {"propagation", "private"}}}}};
+    const Json mounts = {
+        {"mounts", {{{"source", volume}, {"path", "/v"}, {"readOnly", false}, {"propagation", "private"}}}}};
     const pid_t process = begin([&] {
         run("web", "n=0; while :; do n=$((n+1)); echo $n; sleep 0.01; done", {{"stdin", true}});
         run("ends", "while ! test -e /v/go; do sleep 0.01; done; echo going; exit 9", mounts);
@@ -70,7 +71,8 @@ TEST_F(OciCrashTest, ContainersAreAdopted) {
     EXPECT_EQ(container("empty")["state"], "created");
     EXPECT_EQ(execute("web", {"echo", "still here"}).first, "still here\n");
     const std::string before = log_text("web");
-    EXPECT_TRUE(eventually([&] { return log_text("web").size() > before.size() + 100; })) << "its log goes on";
+    EXPECT_TRUE(eventually([&] { return log_text("web").size() > before.size() + 100; }))
+        << "its log goes on";
     EXPECT_EQ(oci().call("run_sandbox", sandbox_request("web")).descriptors.size(), 1u);
     ASSERT_TRUE(oci().call("start_container", {{"containerId", id_of("empty")}}).ok());
     EXPECT_EQ(wait_for_state("empty", "exited")["exitCode"], 0);
@@ -113,7 +115,8 @@ TEST_F(OciCrashTest, AKilledShimIsNoticed) {
     EXPECT_EQ(exited["exitCode"], 255);
     EXPECT_EQ(exited["reason"], "Error");
     EXPECT_EQ(oci().call("list_sandboxes", Json::object()).document["sandboxes"][0]["state"], "stopped");
-    EXPECT_FALSE(oci().call("create_container", container_request("web", "true", Json::object(), "late")).ok());
+    EXPECT_FALSE(
+        oci().call("create_container", container_request("web", "true", Json::object(), "late")).ok());
 }
 
 TEST_F(OciCrashTest, AShimThatDiedWithThePluginIsNoticed) {
@@ -144,7 +147,8 @@ TEST_F(OciCrashTest, ShimsAreSmall) {
     execute("web", {"echo", "x"});
     ASSERT_EQ(shims().size(), 1u);
     const std::int64_t resident_kb = memory_kb(shims()[0], "Rss");
-    std::cout << "resident " << resident_kb << " kB, private " << memory_kb(shims()[0], "Private_Dirty") << " kB\n";
+    std::cout << "resident " << resident_kb << " kB, private " << memory_kb(shims()[0], "Private_Dirty")
+              << " kB\n";
     EXPECT_GT(resident_kb, 0);
     EXPECT_LE(resident_kb, 1024);
 }

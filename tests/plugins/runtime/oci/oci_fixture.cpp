@@ -155,9 +155,7 @@ OciTest::OciTest() {
 }
 
 void OciTest::SetUp() {
-    if (::getuid() != 0) GTEST_SKIP() << "needs root";
-    if (::access("/bin/busybox", X_OK) != 0) GTEST_SKIP() << "needs busybox-static";
-    if (::access("/usr/bin/crun", X_OK) != 0) GTEST_SKIP() << "needs crun";
+    if (const std::string why = missing_for_oci(); !why.empty()) GTEST_SKIP() << why;
     make_image("box", Json::object());
     start();
     ASSERT_TRUE(oci().started.ok()) << oci().started.message();
@@ -176,7 +174,7 @@ void OciTest::TearDown() {
 }
 
 OciTest::~OciTest() {
-    for (const std::string& root : cgroup_roots()) remove_groups(root + "/" + cgroup());
+    remove_test_cgroup(cgroup());
     ::umount2((state_directory() + "/mnt").c_str(), MNT_DETACH);
     std::error_code ignored;
     fs::remove_all(root_, ignored);
@@ -189,16 +187,30 @@ Oci& OciTest::start(const Json& config) {
     return *oci_;
 }
 
-void OciTest::make_image(const std::string& name, const Json& config) const {
-    const std::string image = state_directory() + "/data/images/" + name;
+std::string missing_for_oci() {
+    if (::getuid() != 0) return "needs root";
+    if (::access("/bin/busybox", X_OK) != 0) return "needs busybox-static";
+    if (::access("/usr/bin/crun", X_OK) != 0) return "needs crun";
+    return "";
+}
+
+void remove_test_cgroup(const std::string& path) {
+    for (const std::string& root : cgroup_roots()) remove_groups(root + "/" + path);
+}
+
+void make_test_image(const std::string& state_directory, const std::string& name, const Json& config) {
+    const std::string image = state_directory + "/data/images/" + name;
     for (const char* directory : {"/0/bin", "/0/proc", "/0/dev", "/0/sys", "/0/tmp", "/1/etc"})
         fs::create_directories(image + directory);
     fs::copy_file("/bin/busybox", image + "/0/bin/busybox");
-    for (const char* tool : {"sh", "cat", "echo", "id", "env", "sleep", "true", "ls", "mount", "tr", "ln", "touch", "hostname",
-                             "dd", "tty", "stty", "nc", "ps", "kill", "grep", "printf", "head", "seq", "mkdir",
-                             "umount", "pwd", "wc", "tail", "readlink", "unshare", "test", "yes", "stat"})
+    for (const char* tool :
+         {"sh",   "cat",      "echo",    "id",       "env", "sleep", "true",   "ls",  "mount",
+          "tr",   "ln",       "touch",   "hostname", "dd",  "tty",   "stty",   "nc",  "ps",
+          "kill", "grep",     "printf",  "head",     "seq", "mkdir", "umount", "pwd", "wc",
+          "tail", "readlink", "unshare", "test",     "yes", "stat"})
         fs::create_symlink("busybox", image + "/0/bin/" + tool);
-    std::ofstream(image + "/1/etc/passwd") << "root:x:0:0::/root:/bin/sh\nweb:x:1234:5678::/home/web:/bin/sh\n";
+    std::ofstream(image + "/1/etc/passwd")
+        << "root:x:0:0::/root:/bin/sh\nweb:x:1234:5678::/home/web:/bin/sh\n";
     std::ofstream(image + "/1/etc/group") << "root:x:0:\nweb:x:5678:\nlogs:x:77:web,other\n";
     std::ofstream(image + "/config.json") << config;
 }
@@ -276,7 +288,8 @@ OciAnswer OciTest::remove_pod(const std::string& pod) {
     return oci().call("remove_sandbox", {{"sandboxId", "s-" + pod}});
 }
 
-std::pair<std::string, int> OciTest::execute(const std::string& pod, const std::vector<std::string>& command) {
+std::pair<std::string, int> OciTest::execute(const std::string& pod,
+                                             const std::vector<std::string>& command) {
     const OciAnswer answer = oci().call("exec", {{"containerId", id_of(pod)},
                                                  {"command", command},
                                                  {"tty", false},

@@ -1,5 +1,5 @@
-// The OCI runtime with images that a test makes from busybox, loaded and called as the kernel does it; and the
-// look at what it leaves behind.
+// The OCI runtime with images that a test makes from busybox, loaded and called as the kernel does it; and
+// the look at what it leaves behind.
 #pragma once
 
 #include <gmock/gmock.h>
@@ -55,6 +55,13 @@ class Oci {
     std::unique_ptr<plugin::LocalPlugin> plugin_;
 };
 
+// An image "sha256:<name>" below the state directory: busybox, with links to it, and two layers.
+void make_test_image(const std::string& state_directory, const std::string& name, const Json& config);
+// Why the tests cannot run here; empty: they can.
+std::string missing_for_oci();
+// Removes the group below the root of every hierarchy, with what is in it.
+void remove_test_cgroup(const std::string& path);
+
 // A state directory with an image "sha256:box" of busybox, and requests about pods and containers. At the end
 // of a test nothing may be left: no process, mount, cgroup or directory.
 class OciTest : public ::testing::Test {
@@ -82,7 +89,8 @@ class OciTest : public ::testing::Test {
     // Waits until it is as wanted, or a generous while; what it was then.
     Json wait_for_state(const std::string& pod, const std::string& state, const std::string& name = "main");
     // Runs it to its end: its output, without the log's heads.
-    std::string output_of(const std::string& pod, const std::string& script, const Json& more = Json::object());
+    std::string output_of(const std::string& pod, const std::string& script,
+                          const Json& more = Json::object());
     OciAnswer stop_container(const std::string& pod, int grace_seconds);
     OciAnswer remove_pod(const std::string& pod);
     // The output of a command executed in the container, and its exit code.
@@ -92,7 +100,9 @@ class OciTest : public ::testing::Test {
         return root_ + "/logs/" + pod + "/" + name + ".log";
     }
     [[nodiscard]] std::string log_text(const std::string& pod, const std::string& name = "main") const;
-    void make_image(const std::string& name, const Json& config) const;
+    void make_image(const std::string& name, const Json& config) const {
+        make_test_image(state_directory(), name, config);
+    }
     [[nodiscard]] std::string state_directory() const { return root_ + "/state"; }
     [[nodiscard]] std::string cgroup() const { return "keelson-test-" + number_; }
     // Of the shims of this test: their working directories are those of the sandboxes.

@@ -30,7 +30,8 @@ class OciIsolatedTest : public OciTest {
         for (const char* name : {"", "/plugins", "/host"}) ::chmod((root_ + name).c_str(), 0755);
         std::filesystem::copy_file(OCI_LIBRARY, root_ + "/plugins/oci.so");
         std::filesystem::copy_file(OCI_MANIFEST, root_ + "/plugins/oci.yaml");
-        for (const char* name : {"/plugins/oci.so", "/plugins/oci.yaml"}) ::chmod((root_ + name).c_str(), 0644);
+        for (const char* name : {"/plugins/oci.so", "/plugins/oci.yaml"})
+            ::chmod((root_ + name).c_str(), 0644);
         plugin::HostSettings settings;
         settings.directory = root_ + "/plugins";
         settings.state_directory = root_ + "/host";
@@ -47,7 +48,8 @@ class OciIsolatedTest : public OciTest {
     }
     void TearDown() override {
         if (host_) {
-            if (host_->list().at(0).state == plugin::State::ready) ask("remove_sandbox", {{"sandboxId", "s-web"}});
+            if (host_->list().at(0).state == plugin::State::ready)
+                ask("remove_sandbox", {{"sandboxId", "s-web"}});
             wait(host_->stop(true));
         }
         executor_->stop();
@@ -72,8 +74,9 @@ TEST_F(OciIsolatedTest, ContainersAreNotConfinedWithThePlugin) {
     const plugin::Info before = host_->list().at(0);
     ASSERT_EQ(before.state, plugin::State::ready) << before.reason;
     ask("run_sandbox", sandbox_request("web"));
-    ask("create_container", container_request("web", "grep -e NoNewPrivs -e Seccomp: /proc/self/status; umask; "
-                                                     "cat /proc/1/cgroup; echo end; sleep 1000"));
+    ask("create_container", container_request("web",
+                                              "grep -e NoNewPrivs -e Seccomp: /proc/self/status; umask; "
+                                              "cat /proc/1/cgroup; echo end; sleep 1000"));
     ask("start_container", {{"containerId", id_of("web")}});
     ASSERT_TRUE(eventually([&] { return log_text("web").find("F end") != std::string::npos; }));
     EXPECT_THAT(log_text("web"), HasSubstr("NoNewPrivs:\t0"));

@@ -23,10 +23,10 @@ class OciProcessTest : public OciTest {};
 
 TEST_F(OciProcessTest, EnvironmentOfImageAndRequest) {
     make_image("env", {{"environment", {"A=image", "B=image", "PATH=/bin"}}});
-    const std::string output = output_of("env", "/bin/env",
-                                         {{"imageId", "sha256:env"},
-                                          {"environment", {{{"name", "A"}, {"value", "request"}},
-                                                           {{"name", "C"}, {"value", "x=y z"}}}}});
+    const std::string output = output_of(
+        "env", "/bin/env",
+        {{"imageId", "sha256:env"},
+         {"environment", {{{"name", "A"}, {"value", "request"}}, {{"name", "C"}, {"value", "x=y z"}}}}});
     for (const char* line : {"A=request\n", "B=image\n", "C=x=y z\n", "PATH=/bin\n", "HOSTNAME=env\n"})
         EXPECT_THAT(output, HasSubstr(line));
     EXPECT_THAT(output_of("plain", "/bin/env"),
@@ -64,8 +64,8 @@ TEST_F(OciProcessTest, Users) {
                   {{"user", 1234}, {"supplementalGroupsPolicy", "Strict"}, {"supplementalGroups", {11, 12}}}),
               "1234\n5678\n5678 11 12\n");
     ASSERT_TRUE(oci().call("run_sandbox", sandbox_request("nobody")).ok());
-    const OciAnswer nobody = oci().call(
-        "create_container", container_request("nobody", "id", secured({{"userName", "nosuch"}})));
+    const OciAnswer nobody =
+        oci().call("create_container", container_request("nobody", "id", secured({{"userName", "nosuch"}})));
     EXPECT_EQ(nobody.status, KEELSON_INVALID);
     EXPECT_THAT(nobody.message(), HasSubstr("'nosuch'"));
 }
@@ -77,8 +77,9 @@ TEST_F(OciProcessTest, UsersAreNotLookedUpOutsideTheImage) {
     std::filesystem::remove(etc + "/passwd");
     std::filesystem::create_symlink("/../../../../../../../../etc/passwd-of-image", etc + "/passwd");
     std::ofstream(etc + "/passwd-of-image") << "daemon:x:4321:8765::/:/bin/sh\n";
-    EXPECT_EQ(output_of("link", "id -u", {{"imageId", "sha256:link"}, {"security", {{"userName", "daemon"}}}}),
-              "4321\n");
+    EXPECT_EQ(
+        output_of("link", "id -u", {{"imageId", "sha256:link"}, {"security", {{"userName", "daemon"}}}}),
+        "4321\n");
 }
 
 TEST_F(OciProcessTest, Capabilities) {
@@ -126,16 +127,20 @@ TEST_F(OciProcessTest, Seccomp) {
 TEST_F(OciProcessTest, MountsAndDevices) {
     std::filesystem::create_directory(root_ + "/volume");
     std::ofstream(root_ + "/volume/file") << "content\n";
-    const Json mounts = {{{"source", root_ + "/volume"}, {"path", "/v"}, {"readOnly", false}, {"propagation", "private"}},
-                         {{"source", root_ + "/volume"}, {"path", "/r"}, {"readOnly", true}, {"propagation", "private"}}};
-    EXPECT_EQ(output_of("mounts", "cat /v/file; touch /r/x 2>/dev/null || echo refused; touch /v/x && echo written",
-                        {{"mounts", mounts}}),
-              "content\nrefused\nwritten\n");
+    const Json mounts = {
+        {{"source", root_ + "/volume"}, {"path", "/v"}, {"readOnly", false}, {"propagation", "private"}},
+        {{"source", root_ + "/volume"}, {"path", "/r"}, {"readOnly", true}, {"propagation", "private"}}};
+    EXPECT_EQ(
+        output_of("mounts", "cat /v/file; touch /r/x 2>/dev/null || echo refused; touch /v/x && echo written",
+                  {{"mounts", mounts}}),
+        "content\nrefused\nwritten\n");
     EXPECT_TRUE(std::filesystem::exists(root_ + "/volume/x"));
-    EXPECT_EQ(output_of("device", "test -c /dev/mine && echo there; echo x >/dev/mine && echo written",
-                        {{"devices", {{{"hostPath", "/dev/null"}, {"path", "/dev/mine"}, {"permissions", "rw"}}}}}),
-              "there\nwritten\n");
-    EXPECT_THAT(output_of("shm", "grep /dev/shm /proc/mounts"), AllOf(HasSubstr("tmpfs"), HasSubstr("size=65536k")));
+    EXPECT_EQ(
+        output_of("device", "test -c /dev/mine && echo there; echo x >/dev/mine && echo written",
+                  {{"devices", {{{"hostPath", "/dev/null"}, {"path", "/dev/mine"}, {"permissions", "rw"}}}}}),
+        "there\nwritten\n");
+    EXPECT_THAT(output_of("shm", "grep /dev/shm /proc/mounts"),
+                AllOf(HasSubstr("tmpfs"), HasSubstr("size=65536k")));
     EXPECT_EQ(output_of("directory", "pwd", {{"workingDirectory", "/some/where"}}), "/some/where\n");
 }
 
@@ -166,7 +171,8 @@ class OciPropagationTest : public OciTest {
     }
     Json mounted(const char* propagation) const {
         return {{"security", {{"privileged", true}}},
-                {"mounts", {{{"source", volume_}, {"path", "/v"}, {"readOnly", false}, {"propagation", propagation}}}}};
+                {"mounts",
+                 {{{"source", volume_}, {"path", "/v"}, {"readOnly", false}, {"propagation", propagation}}}}};
     }
     std::string volume_;
 };
@@ -195,16 +201,20 @@ TEST_F(OciProcessTest, SharedProcessNamespace) {
     const Json shared = {{"namespaces", {{"pid", "pod"}}}};
     ASSERT_TRUE(oci().call("run_sandbox", sandbox_request("pod", shared)).ok());
     for (const char* name : {"main", "side"}) {
-        ASSERT_TRUE(oci().call("create_container",
-                               container_request("pod", "sleep 1000 & sleep 1001", Json::object(), name)).ok());
+        ASSERT_TRUE(oci()
+                        .call("create_container",
+                              container_request("pod", "sleep 1000 & sleep 1001", Json::object(), name))
+                        .ok());
         const OciAnswer started = oci().call("start_container", {{"containerId", id_of("pod", name)}});
         ASSERT_TRUE(started.ok()) << started.message();
     }
     EXPECT_TRUE(eventually([&] {
         const std::string list = execute("pod", {"ps"}).first;
-        return list.find("pause") != std::string::npos && list.find("sleep 1001", list.find("sleep 1001") + 1) != std::string::npos;
+        return list.find("pause") != std::string::npos &&
+               list.find("sleep 1001", list.find("sleep 1001") + 1) != std::string::npos;
     }));
-    EXPECT_NE(execute("pod", {"ls", "/proc/1/root/"}).second, 0) << "the first process shows nothing of the host";
+    EXPECT_NE(execute("pod", {"ls", "/proc/1/root/"}).second, 0)
+        << "the first process shows nothing of the host";
     // Those that are no child of its first process end with it as well.
     ASSERT_TRUE(stop_container("pod", 0).ok());
     EXPECT_EQ(container("pod", "side")["state"], "running");
@@ -212,9 +222,11 @@ TEST_F(OciProcessTest, SharedProcessNamespace) {
 
 TEST_F(OciProcessTest, TargetContainerShowsItsProcesses) {
     ASSERT_TRUE(run("pod", "exec sleep 4711").ok());
-    ASSERT_TRUE(oci().call("create_container",
-                           container_request("pod", "ps; echo done", {{"targetContainerId", id_of("pod")}}, "debug"))
-                    .ok());
+    ASSERT_TRUE(
+        oci()
+            .call("create_container",
+                  container_request("pod", "ps; echo done", {{"targetContainerId", id_of("pod")}}, "debug"))
+            .ok());
     const OciAnswer started = oci().call("start_container", {{"containerId", id_of("pod", "debug")}});
     ASSERT_TRUE(started.ok()) << started.message();
     EXPECT_EQ(wait_for_state("pod", "exited", "debug")["exitCode"], 0);
@@ -227,9 +239,11 @@ TEST_F(OciProcessTest, HostNamespaces) {
     const OciAnswer sandbox = oci().call("run_sandbox", sandbox_request("host", host));
     ASSERT_TRUE(sandbox.ok()) << sandbox.message();
     EXPECT_TRUE(sandbox.descriptors.empty());
-    ASSERT_TRUE(oci().call("create_container",
-                           container_request("host", "readlink /proc/self/ns/net; readlink /proc/self/ns/ipc; "
-                                                     "readlink /proc/self/ns/uts; sleep 1000 & sleep 1000"))
+    ASSERT_TRUE(oci()
+                    .call("create_container",
+                          container_request("host",
+                                            "readlink /proc/self/ns/net; readlink /proc/self/ns/ipc; "
+                                            "readlink /proc/self/ns/uts; sleep 1000 & sleep 1000"))
                     .ok());
     const OciAnswer started = oci().call("start_container", {{"containerId", id_of("host")}});
     ASSERT_TRUE(started.ok()) << started.message();
@@ -243,13 +257,15 @@ TEST_F(OciProcessTest, HostNamespaces) {
 }
 
 TEST_F(OciProcessTest, SysctlsOfThePod) {
-    const Json request = sandbox_request("sys", {{"sysctls", {{"net.ipv4.ip_local_port_range", "5000 5100"},
-                                                              {"kernel.shmmni", "77"}}}});
+    const Json request = sandbox_request(
+        "sys", {{"sysctls", {{"net.ipv4.ip_local_port_range", "5000 5100"}, {"kernel.shmmni", "77"}}}});
     ASSERT_TRUE(oci().call("run_sandbox", request).ok());
-    ASSERT_TRUE(run("sys", "cat /proc/sys/net/ipv4/ip_local_port_range /proc/sys/kernel/shmmni; hostname").ok());
+    ASSERT_TRUE(
+        run("sys", "cat /proc/sys/net/ipv4/ip_local_port_range /proc/sys/kernel/shmmni; hostname").ok());
     wait_for_state("sys", "exited");
     EXPECT_THAT(log_text("sys"), AllOf(HasSubstr("5000\t5100"), HasSubstr("F 77"), HasSubstr("F sys\n")));
-    const OciAnswer refused = oci().call("run_sandbox", sandbox_request("bad", {{"sysctls", {{"vm.swappiness", "1"}}}}));
+    const OciAnswer refused =
+        oci().call("run_sandbox", sandbox_request("bad", {{"sysctls", {{"vm.swappiness", "1"}}}}));
     EXPECT_EQ(refused.status, KEELSON_INVALID);
     const OciAnswer unknown =
         oci().call("run_sandbox", sandbox_request("bad", {{"sysctls", {{"net.ipv4.no_such", "1"}}}}));

@@ -21,12 +21,16 @@ using ::testing::MatchesRegex;
 class OciStreamsTest : public OciTest {
   protected:
     OciAnswer attach(const std::string& pod, bool input) {
-        return oci().call("attach",
-                          {{"containerId", id_of(pod)}, {"stdin", input}, {"stdout", true}, {"stderr", false}});
+        return oci().call(
+            "attach", {{"containerId", id_of(pod)}, {"stdin", input}, {"stdout", true}, {"stderr", false}});
     }
     OciAnswer exec(const std::string& pod, const Json& command, const Json& more = Json::object()) {
-        Json request = {{"containerId", id_of(pod)}, {"command", command}, {"tty", false},
-                        {"stdin", false},            {"stdout", true},     {"stderr", true}};
+        Json request = {{"containerId", id_of(pod)},
+                        {"command", command},
+                        {"tty", false},
+                        {"stdin", false},
+                        {"stdout", true},
+                        {"stderr", true}};
         request.merge_patch(more);
         return oci().call("exec", request);
     }
@@ -163,10 +167,9 @@ TEST_F(OciStreamsTest, ExecutesWithATerminal) {
     OciAnswer shell = exec("web", {"/bin/sh"}, {{"tty", true}, {"stdin", true}, {"stderr", false}});
     ASSERT_TRUE(shell.ok()) << shell.message();
     ASSERT_EQ(shell.descriptors.size(), 3u);
-    const OciAnswer resized = oci().call("resize", {{"containerId", id_of("web")},
-                                                    {"execId", shell.document["execId"]},
-                                                    {"columns", 91},
-                                                    {"rows", 33}});
+    const OciAnswer resized = oci().call(
+        "resize",
+        {{"containerId", id_of("web")}, {"execId", shell.document["execId"]}, {"columns", 91}, {"rows", 33}});
     ASSERT_TRUE(resized.ok()) << resized.message();
     say(shell.descriptors[0], "tty && stty size\n");
     EXPECT_TRUE(read_until(shell.descriptors[1].get(), "33 91"));
@@ -186,8 +189,9 @@ TEST_F(OciStreamsTest, LeavingATerminalHangsUp) {
 }
 
 TEST_F(OciStreamsTest, AUserOpensItsStreamsAgain) {
-    EXPECT_EQ(output_of("web", "echo out >/dev/stdout; echo err >/dev/stderr", {{"security", {{"user", 1000}}}}),
-              "out\nerr\n");
+    EXPECT_EQ(
+        output_of("web", "echo out >/dev/stdout; echo err >/dev/stderr", {{"security", {{"user", 1000}}}}),
+        "out\nerr\n");
 }
 
 TEST_F(OciStreamsTest, EachAttachedClientGetsItsCopy) {
@@ -221,8 +225,9 @@ TEST_F(OciStreamsTest, StandardInputOnceEndsWithItsClient) {
 
 // A client that does not read is left behind; the container, the log and other clients are not.
 TEST_F(OciStreamsTest, ASlowClientBlocksNobody) {
-    ASSERT_TRUE(run("web", "read go; yes 0123456789abcdef | head -c 20000000 | wc -c >&2; yes 0123456789abcdef | "
-                           "head -c 20000000; echo; echo the end",
+    ASSERT_TRUE(run("web",
+                    "read go; yes 0123456789abcdef | head -c 20000000 | wc -c >&2; yes 0123456789abcdef | "
+                    "head -c 20000000; echo; echo the end",
                     {{"stdin", true}})
                     .ok());
     OciAnswer slow = attach("web", true);
@@ -232,7 +237,8 @@ TEST_F(OciStreamsTest, ASlowClientBlocksNobody) {
 }
 
 TEST_F(OciStreamsTest, Terminals) {
-    ASSERT_TRUE(run("tty", "tty; while read line; do stty size; done", {{"tty", true}, {"stdin", true}}).ok());
+    ASSERT_TRUE(
+        run("tty", "tty; while read line; do stty size; done", {{"tty", true}, {"stdin", true}}).ok());
     OciAnswer client = attach("tty", true);
     ASSERT_TRUE(client.ok()) << client.message();
     ASSERT_TRUE(oci().call("resize", {{"containerId", id_of("tty")}, {"columns", 77}, {"rows", 22}}).ok());

@@ -88,13 +88,15 @@ TEST_F(OciTest, SaysThatMemoryRanOut) {
 TEST_F(OciTest, SaysThatTheEntrypointIsMissing) {
     const OciAnswer started = run("missing", "", {{"command", {"nosuchprogram"}}});
     EXPECT_EQ(started.status, KEELSON_INTERNAL);
-    EXPECT_EQ(started.message(), "executable file `nosuchprogram` not found in $PATH: No such file or directory");
+    EXPECT_EQ(started.message(),
+              "executable file `nosuchprogram` not found in $PATH: No such file or directory");
     const Json exited = container("missing");
     EXPECT_EQ(exited["state"], "exited");
     EXPECT_EQ(exited["exitCode"], 128);
     EXPECT_EQ(exited["reason"], "StartError");
     EXPECT_EQ(exited["message"], started.message());
-    EXPECT_EQ(oci().call("start_container", {{"containerId", id_of("missing")}}).message(), started.message());
+    EXPECT_EQ(oci().call("start_container", {{"containerId", id_of("missing")}}).message(),
+              started.message());
     start();
     EXPECT_EQ(container("missing")["message"], started.message()) << "after a restart, too";
 }
@@ -115,9 +117,12 @@ TEST_F(OciTest, AMissingProgramOfTheRuntimeIsNamed) {
 }
 
 TEST_F(OciTest, AMountThatIsNotThereFailsTheStart) {
-    const OciAnswer started = run(
-        "web", "true",
-        {{"mounts", {{{"source", root_ + "/nothing"}, {"path", "/v"}, {"readOnly", false}, {"propagation", "private"}}}}});
+    const OciAnswer started = run("web", "true",
+                                  {{"mounts",
+                                    {{{"source", root_ + "/nothing"},
+                                      {"path", "/v"},
+                                      {"readOnly", false},
+                                      {"propagation", "private"}}}}});
     EXPECT_FALSE(started.ok());
     EXPECT_THAT(started.message(), HasSubstr("nothing"));
     EXPECT_EQ(container("web")["reason"], "StartError");
@@ -131,7 +136,8 @@ TEST_F(OciTest, AnUnknownImageLeavesNothing) {
 
 TEST_F(OciTest, StoppingASandboxEndsItsContainers) {
     ASSERT_TRUE(run("web", "sleep 1000").ok());
-    for (int round = 0; round < 2; ++round) ASSERT_TRUE(oci().call("stop_sandbox", {{"sandboxId", "s-web"}}).ok());
+    for (int round = 0; round < 2; ++round)
+        ASSERT_TRUE(oci().call("stop_sandbox", {{"sandboxId", "s-web"}}).ok());
     EXPECT_EQ(container("web")["exitCode"], 137);
     EXPECT_EQ(oci().call("list_sandboxes", Json::object()).document["sandboxes"][0]["state"], "stopped");
     EXPECT_EQ(oci().call("run_sandbox", sandbox_request("web")).status, KEELSON_CONFLICT);
@@ -141,11 +147,15 @@ TEST_F(OciTest, StoppingASandboxEndsItsContainers) {
 
 TEST_F(OciTest, RefusesWhatCannotBe) {
     for (const char* id : {"", "../x", ".x", "a/b", "-x"})
-        EXPECT_EQ(oci().call("run_sandbox", sandbox_request("x", {{"sandboxId", id}})).status, KEELSON_INVALID) << id;
+        EXPECT_EQ(oci().call("run_sandbox", sandbox_request("x", {{"sandboxId", id}})).status,
+                  KEELSON_INVALID)
+            << id;
     EXPECT_EQ(oci().call("run_sandbox", sandbox_request("x", {{"handler", "kata"}})).status, KEELSON_INVALID);
     EXPECT_EQ(oci().call("info", Json::object()).document["handlers"], Json::array({"crun"}));
-    EXPECT_EQ(oci().call("run_sandbox", sandbox_request("x", {{"cgroupParent", ""}})).status, KEELSON_INVALID);
-    EXPECT_EQ(oci().call("run_sandbox", sandbox_request("x", {{"cgroupParent", "a/../.."}})).status, KEELSON_INVALID);
+    EXPECT_EQ(oci().call("run_sandbox", sandbox_request("x", {{"cgroupParent", ""}})).status,
+              KEELSON_INVALID);
+    EXPECT_EQ(oci().call("run_sandbox", sandbox_request("x", {{"cgroupParent", "a/../.."}})).status,
+              KEELSON_INVALID);
     EXPECT_EQ(oci().call("run_sandbox", sandbox_request("x", {{"namespaces", {{"user", "pod"}}}})).status,
               KEELSON_UNSUPPORTED);
     ASSERT_TRUE(oci().call("run_sandbox", sandbox_request("x")).ok());
@@ -155,16 +165,17 @@ TEST_F(OciTest, RefusesWhatCannotBe) {
 
 TEST_F(OciTest, UpdatesResources) {
     ASSERT_TRUE(run("web", "sleep 1000", {{"resources", {{"memoryLimitBytes", 64 << 20}}}}).ok());
-    const OciAnswer updated = oci().call("update_resources", {{"containerId", id_of("web")},
-                                                              {"resources", {{"memoryLimitBytes", 32 << 20}}}});
+    const OciAnswer updated = oci().call(
+        "update_resources", {{"containerId", id_of("web")}, {"resources", {{"memoryLimitBytes", 32 << 20}}}});
     ASSERT_TRUE(updated.ok()) << updated.message();
     EXPECT_EQ(execute("web", {"cat", "/sys/fs/cgroup/memory/memory.limit_in_bytes"}).first, "33554432\n");
 }
 
 // As deep as a hostile container likes.
 TEST_F(OciTest, DeepTreesAreRemoved) {
-    const OciAnswer started = run("deep", "i=0; while test $i -lt 1500; do mkdir d && cd d; i=$((i+1)); done; "
-                                          "touch end; ln -s / root; echo done");
+    const OciAnswer started = run("deep",
+                                  "i=0; while test $i -lt 1500; do mkdir d && cd d; i=$((i+1)); done; "
+                                  "touch end; ln -s / root; echo done");
     ASSERT_TRUE(started.ok());
     EXPECT_EQ(wait_for_state("deep", "exited")["exitCode"], 0);
     const OciAnswer removed = remove_pod("deep");
