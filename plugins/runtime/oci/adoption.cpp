@@ -1,7 +1,6 @@
 // What the machine finds when it starts, and what happens by itself.
 #include <fcntl.h>
 #include <sys/file.h>
-#include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -21,7 +20,7 @@
 namespace keelson::oci {
 namespace {
 
-constexpr std::size_t longest_state_path = 80;  // the address of a socket below it has 107 characters
+constexpr std::size_t longest_state_path = 200;  // the shim has fixed buffers
 constexpr int birth_rounds = 500;
 constexpr std::chrono::milliseconds birth_pause(10);
 constexpr std::int32_t start_failure_code = 128;
@@ -39,12 +38,6 @@ std::string find_program(const std::string& name) {
         Code::invalid,
         "the runtime's program '" + name + "' is not there; install it, or name another one by its path",
         "program");
-}
-
-bool is_mount_point(const std::string& path) {
-    struct statx about {};
-    return ::statx(AT_FDCWD, path.c_str(), AT_SYMLINK_NOFOLLOW, 0, &about) == 0 &&
-           (about.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
 }
 
 bool is_locked(const std::string& path) {
@@ -93,7 +86,7 @@ void check_id(const std::string& id, const char* field) {
             std::string::npos;
     if (!good)
         throw Error(Code::invalid,
-                    "an id has 1 to 127 letters, digits, '.', '_' and '-', and begins with none of "
+                    "an id has 1 to 87 letters, digits, '.', '_' and '-', and begins with none of "
                     "the last three",
                     field);
 }
@@ -109,29 +102,15 @@ Machine::Machine(Host host, Settings settings, ImageStore& images)
     if (state_.size() > longest_state_path || !state_.starts_with('/') || !root_.starts_with('/'))
         throw Error(Code::invalid,
                     "stateDirectory and rootDirectory are paths that begin with /, the former of at "
-                    "most 80 characters",
+                    "most 200 characters",
                     "stateDirectory");
-    for (const std::string& directory : {state_ + "/sandboxes", state_ + "/containers", program_directory(),
-                                         mounts_directory(), root_ + "/containers"})
+    for (const std::string& directory : {state_ + "/sandboxes", state_ + "/containers", program_directory(), root_ + "/containers"})
         make_directories(directory);
-    prepare_mounts();
     sweep();
 }
 
 Machine::~Machine() {
     watcher_.stop();
-    // Shims have their own copy of it; it stays for nobody.
-    ::umount2(mounts_directory().c_str(), MNT_DETACH | UMOUNT_NOFOLLOW);
-}
-
-// A mount that tells nobody what is mounted below it: so what shims mount is seen by them alone, and goes
-// with them.
-void Machine::prepare_mounts() const {
-    const std::string path = mounts_directory();
-    if (!is_mount_point(path) && ::mount(path.c_str(), path.c_str(), nullptr, MS_BIND, nullptr) != 0)
-        throw system_error("mounting " + path + " (the plugin needs SYS_ADMIN)");
-    if (::mount(nullptr, path.c_str(), nullptr, MS_PRIVATE, nullptr) != 0)
-        throw system_error("mounting " + path);
 }
 
 std::string Machine::sandbox_directory(const std::string& id) const {

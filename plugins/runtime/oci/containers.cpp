@@ -118,12 +118,12 @@ void Machine::make_container(Container& container, const runtime::CreateContaine
         make_directories(record.log_path.substr(0, record.log_path.rfind('/')), 0755);
     const Descriptor root = prepare(record);
     Surroundings surroundings{around,
-                              mounts_directory() + "/" + id,
+                              std::string(shim::mounts_directory) + "/" + id,
                               "",
                               sandbox_directory(request.sandbox_id) + "/hostname",
                               record.cgroup,
                               pod->shim};
-    if (around.namespaces.ipc != "host") surroundings.shared_memory = mounts_directory() + "/shm";
+    if (around.namespaces.ipc != "host") surroundings.shared_memory = std::string(shim::mounts_directory) + "/shm";
     if (around.namespaces.network == "host" || around.hostname.empty()) surroundings.hostname_file.clear();
     if (around.namespaces.pid == "pod") surroundings.processes_of = pod->first_process;
     if (!request.target_container_id.empty())
@@ -181,7 +181,7 @@ Packet Machine::start_packet(const ContainerRecord& record) const {
     };
     argue({"--log", directory + "/program.log", "--log-format", "json", "run", "--detach", "--bundle",
            directory, "--pid-file", directory + "/pid"});
-    if (record.terminal) argue({"--console-socket", mounts_directory() + "/" + id + ".tty"});
+    if (record.terminal) argue({"--console-socket", std::string(shim::mounts_directory) + "/" + id + ".tty"});
     argue({id});
     packet.add(field::container, id)
         .add(field::directory, directory)

@@ -81,7 +81,6 @@ class Machine {
     [[nodiscard]] std::string sandbox_directory(const std::string& id) const;
     [[nodiscard]] std::string container_directory(const std::string& id) const;
     [[nodiscard]] std::string data_directory(const std::string& container_id) const;
-    [[nodiscard]] std::string mounts_directory() const { return state_ + "/mnt"; }
     [[nodiscard]] std::string program_directory() const { return state_ + "/program"; }
     [[nodiscard]] static std::string shim_cgroup(const SandboxRecord& record);
 
@@ -125,7 +124,6 @@ class Machine {
     void adopt_sandbox(const std::string& id);
     void adopt_container(const std::string& id);
     void sweep();
-    void prepare_mounts() const;
     void watch_sandbox(const std::string& id, Sandbox& sandbox);
     void shim_spoke(const std::string& sandbox_id);
     void shim_ended(const std::string& sandbox_id);

@@ -143,7 +143,7 @@ Packet Machine::setup_packet(const runtime::RunSandbox& request) const {
     if (request.namespaces.ipc != "host") namespaces += "i";
     if (request.namespaces.pid == "pod") namespaces += "p";
     Packet packet(shim::Kind::setup);
-    packet.add(shim::field::namespaces, namespaces).add(shim::field::mounts, mounts_directory());
+    packet.add(shim::field::namespaces, namespaces);
     // Without a host name of its own it has the host's.
     if (has_network) packet.add(shim::field::hostname, request.hostname);
     if (request.namespaces.ipc != "host") packet.add(shim::field::shared_memory, shared_memory_bytes);

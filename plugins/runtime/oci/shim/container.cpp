@@ -59,7 +59,6 @@ struct Container {
 };
 
 Container containers[96];
-const Sandbox* pod;
 Changed tell_change;
 
 Container* find(const char* id) {
@@ -83,7 +82,7 @@ void close_descriptor(int& descriptor) {
 // --- its file system ---
 
 struct RootPath : Buffer<768> {
-    explicit RootPath(const char* id) { add(pod->mounts).add('/').add(id); }
+    explicit RootPath(const char* id) { add(mounts_directory).add('/').add(id); }
 };
 
 int open_directory(const char* path) {
@@ -393,8 +392,7 @@ Client* free_client(Container& container) {
 
 }  // namespace
 
-void begin_containers(const Sandbox& sandbox, Changed changed) {
-    pod = &sandbox;
+void begin_containers(Changed changed) {
     tell_change = changed;
 }
 

@@ -6,14 +6,13 @@
 
 #include "message.h"
 #include "poller.h"
-#include "sandbox.h"
 
 namespace keelson::oci::shim {
 
 // Called with the container's id when its status file has changed by itself.
 using Changed = void (*)(const char* id);
 
-void begin_containers(const Sandbox& sandbox, Changed changed);
+void begin_containers(Changed changed);
 
 // Requests. Each replies on the connection; start takes it over, replies later and closes it, when it returns
 // true.

@@ -33,7 +33,6 @@ struct Execution {
 };
 
 Execution executions[64];
-const Sandbox* pod;
 
 void close_descriptor(int& descriptor) {
     if (descriptor >= 0) ::close(descriptor);
@@ -124,7 +123,7 @@ void take_streams(Message& request, Streams& streams) {
 bool launch(Execution& execution, const Message& request, Streams& streams) {
     if (request.has(field::terminal)) {
         Buffer<768> path;
-        path.add(pod->mounts).add('/').add(execution.id).add(".tty");
+        path.add(mounts_directory).add('/').add(execution.id).add(".tty");
         execution.listener = listen_for_terminal(path.data());
         if (execution.listener < 0) return false;
         execution.client = streams;
@@ -150,10 +149,6 @@ bool begin(Execution& execution, const Message& request, Streams streams, int co
 }
 
 }  // namespace
-
-void begin_executions(const Sandbox& sandbox) {
-    pod = &sandbox;
-}
 
 bool start_execution(Message& request, int connection) {
     Execution* execution = allocate();

@@ -6,11 +6,8 @@
 
 #include "message.h"
 #include "poller.h"
-#include "sandbox.h"
 
 namespace keelson::oci::shim {
-
-void begin_executions(const Sandbox& sandbox);
 
 // Each takes the connection over, replies later and closes it, when it returns true.
 bool start_execution(Message& request, int connection);

@@ -191,8 +191,7 @@ bool begin() {
     }
     give_network(setup_descriptor);
     connections[0] = {setup_descriptor, true};
-    begin_containers(sandbox, &tell_change);
-    begin_executions(sandbox);
+    begin_containers(&tell_change);
     return true;
 }
 

@@ -15,7 +15,13 @@ namespace keelson::oci::shim {
 constexpr std::size_t packet_bytes = 60'000;
 constexpr unsigned packet_fields = 1'500;
 constexpr unsigned packet_descriptors = 8;
-constexpr std::size_t identifier_bytes = 128;  // of an id, with its zero byte
+constexpr std::size_t identifier_bytes = 88;  // of an id, with its zero byte: a socket's address has 108
+
+// Where a shim mounts what is its own, in its own mount namespace. Other mounts in there come and go with the
+// host's, and what is mounted below them would be seen on the host; this one is made private, and nobody needs
+// what is below.
+constexpr const char* private_mount = "/proc";
+constexpr const char* mounts_directory = "/proc/driver";
 
 constexpr int setup_descriptor = 3;
 constexpr int lock_descriptor = 4;  // locked as long as the shim lives
@@ -80,7 +86,6 @@ constexpr char namespaces = 'N';  // of "n"etwork, "i"pc, "u"ts, "p"id
 constexpr char hostname = 'H';
 constexpr char sysctl = 'Y';         // "/proc/sys/...=value"
 constexpr char join = 'C';           // a cgroup directory to join
-constexpr char mounts = 'M';         // the directory to mount in, a private mount
 constexpr char shared_memory = 'm';  // its size in bytes
 }  // namespace field
 

@@ -63,14 +63,13 @@ void hide_unified() {
     ::umount2(unified, MNT_DETACH);
 }
 
-bool make_mounts(const Message& setup, Sandbox& sandbox) {
-    Text directory(sandbox.mounts, sizeof sandbox.mounts);
-    directory.add(setup.text(field::mounts));
-    if (::mount("keelson", directory.data(), "tmpfs", MS_NOSUID | MS_NODEV, "mode=0700,size=16m") != 0)
+bool make_mounts(const Message& setup) {
+    if (::mount(nullptr, private_mount, nullptr, MS_PRIVATE, nullptr) != 0 ||
+        ::mount("keelson", mounts_directory, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0700,size=16m") != 0)
         return false;
     if (!setup.has(field::shared_memory)) return true;
-    Buffer<600> shared;
-    shared.add(directory.data()).add("/shm");
+    Buffer<64> shared;
+    shared.add(mounts_directory).add("/shm");
     Buffer<64> options;
     options.add("mode=1777,size=").add(setup.text(field::shared_memory));
     return ::mkdir(shared.data(), 0755) == 0 &&
@@ -78,12 +77,12 @@ bool make_mounts(const Message& setup, Sandbox& sandbox) {
 }
 
 // The first process is seen by the pod's containers: through it nothing of the host may be reached.
-[[noreturn]] void be_first_process(const char* mounts) {
+[[noreturn]] void be_first_process() {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     ::prctl(PR_SET_NAME, "pause");
     const bool alone =
         ::unshare(CLONE_NEWNS) == 0 && ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
-        ::mount("pause", mounts, "tmpfs", MS_RDONLY, "size=4k") == 0 && ::chdir(mounts) == 0 &&
+        ::mount("pause", mounts_directory, "tmpfs", MS_RDONLY, "size=4k") == 0 && ::chdir(mounts_directory) == 0 &&
         ::syscall(SYS_pivot_root, ".", ".") == 0 && ::umount2(".", MNT_DETACH) == 0 && ::chdir("/") == 0;
     if (!alone) ::_exit(1);
     ::syscall(SYS_close_range, 0U, ~0U, 0U);
@@ -107,7 +106,7 @@ bool make_mounts(const Message& setup, Sandbox& sandbox) {
 
 bool make_first_process(Sandbox& sandbox) {
     const auto process = pid_t(::syscall(SYS_clone, CLONE_NEWPID | SIGCHLD, nullptr, nullptr, nullptr, 0));
-    if (process == 0) be_first_process(sandbox.mounts);
+    if (process == 0) be_first_process();
     sandbox.first_process = process;
     return process > 0;
 }
@@ -175,8 +174,8 @@ bool set_up(const Message& setup, Sandbox& sandbox, const char*& what) {
     });
     if (!good) return false;
     hide_unified();
-    what = "mounting the pod's shared memory";
-    if (!make_mounts(setup, sandbox)) return false;
+    what = "mounting what is the pod's own";
+    if (!make_mounts(setup)) return false;
     what = "making the pod's process namespace";
     if (std::strchr(setup.text(field::namespaces), 'p') != nullptr && !make_first_process(sandbox))
         return false;

@@ -10,7 +10,6 @@
 namespace keelson::oci::shim {
 
 struct Sandbox {
-    char mounts[512];     // the directory with the containers' file systems
     bool has_network;     // its own
     pid_t first_process;  // of the shared process namespace; 0: there is none
 };

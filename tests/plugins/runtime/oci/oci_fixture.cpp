@@ -3,7 +3,6 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -175,7 +174,6 @@ void OciTest::TearDown() {
 
 OciTest::~OciTest() {
     remove_test_cgroup(cgroup());
-    ::umount2((state_directory() + "/mnt").c_str(), MNT_DETACH);
     std::error_code ignored;
     fs::remove_all(root_, ignored);
 }
