@@ -1,17 +1,13 @@
 // What the machine finds when it starts, and what happens by itself.
 #include <fcntl.h>
 #include <sys/file.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include <array>
 #include <chrono>
 #include <cstdlib>
 #include <sstream>
 #include <thread>
-#include <utility>
 
 #include "files.h"
 #include "machine.h"
@@ -59,12 +55,6 @@ Descriptor find_shim(const std::string& directory) {
     return {};
 }
 
-pid_t process_behind(int connection) {
-    ucred who{};
-    socklen_t size = sizeof who;
-    return ::getsockopt(connection, SOL_SOCKET, SO_PEERCRED, &who, &size) == 0 ? who.pid : 0;
-}
-
 template <typename Record>
 std::optional<Record> load(const std::string& path) {
     const auto text = read_file(path);
@@ -104,7 +94,8 @@ Machine::Machine(Host host, Settings settings, ImageStore& images)
                     "stateDirectory and rootDirectory are paths that begin with /, the former of at "
                     "most 200 characters",
                     "stateDirectory");
-    for (const std::string& directory : {state_ + "/sandboxes", state_ + "/containers", program_directory(), root_ + "/containers"})
+    for (const std::string& directory :
+         {state_ + "/sandboxes", state_ + "/containers", program_directory(), root_ + "/containers"})
         make_directories(directory);
     sweep();
 }
@@ -192,8 +183,7 @@ void Machine::watch_sandbox(const std::string& id, Sandbox& sandbox) {
     const Answer answer = ask_shim(directory, Packet(shim::Kind::network));
     send_packet(connection.get(), Packet(shim::Kind::watch));
     const std::lock_guard lock(mutex_);
-    sandbox.shim = process_behind(connection.get());
-    sandbox.first_process = pid_t(std::strtol(answer.get(shim::field::process).c_str(), nullptr, 10));
+    note_processes(sandbox, answer);
     sandbox.watch = std::move(connection);
     watcher_.add(sandbox.watch.get(), id);
 }
@@ -250,18 +240,15 @@ void Machine::shim_spoke(const std::string& sandbox_id) {
 void Machine::shim_ended(const std::string& sandbox_id) {
     const SandboxPointer sandbox = find_sandbox(sandbox_id);
     if (!sandbox) return;
-    pid_t child = 0;
     Descriptor watch;
     std::string uid;
     {
         const std::lock_guard lock(mutex_);
         watch = std::move(sandbox->watch);
-        child = std::exchange(sandbox->child, 0);
         uid = sandbox->record.request.pod.uid;
     }
     if (!watch) return;
     watcher_.remove(watch.get());
-    if (child > 0) ::waitpid(child, nullptr, 0);
     for (const ContainerPointer& container : containers_of(sandbox_id)) {
         refresh(container->record.container_id);
         lose(*container);

@@ -123,7 +123,8 @@ void Machine::make_container(Container& container, const runtime::CreateContaine
                               sandbox_directory(request.sandbox_id) + "/hostname",
                               record.cgroup,
                               pod->shim};
-    if (around.namespaces.ipc != "host") surroundings.shared_memory = std::string(shim::mounts_directory) + "/shm";
+    if (around.namespaces.ipc != "host")
+        surroundings.shared_memory = std::string(shim::mounts_directory) + "/shm";
     if (around.namespaces.network == "host" || around.hostname.empty()) surroundings.hostname_file.clear();
     if (around.namespaces.pid == "pod") surroundings.processes_of = pod->first_process;
     if (!request.target_container_id.empty())

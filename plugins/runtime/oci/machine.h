@@ -65,7 +65,6 @@ class Machine {
         Descriptor watch;         // guarded; the shim's events, and its end
         pid_t shim = 0;           // guarded
         pid_t first_process = 0;  // guarded; of the shared process namespace, if there is one
-        pid_t child = 0;          // guarded; the shim, when it is this process's child
     };
     struct Container {
         std::mutex operation;
@@ -96,6 +95,8 @@ class Machine {
     // --- sandboxes.cpp ---
     void make_sandbox(Sandbox& sandbox, const std::string& id, const Call& call);
     void start_shim(Sandbox& sandbox, const std::string& id, const Call& call);
+    // With the lock held.
+    static void note_processes(Sandbox& sandbox, const Answer& answer);
     [[nodiscard]] Packet setup_packet(const runtime::RunSandbox& request) const;
     void answer_network(const std::string& id, const Call& call) const;
     void stop_made_sandbox(Sandbox& sandbox, const std::string& id);

@@ -1,12 +1,11 @@
 // The life of sandboxes.
 #include <fcntl.h>
-#include <signal.h>
 #include <sys/file.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 #include <string_view>
 #include <utility>
 
@@ -119,21 +118,21 @@ void Machine::start_shim(Sandbox& sandbox, const std::string& id, const Call& ca
     const Descriptor held(
         ::open((directory + "/shim.lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
     if (!held || ::flock(held.get(), LOCK_EX | LOCK_NB) != 0) throw system_error("locking " + directory);
-    ShimProgram::Born born = shim_program_.spawn(directory, held.get());
-    {
-        const std::lock_guard lock(mutex_);
-        sandbox.child = born.process;
-    }
-    send_packet(born.connection.get(), setup_packet(sandbox.record.request));
-    const Answer answer = receive_packet(born.connection.get(), setup_ms);
+    Descriptor connection = shim_program_.spawn(directory, held.get());
+    send_packet(connection.get(), setup_packet(sandbox.record.request));
+    const Answer answer = receive_packet(connection.get(), setup_ms);
     if (!answer.is_done()) throw Error(Code::internal, "the sandbox cannot be made: " + answer.message());
     for (const Descriptor& network : answer.descriptors) call.pass_descriptor(network.get());
     const std::lock_guard lock(mutex_);
-    sandbox.shim = born.process;
-    sandbox.first_process = pid_t(std::strtol(answer.get(shim::field::process).c_str(), nullptr, 10));
-    sandbox.watch = std::move(born.connection);
+    note_processes(sandbox, answer);
+    sandbox.watch = std::move(connection);
     sandbox.is_made = true;
     watcher_.add(sandbox.watch.get(), id);
+}
+
+void Machine::note_processes(Sandbox& sandbox, const Answer& answer) {
+    sandbox.shim = pid_t(std::strtol(answer.get(shim::field::shim).c_str(), nullptr, 10));
+    sandbox.first_process = pid_t(std::strtol(answer.get(shim::field::process).c_str(), nullptr, 10));
 }
 
 Packet Machine::setup_packet(const runtime::RunSandbox& request) const {
@@ -186,17 +185,12 @@ void Machine::end_shim(Sandbox& sandbox, const std::string& id) {
     } catch (const Error&) {
         // It has ended, or never begun; what is left of it is killed.
     }
-    pid_t child = 0;
     Descriptor watch;
     {
         const std::lock_guard lock(mutex_);
-        child = std::exchange(sandbox.child, 0);
         watch = std::move(sandbox.watch);
     }
     if (watch) watcher_.remove(watch.get());
-    // A child that never reached its cgroup is found by its number only, which is its own until it is reaped.
-    if (child > 0) ::kill(child, SIGKILL);
-    if (child > 0) ::waitpid(child, nullptr, 0);
     if (!cgroups_.destroy(shim_cgroup(sandbox.record)))
         throw Error(Code::unavailable,
                     "the processes of sandbox " + id + " do not end; trying again may help");

@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cstring>
@@ -189,12 +190,11 @@ ShimProgram::ShimProgram() {
         throw system_error("sealing the shim");
 }
 
-ShimProgram::Born ShimProgram::spawn(const std::string& directory, int lock) const {
+Descriptor ShimProgram::spawn(const std::string& directory, int lock) const {
     int ends[2];
     if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
         throw system_error("making a socket");
-    Born born;
-    born.connection.reset(ends[0]);
+    Descriptor connection(ends[0]);
     const Descriptor low(ends[1]);
     const Descriptor theirs = move_up(ends[1]);
     const Descriptor held = move_up(lock);
@@ -211,10 +211,15 @@ ShimProgram::Born ShimProgram::spawn(const std::string& directory, int lock) con
     char* arguments[] = {name, nullptr};
     char path[] = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
     char* environment[] = {path, nullptr};
+    pid_t launcher = 0;
     const int failure =
-        ::posix_spawn(&born.process, program.c_str(), actions, settings.attributes(), arguments, environment);
+        ::posix_spawn(&launcher, program.c_str(), actions, settings.attributes(), arguments, environment);
     if (failure != 0) throw system_error("starting a pod's shim", failure);
-    return born;
+    // It leaves the shim to the system at once. Where children are reaped by themselves there is nothing to
+    // wait for.
+    while (::waitpid(launcher, nullptr, 0) < 0 && errno == EINTR) {
+    }
+    return connection;
 }
 
 }  // namespace keelson::oci

@@ -2,8 +2,6 @@
 #ifndef KEELSON_OCI_SHIM_CLIENT_H
 #define KEELSON_OCI_SHIM_CLIENT_H
 
-#include <sys/types.h>
-
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -54,13 +52,9 @@ class ShimProgram {
   public:
     ShimProgram();
 
-    struct Born {
-        pid_t process = -1;
-        Descriptor connection;  // where it waits for its setup
-    };
-    // In the directory, with the lock, which lasts as long as it lives. It ends by itself when the connection
-    // does before the setup has come.
-    [[nodiscard]] Born spawn(const std::string& directory, int lock) const;
+    // In the directory, with the lock, which lasts as long as it lives; answers the connection on which it
+    // waits for its setup. It ends by itself when the connection does before that has come. It is no child.
+    [[nodiscard]] Descriptor spawn(const std::string& directory, int lock) const;
 
   private:
     Descriptor image_;

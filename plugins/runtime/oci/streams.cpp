@@ -105,7 +105,8 @@ runtime::Executing Machine::exec(const runtime::Exec& request, const Call& call)
         packet.add(field::argument, word);
     if (request.tty) {
         packet.add(field::argument, "--console-socket");
-        packet.add(field::argument, std::string(shim::mounts_directory) + "/" + id + ".tty").flag(field::terminal);
+        packet.add(field::argument, std::string(shim::mounts_directory) + "/" + id + ".tty")
+            .flag(field::terminal);
     }
     packet.add(field::argument, record.container_id);
     packet.add(field::container, record.container_id)

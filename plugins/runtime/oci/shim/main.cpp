@@ -52,6 +52,7 @@ void give_network(int connection) {
     if (network < 0) return reply_failed(connection, "opening the pod's network", errno);
     Reply(Kind::done)
         .add(field::process, sandbox.first_process)
+        .add(field::shim, ::getpid())
         .send(connection, sandbox.has_network ? network : -1);
     ::close(network);
 }
@@ -219,6 +220,9 @@ void work() {
 
 int main() {
     using namespace keelson::oci::shim;
+    // The plugin is not its parent: it may end at any time, and children are not for it to reap.
+    const pid_t shim = ::fork();
+    if (shim != 0) return shim > 0 ? 0 : 1;
     ::prctl(PR_SET_NAME, "keelson-pod");
     for (const int descriptor : {setup_descriptor, lock_descriptor}) ::fcntl(descriptor, F_SETFD, FD_CLOEXEC);
     ::syscall(SYS_close_range, unsigned(lock_descriptor) + 1, ~0U, 0U);

@@ -18,8 +18,8 @@ constexpr unsigned packet_descriptors = 8;
 constexpr std::size_t identifier_bytes = 88;  // of an id, with its zero byte: a socket's address has 108
 
 // Where a shim mounts what is its own, in its own mount namespace. Other mounts in there come and go with the
-// host's, and what is mounted below them would be seen on the host; this one is made private, and nobody needs
-// what is below.
+// host's, and what is mounted below them would be seen on the host; this one is made private, and nobody
+// needs what is below.
 constexpr const char* private_mount = "/proc";
 constexpr const char* mounts_directory = "/proc/driver";
 
@@ -36,7 +36,8 @@ enum class Kind : std::uint32_t {
     // Make the sandbox. Replied to as `network`.
     setup = 10,
     watch = 11,    // this connection gets the events from now on; no reply
-    network = 12,  // -> the network namespace, if it has its own; field::process: the first process, or 0
+    network = 12,  // -> the network namespace, if it has its own; field::process: the first process, or 0;
+                   // field::shim
     socket = 13,   // -> a stream socket of the sandbox's network
     quit = 14,     // the shim ends; containers must have ended before
 
@@ -80,6 +81,8 @@ constexpr char pid_file = 'f';
 constexpr char timeout_ms = 'T';
 constexpr char columns = 'x';
 constexpr char rows = 'y';
+
+constexpr char shim = 'S';  // the shim's own process id
 
 // Of setup.
 constexpr char namespaces = 'N';  // of "n"etwork, "i"pc, "u"ts, "p"id

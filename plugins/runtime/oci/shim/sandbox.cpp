@@ -80,10 +80,11 @@ bool make_mounts(const Message& setup) {
 [[noreturn]] void be_first_process() {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     ::prctl(PR_SET_NAME, "pause");
-    const bool alone =
-        ::unshare(CLONE_NEWNS) == 0 && ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
-        ::mount("pause", mounts_directory, "tmpfs", MS_RDONLY, "size=4k") == 0 && ::chdir(mounts_directory) == 0 &&
-        ::syscall(SYS_pivot_root, ".", ".") == 0 && ::umount2(".", MNT_DETACH) == 0 && ::chdir("/") == 0;
+    const bool alone = ::unshare(CLONE_NEWNS) == 0 &&
+                       ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
+                       ::mount("pause", mounts_directory, "tmpfs", MS_RDONLY, "size=4k") == 0 &&
+                       ::chdir(mounts_directory) == 0 && ::syscall(SYS_pivot_root, ".", ".") == 0 &&
+                       ::umount2(".", MNT_DETACH) == 0 && ::chdir("/") == 0;
     if (!alone) ::_exit(1);
     ::syscall(SYS_close_range, 0U, ~0U, 0U);
     for (int capability = 0; ::prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) == 0; ++capability) {
