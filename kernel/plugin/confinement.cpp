@@ -126,8 +126,8 @@ Result<void> confine(const Confinement& wanted) {
     for (const std::string& cgroup : wanted.cgroups) KEELSON_TRY_VOID(join(cgroup));
     const rlimit no_core{0, 0};
     ::setrlimit(RLIMIT_CORE, &no_core);
-    // All children inherit it, as they do the filter: who asks to be without the one starts processes that need
-    // to be without the other (a runtime's containers, with programs that change the user).
+    // All children inherit it, as they do the filter: who asks to be without the one starts processes that
+    // need to be without the other (a runtime's containers, with programs that change the user).
     if (wanted.seccomp && ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
         return base::system_error("no_new_privs", errno);
     KEELSON_TRY_VOID(keep_only(kept));

@@ -7,7 +7,7 @@
 
 namespace keelson::oci::shim {
 
-constexpr std::size_t piece_bytes = 16 * 1024;  // the longest piece of a line
+constexpr std::size_t piece_bytes = 16'384;  // the longest piece of a line
 
 class Log {
   public:

@@ -45,8 +45,6 @@ TEST_F(OciScaleTest, AHundredPods) {
     for (const pid_t shim : shims()) shims_kb += memory_kb(shim, "Pss");
     std::cout << "shims: " << shims_kb << " kB for " << shims().size() << "\n";
     EXPECT_LE(shims_kb, 300 * pods);
-    if (std::getenv("SMAPS"))
-        std::system(("cat /proc/" + std::to_string(shims()[5]) + "/smaps > /tmp/octry/smaps").c_str());
     each("remove_sandbox", [&](const std::string& pod) { return remove_pod(pod).ok(); });
 }
 
