@@ -27,7 +27,7 @@ std::string find_program(const std::string& name) {
     std::stringstream stream(name.find('/') == std::string::npos ? places : "");
     if (name.starts_with('/') && ::access(name.c_str(), X_OK) == 0) return name;
     for (std::string place; std::getline(stream, place, ':');) {
-        const std::string path = place + "/" + name;
+        std::string path = place + "/" + name;
         if (::access(path.c_str(), X_OK) == 0) return path;
     }
     throw Error(

@@ -56,7 +56,7 @@ bool kill_tree(const std::string& directory) {
     bool found = signal_processes(directory);
     for (const std::string& name : list_directory(directory)) {
         struct stat about {};
-        const std::string path = directory + "/" + name;
+        const std::string path = join(directory, name);
         if (::lstat(path.c_str(), &about) == 0 && S_ISDIR(about.st_mode)) found = kill_tree(path) || found;
     }
     return found;
@@ -66,7 +66,7 @@ bool remove_groups(const std::string& directory) {
     if (::rmdir(directory.c_str()) == 0 || errno == ENOENT) return true;
     for (const std::string& name : list_directory(directory)) {
         struct stat about {};
-        const std::string path = directory + "/" + name;
+        const std::string path = join(directory, name);
         if (::lstat(path.c_str(), &about) == 0 && S_ISDIR(about.st_mode)) remove_groups(path);
     }
     return ::rmdir(directory.c_str()) == 0 || errno == ENOENT;
@@ -127,7 +127,7 @@ std::vector<std::string> Cgroups::accounting(const std::string& path) const {
     for (const char* controller : {"pids", "memory", "cpu", "cpuacct"}) {
         const std::string& root = root_of(controller);
         if (root.empty()) continue;
-        std::string directory = root + "/" + path;
+        std::string directory = join(root, path);
         if (std::ranges::find(directories, directory) == directories.end())
             directories.push_back(std::move(directory));
     }
@@ -137,7 +137,7 @@ std::vector<std::string> Cgroups::accounting(const std::string& path) const {
 std::vector<std::string> Cgroups::all(const std::string& path) const {
     std::vector<std::string> directories = accounting(path);
     for (const Hierarchy& hierarchy : hierarchies_) {
-        std::string directory = hierarchy.root + "/" + path;
+        std::string directory = join(hierarchy.root, path);
         if (std::ranges::find(directories, directory) == directories.end())
             directories.push_back(std::move(directory));
     }

@@ -31,7 +31,7 @@ Json describe(const struct stat& about, const std::string& path) {
 void add_all(const std::string& directory, Json& devices, int depth) {
     for (const std::string& name : list_directory(directory)) {
         struct stat about {};
-        const std::string path = directory + "/" + name;
+        const std::string path = join(directory, name);
         if (std::ranges::find(not_devices, name) != not_devices.end() || devices.size() >= most_devices)
             continue;
         if (::lstat(path.c_str(), &about) != 0) continue;

@@ -138,6 +138,11 @@ bool exists(const std::string& path) {
     return ::access(path.c_str(), F_OK) == 0;
 }
 
+std::string join(const std::string& directory, const std::string& name) {
+    std::string path = directory;
+    return path.append("/").append(name);
+}
+
 std::vector<std::string> list_directory(const std::string& path) {
     std::vector<std::string> names;
     const Directory directory(::opendir(path.c_str()), ::closedir);

@@ -25,6 +25,7 @@ bool write_value(const std::string& path, const std::string& value);
 // With its parents; those that it makes have that mode.
 void make_directories(const std::string& path, unsigned mode = 0700);
 [[nodiscard]] bool exists(const std::string& path);
+[[nodiscard]] std::string join(const std::string& directory, const std::string& name);
 // Names, without the dots; none when it cannot be read.
 [[nodiscard]] std::vector<std::string> list_directory(const std::string& path);
 // Links are removed, never followed, and other file systems are left alone. False with errno when something

@@ -116,8 +116,8 @@ Json process(const runtime::CreateContainer& request, const ImageConfig& image, 
 
 // --- mounts ---
 
-Json mount(const char* path, const char* type, const char* source, Json options) {
-    return {{"destination", path}, {"type", type}, {"source", source}, {"options", std::move(options)}};
+Json mount(const char* path, const char* type, const char* source, const Json& options) {
+    return {{"destination", path}, {"type", type}, {"source", source}, {"options", options}};
 }
 
 Json own_mounts(const runtime::CreateContainer& request, const Surroundings& around) {
@@ -200,7 +200,7 @@ Json seccomp(const runtime::Security& security) {
     if (!text)
         throw Error(Code::invalid, "the seccomp profile " + security.seccomp->path + " cannot be read",
                     "security.seccomp.path");
-    const Json profile = Json::parse(*text, nullptr, false);
+    Json profile = Json::parse(*text, nullptr, false);
     if (!profile.is_object())
         throw Error(Code::invalid, "the seccomp profile " + security.seccomp->path + " is not a JSON object",
                     "security.seccomp.path");

@@ -137,8 +137,7 @@ User resolve_user(const runtime::Security& security, const std::string& image_us
     if (line != nullptr && security.supplemental_groups_policy != "Strict")
         database.add_groups_of((*line)[0], user.groups);
     std::ranges::sort(user.groups);
-    const auto repeated = std::ranges::unique(user.groups);
-    user.groups.erase(repeated.begin(), repeated.end());
+    user.groups.erase(std::unique(user.groups.begin(), user.groups.end()), user.groups.end());
     if (line != nullptr && !(*line)[5].empty()) user.home = (*line)[5];
     return user;
 }
