@@ -169,7 +169,9 @@ class StatusMaker {
     void put_state(const ContainerRecord& container, core_v1::ContainerStatus last,
                    core_v1::ContainerState state) {
         if (container.is_running()) {
-            state.make_running(arena_).set_started_at(arena_, second_of(container.current->started_at));
+            const auto running = state.make_running(arena_);
+            if (!container.current->started_at.empty())
+                running.set_started_at(arena_, second_of(container.current->started_at));
             return;
         }
         if (container.has_exited() && !is_waiting_to_restart(container)) {
@@ -206,9 +208,8 @@ class StatusMaker {
         state.set_reason(arena_, container.reason.empty() ? (container.exit_code == 0 ? "Completed" : "Error")
                                                           : std::string_view(container.reason));
         if (!container.message.empty()) state.set_message(arena_, container.message);
-        state.set_started_at(
-            arena_, second_of(container.started_at.empty() ? "1970-01-01T00:00:00Z" : container.started_at));
-        state.set_finished_at(arena_, second_of(container.finished_at));
+        if (!container.started_at.empty()) state.set_started_at(arena_, second_of(container.started_at));
+        if (!container.finished_at.empty()) state.set_finished_at(arena_, second_of(container.finished_at));
         state.set_container_id(arena_, surroundings_.runtime_name + "://" + container.id);
     }
 
