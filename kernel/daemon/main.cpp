@@ -1,4 +1,5 @@
 // keelsond. Reads what it was told, starts the App, and waits for signals.
+#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 
@@ -43,6 +44,8 @@ void serve(daemon::App& app, const daemon::CommandLine& line, const sigset_t& si
 }  // namespace
 
 int main(int count, char** arguments) {
+    // Memory that one thread has freed serves the others: with an arena for each thread a third more is held.
+    ::mallopt(M_ARENA_MAX, 2);
     const auto line = daemon::parse_command_line(count, arguments);
     if (!line) return complain(line.error(), exit_usage);
     if (!line->early_exit_text.empty()) {

@@ -48,6 +48,12 @@ constexpr Pressure kProcesses{"PIDPressure", "KubeletHasInsufficientPID",
                               "kubelet has insufficient PID available", "KubeletHasSufficientPID",
                               "kubelet has sufficient PID available"};
 
+client::WriteOptions own_write() {
+    client::WriteOptions options;
+    options.field_manager = "kubelet";
+    return options;
+}
+
 std::string kibibytes(std::int64_t bytes) {
     return std::to_string(bytes / 1024) + "Ki";
 }
@@ -80,7 +86,7 @@ Task<Result<void>> NodeObject::create_or_adopt() {
     const core_v1::Node node(document.root);
     node.make_metadata(document.arena).set_name(document.arena, settings_.name);
     put_facts(document.root, document.arena);
-    auto creating = parts_.client.create(collections::nodes.address(), document.root, {});
+    auto creating = parts_.client.create(collections::nodes.address(), document.root, own_write());
     client::Client::Object created = co_await creating;
     if (!created && created.error().code() != 409) co_return std::move(created).error();
     // Others write the node as well: its addresses for pods, its taints.
@@ -125,7 +131,7 @@ Task<Result<void>> NodeObject::renew_lease() {
         lease.spec().set_renew_time(present->arena, now);
         lease.spec().set_holder_identity(present->arena, settings_.name);
         lease.spec().set_lease_duration_seconds(present->arena, kLeaseSeconds);
-        auto updating = parts_.client.update(address, present->root, {});
+        auto updating = parts_.client.update(address, present->root, own_write());
         client::Client::Object updated = co_await updating;
         if (!updated) co_return std::move(updated).error();
         co_return base::ok();
@@ -150,7 +156,8 @@ Task<Result<void>> NodeObject::renew_lease() {
     spec.set_holder_identity(document.arena, settings_.name);
     spec.set_lease_duration_seconds(document.arena, kLeaseSeconds);
     spec.set_renew_time(document.arena, now);
-    auto creating = parts_.client.create(collections::leases.address(kLeaseNamespace), document.root, {});
+    auto creating =
+        parts_.client.create(collections::leases.address(kLeaseNamespace), document.root, own_write());
     client::Client::Object created = co_await creating;
     if (!created) co_return std::move(created).error();
     co_return base::ok();
@@ -190,7 +197,7 @@ Task<Result<void>> NodeObject::write_status() {
     for (const core_v1::NodeCondition condition : core_v1::NodeStatus(status).conditions())
         condition.set_last_heartbeat_time(node->arena, time);
     auto writing =
-        parts_.client.update_status(collections::nodes.address({}, settings_.name), node->root, {});
+        parts_.client.update_status(collections::nodes.address({}, settings_.name), node->root, own_write());
     client::Client::Object written = co_await writing;
     if (!written) co_return std::move(written).error();
     status_written_ = now;

@@ -9,14 +9,18 @@ namespace core_v1 = api_types::core_v1;
 using base::Result;
 using base::Task;
 
+constexpr std::string_view kFieldManager = "kubelet";
+
 Task<Result<void>> StatusWriter::write(std::shared_ptr<PodRecord> record, StatusSurroundings surroundings) {
     const object::Document status = make_pod_status(*record, surroundings);
     if (object::is_same_status(status.root, record->object().status().untyped())) co_return base::ok();
     object::Document changed = record->pod->clone();
     changed.root.set(changed.arena, "status", status.root.clone(changed.arena));
     const client::ObjectKey key = record->pod->key();
+    client::WriteOptions own_write;
+    own_write.field_manager = kFieldManager;
     auto writing = client_.update_status(client::collections::pods.address(key.namespace_name, key.name),
-                                         changed.root, {});
+                                         changed.root, own_write);
     client::Client::Object written = co_await writing;
     if (!written) co_return std::move(written).error();
     // The next look must not start from an older status than its own.

@@ -1,6 +1,7 @@
 // keelson-plugin-host: the process around one isolated plugin. keelsond starts it; it stays when keelsond
 // goes.
 #include <fcntl.h>
+#include <malloc.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -13,6 +14,8 @@
 #include "kernel/plugin/host_server.h"
 
 int main(int count, char** arguments) {
+    // Calls come and go on many threads; their memory is the same.
+    ::mallopt(M_ARENA_MAX, 1);
     keelson::plugin::HostServerSettings settings;
     keelson::plugin::Confinement confinement;
     bool unconfined = false;
