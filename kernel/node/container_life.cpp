@@ -4,6 +4,7 @@
 
 #include "kernel/client/collections.h"
 #include "kernel/node/pod_plan.h"
+#include "kernel/object/quantity.h"
 
 namespace keelson::node {
 namespace {
@@ -199,6 +200,43 @@ Task<void> ContainerLife::run_post_start(Record record, std::string container, s
             stop(record, container, std::nullopt, "FailedPostStartHook", "FailedPostStartHook");
     }
     parts_.wake(record->uid);
+}
+
+std::int64_t ContainerLife::node_memory_bytes() const {
+    const client::ObjectPointer node = parts_.nodes.get({"", parts_.settings.name});
+    if (!node) return 0;
+    const auto quantity = object::Quantity::parse(core_v1::Node(node->root()).status().capacity()["memory"]);
+    return quantity ? quantity->value() : 0;
+}
+
+Task<Result<void>> ContainerLife::resize(Record record, std::string container) {
+    ContainerRecord* known = record->find(container);
+    if (known == nullptr || !known->is_running() || known->is_stopping) co_return base::ok();
+    const core_v1::Container definition = container_of(record->object(), container);
+    const ResourceLimits wanted =
+        container_limits(definition.untyped(), record->object().untyped(), node_memory_bytes());
+    if (known->limits && *known->limits == wanted) co_return base::ok();
+    for (const core_v1::ContainerResizePolicy policy : definition.resize_policy()) {
+        if (!known->limits || policy.restart_policy() != "RestartContainer") continue;
+        const bool is_changed = policy.resource_name() == "memory"
+                                    ? known->limits->memory_limit_bytes != wanted.memory_limit_bytes
+                                    : known->limits->cpu_shares != wanted.cpu_shares ||
+                                          known->limits->cpu_quota_us != wanted.cpu_quota_us;
+        if (!is_changed) continue;
+        known->limits = wanted;
+        stop(record, container, std::nullopt, "Killing",
+             "Container " + container + " resize requires restart");
+        co_return base::ok();
+    }
+    const std::string id = known->current->id;
+    auto updating = parts_.node.runtime.update_resources(id, wanted);
+    Result<void> updated = co_await updating;
+    known = record->find(container);
+    if (updated && known != nullptr && known->current && known->current->id == id) known->limits = wanted;
+    if (!updated)
+        tell(*record, container, EventType::warning, "ResizeError",
+             "Error resizing container: " + updated.error().message());
+    co_return updated;
 }
 
 void ContainerLife::stop(const Record& record, const std::string& container,

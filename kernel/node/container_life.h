@@ -42,6 +42,10 @@ class ContainerLife {
     void stop(const std::shared_ptr<PodRecord>& record, const std::string& container,
               std::optional<std::chrono::seconds> grace, std::string_view reason, std::string message);
 
+    // Holds a running container to the limits that its pod has now, if they are other ones: at once, or by a
+    // new start when its resize policy says so.
+    base::Task<base::Result<void>> resize(std::shared_ptr<PodRecord> record, std::string container);
+
     // Where the attempt's log is, below the log directory.
     [[nodiscard]] static std::string log_directory(const NodeSettings& settings, const PodRecord& record);
     [[nodiscard]] static std::string log_path(const std::string& container, std::int32_t attempt);
@@ -49,6 +53,7 @@ class ContainerLife {
   private:
     using Record = std::shared_ptr<PodRecord>;
 
+    [[nodiscard]] std::int64_t node_memory_bytes() const;
     base::Task<base::Result<ContainerConfig>> configure(Record record, std::string container, Image image);
     base::Task<base::Result<void>> launch(Record record, std::string container, ContainerConfig config);
     base::Task<void> run_post_start(Record record, std::string container, std::string id);

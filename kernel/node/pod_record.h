@@ -34,8 +34,8 @@ struct ContainerRecord {
     std::string waiting_message;
     // Of the image that it was made of: "docker.io/library/nginx@sha256:...".
     std::string image_reference;
-    // What the runtime holds it to.
-    ResourceLimits limits;
+    // What the runtime holds it to; none: not known, it was adopted.
+    std::optional<ResourceLimits> limits;
     bool is_stopping = false;
     bool is_in_hook = false;  // postStart runs
     bool is_started = false;  // the startup probe has succeeded, or there is none

@@ -186,6 +186,10 @@ Task<Result<PodSync::Again>> PodSync::live(Record record) {
     for (const ContainerStop& stop : plan.stop)
         life_.stop(record, stop.name, std::nullopt, stop.reason, stop.message);
     for (const std::string& name : plan.held_back) hold_back(*record, name);
+    for (std::size_t index = 0; index < record->containers.size(); ++index) {
+        auto resizing = life_.resize(record, record->containers[index].name);
+        KEELSON_CO_TRY_VOID(co_await resizing);
+    }
     auto starting = start_containers(record, plan.start);
     Again again = co_await starting;
     const auto sooner = [&again](base::Duration other) { again = std::min(again.value_or(other), other); };

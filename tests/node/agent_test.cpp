@@ -267,6 +267,23 @@ TEST_F(AgentTest, APodGetsANewSandboxWhenItsOwnIsLost) {
     EXPECT_EQ(container(pod("a"), "web")["restartCount"].as_integer(), 1);
 }
 
+TEST_F(AgentTest, ChangedResourcesReachTheRunningContainer) {
+    start();
+    create(
+        "a", {},
+        R"([{"name":"web","image":"web:1","resources":{"limits":{"memory":"64Mi"},"requests":{"memory":"64Mi"}}}])");
+    const std::string id = fake.runtime.find("web")->id;
+    EXPECT_EQ(fake.runtime.configs.at(id).limits.memory_limit_bytes, 64 << 20);
+    const resource::Outcome resized = cluster.patch(
+        {"v1/pods/resize", "default", "a"}, resource::PatchType::strategic,
+        R"({"spec":{"containers":[{"name":"web","resources":{"limits":{"memory":"96Mi"},"requests":{"memory":"96Mi"}}}]}})");
+    ASSERT_TRUE(resized.ok()) << resized.error;
+    ASSERT_TRUE(until([&] { return fake.runtime.updated_limits.contains(id); }));
+    EXPECT_EQ(fake.runtime.updated_limits.at(id).memory_limit_bytes, 96 << 20);
+    EXPECT_EQ(container(pod("a"), "web")["restartCount"].as_integer(), 0);
+    EXPECT_EQ(container(pod("a"), "web")["resources"]["limits"]["memory"].as_string(), "96Mi");
+}
+
 TEST_F(AgentTest, AChangedImageRestartsItsContainer) {
     fake.images.offer("docker.io/library/web:2");
     start();
