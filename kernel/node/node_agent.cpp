@@ -13,6 +13,7 @@
 #include "kernel/node/node_reports.h"
 #include "kernel/node/pod_plan.h"
 #include "kernel/node/pod_sync.h"
+#include "kernel/node/static_pods.h"
 #include "kernel/object/json.h"
 
 namespace keelson::node {
@@ -57,7 +58,8 @@ class Agent final : public NodeAgent {
           agent_parts_{settings_, parts_,    *objects_, *recorder_,
                        nodes_,    services_, puller_,   [this](const std::string& uid) { queue_.add(uid); }},
           node_object_(settings_, parts_, *recorder_),
-          log_keeper_(settings_, parts_) {}
+          log_keeper_(settings_, parts_),
+          static_pods_(settings_, parts_, pods_) {}
 
     Task<void> run() override {
         informers_->start();
@@ -75,6 +77,7 @@ class Agent final : public NodeAgent {
             for (std::size_t worker = 0; worker < kWorkers; ++worker) loops.push_back(work());
             loops.push_back(keep_alive());
             loops.push_back(keep_logs());
+            loops.push_back(keep_static_pods());
             auto working = base::gather(std::move(loops));
             (void)co_await working;
         }
@@ -88,6 +91,7 @@ class Agent final : public NodeAgent {
         is_stopped_ = true;
         node_object_.stop();
         log_keeper_.stop();
+        static_pods_.stop();
         prober_.stop();
         queue_.shut_down();
         // Whoever waits for the first list waits no longer.
@@ -352,6 +356,11 @@ class Agent final : public NodeAgent {
         co_await keeping;
         co_return true;
     }
+    Task<bool> keep_static_pods() {
+        auto keeping = static_pods_.run();
+        co_await keeping;
+        co_return true;
+    }
     Task<bool> keep_logs() {
         auto keeping = log_keeper_.run([this] { return records_copy(); });
         co_await keeping;
@@ -427,6 +436,7 @@ class Agent final : public NodeAgent {
     AgentParts agent_parts_;
     NodeObject node_object_;
     LogKeeper log_keeper_;
+    StaticPods static_pods_;
     std::unique_ptr<PodSync> sync_;
     base::Pause adopt_pause_;
     std::map<std::string, Record> records_;  // by uid

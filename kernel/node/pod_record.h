@@ -71,7 +71,6 @@ struct PodRecord {
     client::ObjectPointer pod;
     std::string uid;
     PodIdentity identity;  // of one that was found at the runtime
-    bool is_static = false;
     bool is_orphan = false;  // found at the runtime, unknown to the API
     bool is_admitted = false;
     bool is_given_back = false;  // sandbox, addresses and volumes, after the end

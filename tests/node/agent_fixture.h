@@ -23,6 +23,7 @@ class AgentTest : public ::testing::Test {
         settings.name = "n1";
         settings.root_directory = directory.path() + "/root";
         settings.log_directory = directory.path() + "/logs";
+        settings.static_pod_directory = directory.path() + "/manifests";
         settings.addresses = {"192.0.2.1"};
         parts_ =
             std::make_unique<NodeParts>(NodeParts{*client_, cluster.executor, cluster.random, metrics,

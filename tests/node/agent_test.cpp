@@ -284,6 +284,31 @@ TEST_F(AgentTest, ChangedResourcesReachTheRunningContainer) {
     EXPECT_EQ(container(pod("a"), "web")["resources"]["limits"]["memory"].as_string(), "96Mi");
 }
 
+TEST_F(AgentTest, AManifestIsAPodAsLongAsItIsThere) {
+    const std::string path = directory.path() + "/manifests/own.yaml";
+    ASSERT_TRUE(base::make_directory(directory.path() + "/manifests"));
+    const auto write = [&](const std::string& variable) {
+        ASSERT_TRUE(base::write_file_atomic(
+            path,
+            "apiVersion: v1\nkind: Pod\nmetadata: {name: own}\nspec:\n  terminationGracePeriodSeconds: 1\n"
+            "  containers: [{name: web, image: 'web:1', env: [{name: A, value: " +
+                variable + "}]}]\n"));
+    };
+    write("one");
+    start();
+    ASSERT_TRUE(until([&] { return phase("own-n1") == "Running"; }));
+    const std::string first = pod("own-n1").text({"metadata", "annotations", "kubernetes.io/config.mirror"});
+    EXPECT_FALSE(first.empty());
+    write("two");
+    ASSERT_TRUE(until([&] {
+        return pod("own-n1").ok() && phase("own-n1") == "Running" &&
+               pod("own-n1").text({"metadata", "annotations", "kubernetes.io/config.mirror"}) != first;
+    }));
+    ASSERT_TRUE(base::remove_file(path));
+    ASSERT_TRUE(until([&] { return pod("own-n1").code == 404; }));
+    EXPECT_TRUE(fake.runtime.sandboxes.empty());
+}
+
 TEST_F(AgentTest, AChangedImageRestartsItsContainer) {
     fake.images.offer("docker.io/library/web:2");
     start();
