@@ -1,5 +1,7 @@
 #include "kernel/api/connection.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <sys/socket.h>
@@ -20,6 +22,9 @@ using base::Status;
 constexpr std::size_t unaccounted_body_bytes = 64 << 10;
 // Of pipelined requests behind the one being answered; more is left in the socket.
 constexpr std::size_t read_ahead_limit_bytes = 64 << 10;
+// Of an upgraded connection, which may be silent for hours.
+constexpr int keep_alive_seconds = 30;
+constexpr base::Duration stuck_time = std::chrono::seconds(10);
 
 Status parse_failure(ParseError error, const ServerLimits& limits) {
     switch (error) {
@@ -136,6 +141,8 @@ base::Task<bool> Connection::serve_one() {
     watching_for_close_ = false;
     release_body_account();
     current_.reset();
+    // What the client still sends would reset the connection, and what it was told last would be lost.
+    if (upgraded_ && !peer_gone_) enter(Phase::linger, std::chrono::seconds(1));
     co_return sent&& keep_alive();
 }
 
@@ -320,10 +327,12 @@ base::Task<bool> Connection::write_all(std::string_view data) {
         if (count < 0) co_return false;
         data.remove_prefix(static_cast<std::size_t>(count));
         if (data.empty()) co_return true;
-        deadline_ = worker_.loop.clock().now() + worker_.shared.limits.write_timeout;
+        if (!upgraded_) deadline_ = worker_.loop.clock().now() + worker_.shared.limits.write_timeout;
         const bool writable = co_await wait(Descriptor::Readiness::writable);
         deadline_ = base::MonotonicTime::max();
-        if (!writable) {
+        // The end of an upgraded connection's reading wakes its writers too.
+        const bool goes_on = upgraded_ && reading_ended_ && !timed_out_;
+        if (!writable && !goes_on) {
             peer_gone_ = true;
             co_return false;
         }
@@ -363,7 +372,49 @@ void Connection::leave_idle() {
     worker_.idle_count.store(worker_.idle.size(), std::memory_order_relaxed);
 }
 
+void Connection::begin_upgrade() {
+    upgraded_ = true;
+    keep_alive_ = false;
+    const int on = 1;
+    ::setsockopt(descriptor_.fd(), SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+    ::setsockopt(descriptor_.fd(), IPPROTO_TCP, TCP_KEEPIDLE, &keep_alive_seconds, sizeof keep_alive_seconds);
+    ::setsockopt(descriptor_.fd(), IPPROTO_TCP, TCP_KEEPINTVL, &keep_alive_seconds,
+                 sizeof keep_alive_seconds);
+}
+
+base::Task<std::string_view> Connection::read_upgraded() {
+    if (closing() || reading_ended_) co_return std::string_view{};
+    if (!pending_.empty()) {
+        before_upgrade_ = std::exchange(pending_, {});
+        co_return before_upgrade_;
+    }
+    std::string().swap(before_upgrade_);
+    read_at_ = base::MonotonicTime::max();
+    auto reading = read_some();
+    const std::string_view data = co_await reading;
+    read_at_ = worker_.loop.clock().now();
+    co_return data;
+}
+
+void Connection::end_upgraded_reading() {
+    reading_ended_ = true;
+    descriptor_.cancel();
+}
+
+// A peer may go while nobody reads because what it has sent has not been taken; its end is behind that.
+bool Connection::peer_has_left(base::MonotonicTime now) const {
+    tcp_info info{};
+    socklen_t size = sizeof info;
+    if (::getsockopt(descriptor_.fd(), IPPROTO_TCP, TCP_INFO, &info, &size) != 0) return false;
+    const bool is_stuck = read_at_ < now && now - read_at_ > stuck_time;
+    return info.tcpi_state == TCP_CLOSE || (info.tcpi_state == TCP_CLOSE_WAIT && is_stuck);
+}
+
 void Connection::check_deadline(base::MonotonicTime now) {
+    if (upgraded_ && phase_ == Phase::answer && !peer_gone_ && peer_has_left(now)) {
+        abort();
+        return;
+    }
     if (now < deadline_) return;
     deadline_ = base::MonotonicTime::max();
     timed_out_ = true;
@@ -380,6 +431,8 @@ void Connection::begin_shutdown() {
     leave_idle();
     if (phase_ == Phase::idle || phase_ == Phase::handshake || phase_ == Phase::linger) {
         descriptor_.cancel();
+    } else if (upgraded_) {
+        abort();
     } else {
         notify_exchange();
     }
@@ -398,6 +451,7 @@ void Connection::notify_exchange() {
 }
 
 void Connection::watch_for_close() {
+    if (upgraded_) return;
     watching_for_close_ = true;
     if (close_wait_outstanding_ || peer_gone_) return;
     if (SSL_has_pending(session_) != 0) {

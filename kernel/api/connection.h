@@ -40,6 +40,11 @@ class Connection : public std::enable_shared_from_this<Connection> {
     [[nodiscard]] bool closing() const { return closing_ || peer_gone_; }
     void close_after_answer() { keep_alive_ = false; }
     [[nodiscard]] bool keep_alive() const { return keep_alive_ && !closing(); }
+    // The exchange that runs now goes on without HTTP: no time is limited any more, and what the client sends
+    // is read by read_upgraded() only, as read_some() does.
+    void begin_upgrade();
+    base::Task<std::string_view> read_upgraded();
+    void end_upgraded_reading();
     // Reads ahead while a handler runs, to notice that the client has gone.
     void watch_for_close();
     // Tells the exchange that runs now, if any, that the client has gone.
@@ -67,6 +72,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
     void enter_idle();
     void leave_idle();
     void on_readable_while_answering();
+    [[nodiscard]] bool peer_has_left(base::MonotonicTime now) const;
 
     Worker& worker_;
     Descriptor descriptor_;
@@ -74,8 +80,10 @@ class Connection : public std::enable_shared_from_this<Connection> {
     std::shared_ptr<const TlsContext> tls_;
     std::shared_ptr<const PeerCertificate> peer_;
     std::string remote_address_;
-    std::string pending_;               // received, not yet parsed
-    HttpExchange* exchange_ = nullptr;  // while a handler runs
+    std::string pending_;         // received, not yet parsed
+    std::string before_upgrade_;  // what pending_ was, given out by read_upgraded()
+    base::MonotonicTime read_at_ = base::MonotonicTime::max();  // by the upgraded stream, which reads no more
+    HttpExchange* exchange_ = nullptr;                          // while a handler runs
     std::unique_ptr<HttpExchange> current_;
     base::MonotonicTime deadline_ = base::MonotonicTime::max();
     std::size_t accounted_body_bytes_ = 0;
@@ -87,6 +95,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
     bool peer_gone_ = false;
     bool closing_ = false;
     bool timed_out_ = false;
+    bool upgraded_ = false;
+    bool reading_ended_ = false;
     bool watching_for_close_ = false;
     bool close_wait_outstanding_ = false;
 

@@ -24,6 +24,8 @@
 
 namespace keelson::api {
 
+class ByteStream;
+
 struct Header {
     std::string name;
     std::string value;
@@ -124,6 +126,13 @@ class Exchange {
                                                         StreamKind kind = StreamKind::live) = 0;
     virtual base::Task<base::Result<void>> write(BodyPiece piece) = 0;
     virtual base::Task<void> end_stream() = 0;
+
+    // Answers 101 with these headers, and hands the connection over: from now on it carries whatever was
+    // agreed on, no more requests. Instead of respond() and begin_stream(); on_close() has not been called
+    // before. A failure (bad_request) means that this
+    // connection cannot be handed over, and nothing has been answered. The stream is there until the
+    // handler's task ends, which closes the connection.
+    virtual base::Task<base::Result<ByteStream*>> upgrade(std::vector<Header> headers) = 0;
 
     // True once the client has gone, or the server is stopping and long answers have to end.
     [[nodiscard]] virtual bool closed() const = 0;

@@ -6,6 +6,7 @@
 #include "kernel/api/accept.h"
 #include "kernel/api/connection.h"
 #include "kernel/api/gzip.h"
+#include "kernel/api/upgraded_stream.h"
 
 namespace keelson::api {
 namespace {
@@ -19,6 +20,8 @@ constexpr std::size_t warning_cut_bytes = 256;
 
 std::string_view reason_phrase(int status) {
     switch (status) {
+        case 101:
+            return "Switching Protocols";
         case 200:
             return "OK";
         case 201:
@@ -192,6 +195,10 @@ void HttpExchange::append_head(std::string& out, std::optional<std::uint64_t> le
     out += "Date: ";
     out += connection_.worker().http_date();
     out += "\r\n";
+    if (response_.status == 101) {
+        out += "\r\n";
+        return;
+    }
     if (length) {
         if (has_body(response_.status)) {
             out += "Content-Length: ";
@@ -226,6 +233,7 @@ base::Task<bool> HttpExchange::finish() {
         case State::ended:
             co_return true;
         case State::failed:
+        case State::upgraded:
             co_return false;
     }
     co_return false;
@@ -281,6 +289,24 @@ base::Task<bool> HttpExchange::send_whole() {
     for (; good && next < response_.body.size(); ++next)
         good = co_await connection_.write_all(*response_.body[next]);
     co_return good;
+}
+
+base::Task<base::Result<ByteStream*>> HttpExchange::upgrade(std::vector<Header> headers) {
+    if (state_ != State::open)
+        co_return base::Status(base::Reason::internal_error, "the answer has already begun");
+    if (http_1_0_) co_return base::Status(base::Reason::bad_request, "an upgrade needs HTTP/1.1");
+    response_.status = 101;
+    response_.headers = std::move(headers);
+    state_ = State::upgraded;
+    connection_.begin_upgrade();
+    started(true);
+    std::string& out = connection_.worker().output;
+    out.clear();
+    append_head(out, std::nullopt, false);
+    const bool good = co_await connection_.write_output();
+    if (!good) co_return gone();
+    upgraded_ = std::make_unique<UpgradedStream>(connection_, *this);
+    co_return upgraded_.get();
 }
 
 base::Task<base::Result<void>> HttpExchange::begin_stream(int status, std::string content_type,

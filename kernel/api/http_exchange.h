@@ -14,6 +14,7 @@ namespace keelson::api {
 
 class Connection;
 class GzipStream;
+class UpgradedStream;
 
 class HttpExchange : public Exchange {
   public:
@@ -37,6 +38,7 @@ class HttpExchange : public Exchange {
                                                 std::vector<Header> headers, StreamKind kind) override;
     base::Task<base::Result<void>> write(BodyPiece piece) override;
     base::Task<void> end_stream() override;
+    base::Task<base::Result<ByteStream*>> upgrade(std::vector<Header> headers) override;
     [[nodiscard]] bool closed() const override;
     void on_close(std::function<void()> callback) override;
     [[nodiscard]] int status() const override { return status_; }
@@ -46,7 +48,7 @@ class HttpExchange : public Exchange {
     [[nodiscard]] std::uint64_t bytes_sent() const override { return bytes_sent_; }
 
   private:
-    enum class State : std::uint8_t { open, whole, held, streaming, ended, failed };
+    enum class State : std::uint8_t { open, whole, held, streaming, ended, failed, upgraded };
 
     base::Task<base::Result<void>> already_begun();
     base::Task<base::Result<void>> begin_held();
@@ -64,6 +66,7 @@ class HttpExchange : public Exchange {
     std::size_t warning_bytes_ = 0;
     Response response_;  // of a stream: status, type and headers
     std::unique_ptr<GzipStream> gzip_;
+    std::unique_ptr<UpgradedStream> upgraded_;
     std::string held_;        // the beginning of a bulk stream that may turn out short
     std::string compressed_;  // bytes of a compressed stream that wait for more
     std::function<void()> on_close_;

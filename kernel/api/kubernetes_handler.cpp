@@ -3,6 +3,7 @@
 #include "kernel/api/body.h"
 #include "kernel/api/options.h"
 #include "kernel/api/representation.h"
+#include "kernel/api/streams_handler.h"
 #include "kernel/object/conform.h"
 #include "kernel/object/json.h"
 #include "kernel/resource/codec.h"
@@ -123,6 +124,11 @@ Task<void> KubernetesHandler::serve_resource(Exchange& exchange, Call& call, con
     }
     if (verb == "watch") {
         co_await serve_watch(exchange, verbs_, event_caches_, call);
+        co_return;
+    }
+    if (nodes_ != nullptr && is_stream_call(call)) {
+        auto serving = serve_stream(exchange, {verbs_.lookup(), *nodes_}, call);
+        co_await serving;
         co_return;
     }
     auto representation = negotiate(exchange.request());

@@ -5,6 +5,7 @@
 #include "kernel/api/chain.h"
 #include "kernel/api/discovery.h"
 #include "kernel/api/event_cache.h"
+#include "kernel/api/node_gate.h"
 #include "kernel/api/openapi.h"
 #include "kernel/resource/subresources.h"
 #include "kernel/resource/verbs.h"
@@ -13,8 +14,9 @@ namespace keelson::api {
 
 class KubernetesHandler {
   public:
-    KubernetesHandler(resource::Verbs& verbs, resource::Subresources& subresources)
-        : verbs_(verbs), subresources_(subresources) {}
+    // Without a gate to the nodes logs and streams are not served.
+    KubernetesHandler(resource::Verbs& verbs, resource::Subresources& subresources, NodeGate* nodes = nullptr)
+        : verbs_(verbs), subresources_(subresources), nodes_(nodes) {}
 
     // The handler for a chain; refers to this object.
     [[nodiscard]] ContextHandler handler();
@@ -33,6 +35,7 @@ class KubernetesHandler {
 
     resource::Verbs& verbs_;
     resource::Subresources& subresources_;
+    NodeGate* nodes_;
     Discovery discovery_;
     OpenApi open_api_;
     EventCaches event_caches_;

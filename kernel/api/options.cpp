@@ -17,20 +17,6 @@ using object::Value;
 constexpr std::size_t kManagerLimitBytes = 128;
 constexpr std::string_view kMetaGroup = "meta.k8s.io";
 
-Result<std::optional<std::int64_t>> query_integer(const Request& request, std::string_view name) {
-    std::string_view text = request.query_value(name);
-    if (text.empty()) return std::optional<std::int64_t>();
-    std::int64_t value = 0;
-    auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (error == std::errc::result_out_of_range)
-        return resource::bad_request("strconv.ParseInt: parsing \"" + std::string(text) +
-                                     "\": value out of range");
-    if (error != std::errc() || end != text.data() + text.size())
-        return resource::bad_request("strconv.ParseInt: parsing \"" + std::string(text) +
-                                     "\": invalid syntax");
-    return std::optional<std::int64_t>(value);
-}
-
 // The field manager of a client that does not name one: what its User-Agent begins with.
 std::string manager_of_agent(std::string_view agent) {
     std::string name(agent.substr(0, agent.find('/')));
@@ -82,6 +68,20 @@ Result<void> check_delete_options(const resource::DeleteOptions& options,
 }
 
 }  // namespace
+
+Result<std::optional<std::int64_t>> query_integer(const Request& request, std::string_view name) {
+    std::string_view text = request.query_value(name);
+    if (text.empty()) return std::optional<std::int64_t>();
+    std::int64_t value = 0;
+    auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error == std::errc::result_out_of_range)
+        return resource::bad_request("strconv.ParseInt: parsing \"" + std::string(text) +
+                                     "\": value out of range");
+    if (error != std::errc() || end != text.data() + text.size())
+        return resource::bad_request("strconv.ParseInt: parsing \"" + std::string(text) +
+                                     "\": invalid syntax");
+    return std::optional<std::int64_t>(value);
+}
 
 bool query_flag(const Request& request, std::string_view name) {
     if (!request.has_query(name)) return false;

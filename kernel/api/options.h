@@ -1,6 +1,9 @@
 // The query parameters of resource requests as the options of verbs, checked in Kubernetes' words.
 #pragma once
 
+#include <cstdint>
+#include <optional>
+
 #include "kernel/api/exchange.h"
 #include "kernel/base/result.h"
 #include "kernel/resource/call.h"
@@ -20,5 +23,8 @@ namespace keelson::api {
 [[nodiscard]] bool asks_for_watch(const Request& request);
 // Go's reading of a boolean query parameter: everything but "false" and "0" is true.
 [[nodiscard]] bool query_flag(const Request& request, std::string_view name);
+// None when it is missing or empty; fails in the words of Go's strconv.
+[[nodiscard]] base::Result<std::optional<std::int64_t>> query_integer(const Request& request,
+                                                                      std::string_view name);
 
 }  // namespace keelson::api

@@ -63,7 +63,8 @@ class RunningNode final : public NodeRole {
                                                  access::node_identity(settings_.name))),
           parts_{*client_,  *executor_, parts.random, parts.metrics,
                  *runtime_, *images_,   *network_,    *drivers_},
-          agent_(node::NodeAgent::make(settings_, parts_)) {
+          agent_(node::NodeAgent::make(settings_, parts_)),
+          streams_(node::NodeStreams::make(*agent_, *runtime_, *executor_)) {
         executor_->post(
             [this] { base::spawn(*executor_, agent_->run(), [ended = ended_] { ended.complete(true); }); });
     }
@@ -77,6 +78,7 @@ class RunningNode final : public NodeRole {
     void reconcile(const std::string& key) override { agent_->reconcile(key); }
     [[nodiscard]] node::NodeAgent& agent() override { return *agent_; }
     [[nodiscard]] node::Runtime& runtime() override { return *runtime_; }
+    [[nodiscard]] node::NodeStreams& streams() override { return *streams_; }
     [[nodiscard]] base::Executor& executor() override { return *executor_; }
     [[nodiscard]] const std::string& name() const override { return settings_.name; }
 
@@ -92,6 +94,7 @@ class RunningNode final : public NodeRole {
     std::unique_ptr<client::Client> client_;
     node::NodeParts parts_;
     std::unique_ptr<node::NodeAgent> agent_;
+    std::unique_ptr<node::NodeStreams> streams_;
     base::Completion<bool> ended_;
 };
 

@@ -8,6 +8,7 @@
 #include "kernel/base/metrics.h"
 #include "kernel/daemon/config.h"
 #include "kernel/node/node_agent.h"
+#include "kernel/node/streams.h"
 #include "kernel/plugin/plugin_host.h"
 #include "kernel/resource/subresources.h"
 #include "kernel/resource/verbs.h"
@@ -35,6 +36,7 @@ class NodeRole {
     virtual void reconcile(const std::string& key) = 0;
     [[nodiscard]] virtual node::NodeAgent& agent() = 0;
     [[nodiscard]] virtual node::Runtime& runtime() = 0;
+    [[nodiscard]] virtual node::NodeStreams& streams() = 0;
     [[nodiscard]] virtual base::Executor& executor() = 0;
     [[nodiscard]] virtual const std::string& name() const = 0;
 };

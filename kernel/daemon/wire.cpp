@@ -3,11 +3,13 @@
 #include <algorithm>
 #include <cstdlib>
 #include <mutex>
+#include <optional>
 
 #include "kernel/access/plugin_authenticator.h"
 #include "kernel/access/token_issuer.h"
 #include "kernel/admin/staged_restore.h"
 #include "kernel/api/kubernetes_handler.h"
+#include "kernel/api/node_gate.h"
 #include "kernel/api/openid_handler.h"
 #include "kernel/base/log.h"
 #include "kernel/base/sync_wait.h"
@@ -22,6 +24,23 @@
 namespace keelson::daemon {
 namespace {
 
+// The node of this process is the only one that can be reached.
+class LocalNode final : public api::NodeGate {
+  public:
+    // Before the first request.
+    void set(NodeRole& role) {
+        name_ = role.name();
+        node_.emplace(role.streams(), role.agent());
+    }
+    [[nodiscard]] const Node* find(const std::string& node_name) override {
+        return node_ && node_name == name_ ? &*node_ : nullptr;
+    }
+
+  private:
+    std::string name_;
+    std::optional<Node> node_;
+};
+
 // Everything that serves requests, in the order in which it is built; torn down the other way round.
 struct Rooms {
     std::unique_ptr<store::Store> store;
@@ -30,6 +49,7 @@ struct Rooms {
     std::shared_ptr<access::PluginAuthenticator> authenticator;
     std::unique_ptr<access::PluginTokenIssuer> issuer;
     std::unique_ptr<api::OpenIdHandler> openid;
+    LocalNode local_node;
     std::unique_ptr<api::KubernetesHandler> handler;
     std::unique_ptr<ControlPlane> control_plane;
     std::shared_ptr<NodeRole> node;
@@ -113,7 +133,8 @@ base::Result<Wiring> wire(const WireParts& parts) {
     bootstrap.api_port = parts.api_port;
     KEELSON_TRY_VOID(base::sync_wait(parts.executor, resource::bootstrap(*rooms->verbs, bootstrap)));
     KEELSON_TRY_VOID(name_flow_control(rooms->verbs->lookup(), parts.flow_control));
-    rooms->handler = std::make_unique<api::KubernetesHandler>(*rooms->verbs, *rooms->subresources);
+    rooms->handler =
+        std::make_unique<api::KubernetesHandler>(*rooms->verbs, *rooms->subresources, &rooms->local_node);
     parts.health.add("store", [store = rooms->store.get()]() -> base::Result<void> {
         if (!store->statistics().read_only) return base::ok();
         return base::Status(base::Reason::service_unavailable,
@@ -133,6 +154,7 @@ base::Result<Wiring> wire(const WireParts& parts) {
                                    .plugins = parts.plugins,
                                    .random = parts.random,
                                    .metrics = parts.metrics});
+    if (rooms->node) rooms->local_node.set(*rooms->node);
     parts.plugin_objects.begin(*rooms->verbs, *rooms->subresources);
     Wiring wiring;
     wiring.kubernetes = make_handler(rooms);
