@@ -35,6 +35,16 @@ void append_control(std::string& out, SpdyKind kind, std::uint8_t flags, std::si
     append_number(out, static_cast<std::uint32_t>(length), 3);
 }
 
+void append_stored(std::string& out, std::string_view text) {
+    out += '\0';
+    const auto length = static_cast<std::uint16_t>(text.size());
+    for (const std::uint16_t number : {length, static_cast<std::uint16_t>(~length)}) {
+        out += static_cast<char>(number & 0xff);
+        out += static_cast<char>(number >> 8);
+    }
+    out += text;
+}
+
 char lower(char byte) {
     return byte >= 'A' && byte <= 'Z' ? static_cast<char>(byte + ('a' - 'A')) : byte;
 }
@@ -267,13 +277,9 @@ void SpdyWriter::append_headers(const std::vector<Header>& headers, std::string&
         append_number(out, 0x78bb, 2);
         append_number(out, spdy_dictionary_id);
     }
-    out += '\0';
-    const auto length = static_cast<std::uint16_t>(text.size());
-    for (const std::uint16_t number : {length, static_cast<std::uint16_t>(~length)}) {
-        out += static_cast<char>(number & 0xff);
-        out += static_cast<char>(number >> 8);
-    }
-    out += text;
+    append_stored(out, text);
+    // Go hands out what it has decompressed when it meets an empty block.
+    append_stored(out, {});
 }
 
 }  // namespace keelson::api
