@@ -79,6 +79,7 @@ Task<void> carry(CommandChannels& channels, node::NodeStreams& streams, node::Co
     }
     RemoteCommand command;
     command.command = options.command;
+    command.tells_exit_code = is_exec;
     if (options.terminal)
         command.resize = [&streams, container_id, execution = started->exec_id](std::uint16_t columns,
                                                                                 std::uint16_t rows) {

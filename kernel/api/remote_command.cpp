@@ -29,11 +29,16 @@ std::optional<int> exit_code_of(const std::string& text) {
     return static_cast<int>((*root)["exitCode"].as_integer());
 }
 
+Status unknown_end() {
+    return resource::internal_error(
+        "error executing command in container: the runtime did not say how it ended");
+}
+
 // Lives as long as the task that runs it; everything that it starts ends before that.
 class CommandSession {
   public:
     CommandSession(CommandChannels& channels, RemoteCommand command)
-        : channels_(channels), command_(std::move(command)), has_result_(bool(command_.streams.result)) {}
+        : channels_(channels), command_(std::move(command)), has_result_(command_.tells_exit_code) {}
 
     Task<void> run() {
         CommandOutcome outcome;
@@ -67,7 +72,9 @@ class CommandSession {
         KEELSON_TRY_VOID(open_one(std::move(streams.standard_input), input_));
         KEELSON_TRY_VOID(open_one(std::move(streams.standard_output), output_));
         KEELSON_TRY_VOID(open_one(std::move(streams.standard_error), error_));
-        return open_one(std::move(streams.result), result_);
+        KEELSON_TRY_VOID(open_one(std::move(streams.result), result_));
+        if (has_result_ && !result_) return unknown_end();
+        return base::ok();
     }
     Result<void> open_one(FileDescriptor descriptor, std::shared_ptr<LoopFile>& file) {
         if (!descriptor) return base::ok();
@@ -179,8 +186,7 @@ class CommandSession {
         if (const auto code = exit_code_of(result_text_))
             outcome.exit_code = *code;
         else
-            outcome.failure = resource::internal_error(
-                "error executing command in container: the runtime did not say how it ended");
+            outcome.failure = unknown_end();
         return outcome;
     }
 

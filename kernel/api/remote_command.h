@@ -10,7 +10,9 @@
 namespace keelson::api {
 
 struct RemoteCommand {
-    node::Streams streams;  // with `result` for exec
+    // A runtime may take the end of `result` for the client's: it is held as long as the rest.
+    node::Streams streams;
+    bool tells_exit_code = true;  // false: the end of its output is all there is to tell (attach)
     std::vector<std::string> command;
     std::function<base::Task<base::Result<void>>(std::uint16_t columns, std::uint16_t rows)> resize;
 };

@@ -260,7 +260,7 @@ class PluginRuntime final : public Runtime {
         auto calling = calls_.call("attach", to_request(attach));
         Result<Reply> reply = co_await calling;
         if (!reply) co_return std::move(reply).error();
-        co_return take_streams("attach", *reply, in, out, err, false);
+        co_return take_streams("attach", *reply, in, out, err, true);
     }
     Answer<void> resize(std::string container_id, std::string exec_id, std::uint16_t columns,
                         std::uint16_t rows) override {
