@@ -52,7 +52,8 @@ TEST(WebSocket, RefusesABrokenHandshake) {
 
 TEST(WebSocket, ReadsFramesOfAnyLengthHoweverTheyArrive) {
     const std::string large(70'000, 'x');
-    const std::string bytes = client_frame(0x82, "hello") + client_frame(0x81, "") + client_frame(0x82, large);
+    const std::string bytes =
+        client_frame(0x82, "hello") + client_frame(0x81, "") + client_frame(0x82, large);
     WebSocketParser parser;
     std::vector<WebSocketMessage> messages;
     for (const char byte : bytes) {
@@ -78,22 +79,24 @@ TEST(WebSocket, PutsFragmentsTogetherAroundAPing) {
 }
 
 TEST(WebSocket, RefusesWhatTheRulesForbid) {
-    EXPECT_EQ(failure_of(client_frame(0x82, "a", 0)), WebSocketParser::protocol_error);     // not masked
-    EXPECT_EQ(failure_of(client_frame(0xc2, "a")), WebSocketParser::protocol_error);        // reserved bit
-    EXPECT_EQ(failure_of(client_frame(0x80, "a")), WebSocketParser::protocol_error);        // continues nothing
-    EXPECT_EQ(failure_of(client_frame(0x09, "a")), WebSocketParser::protocol_error);        // fragmented ping
-    EXPECT_EQ(failure_of(client_frame(0x83, "a")), WebSocketParser::protocol_error);        // unknown kind
-    EXPECT_EQ(failure_of(client_frame(0x8b, "a")), WebSocketParser::protocol_error);        // unknown control
+    EXPECT_EQ(failure_of(client_frame(0x82, "a", 0)), WebSocketParser::protocol_error);  // not masked
+    EXPECT_EQ(failure_of(client_frame(0xc2, "a")), WebSocketParser::protocol_error);     // reserved bit
+    EXPECT_EQ(failure_of(client_frame(0x80, "a")), WebSocketParser::protocol_error);     // continues nothing
+    EXPECT_EQ(failure_of(client_frame(0x09, "a")), WebSocketParser::protocol_error);     // fragmented ping
+    EXPECT_EQ(failure_of(client_frame(0x83, "a")), WebSocketParser::protocol_error);     // unknown kind
+    EXPECT_EQ(failure_of(client_frame(0x8b, "a")), WebSocketParser::protocol_error);     // unknown control
     EXPECT_EQ(failure_of(client_frame(0x02, "a") + client_frame(0x82, "b")), WebSocketParser::protocol_error);
     EXPECT_EQ(failure_of(client_frame(0x89, std::string(126, 'a'))), WebSocketParser::protocol_error);
 }
 
 TEST(WebSocket, RefusesALongMessageBeforeItHasArrived) {
-    EXPECT_EQ(failure_of(client_frame(0x82, std::string(WebSocketParser::limit_bytes + 1, 'a')).substr(0, 14)),
-              WebSocketParser::too_big);
+    EXPECT_EQ(
+        failure_of(client_frame(0x82, std::string(WebSocketParser::limit_bytes + 1, 'a')).substr(0, 14)),
+        WebSocketParser::too_big);
     const std::string half(WebSocketParser::limit_bytes / 2 + 1, 'a');
     EXPECT_EQ(failure_of(client_frame(0x02, half) + client_frame(0x80, half)), WebSocketParser::too_big);
-    EXPECT_EQ(failure_of(std::string("\x82\xff\xff\xff\xff\xff\xff\xff\xff\xff", 10)), WebSocketParser::too_big);
+    EXPECT_EQ(failure_of(std::string("\x82\xff\xff\xff\xff\xff\xff\xff\xff\xff", 10)),
+              WebSocketParser::too_big);
 }
 
 TEST(WebSocket, WritesFramesOfEveryLength) {

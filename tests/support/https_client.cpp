@@ -148,6 +148,10 @@ std::string HttpsClient::read_line() {
     }
 }
 
+std::string HttpsClient::read_bytes(std::size_t count) {
+    return impl_->connected ? impl_->take(count) : std::string();
+}
+
 std::string HttpsClient::read_chunk() {
     const std::size_t size = std::strtoul(read_line().c_str(), nullptr, 16);
     std::string chunk = impl_->take(size);

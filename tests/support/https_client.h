@@ -48,9 +48,10 @@ class HttpsClient {
     Answer request(std::string_view method, std::string_view target, std::string_view header_lines = {},
                    std::string_view body = {});
     Answer read_answer(bool head = false);
-    std::string read_line();      // up to "\r\n", which is cut off; empty at the end
-    std::string read_chunk();     // one chunk of a chunked body; empty at the end
-    [[nodiscard]] bool at_end();  // blocks until the peer closes or sends
+    std::string read_line();                    // up to "\r\n", which is cut off; empty at the end
+    std::string read_bytes(std::size_t count);  // fewer at the end
+    std::string read_chunk();                   // one chunk of a chunked body; empty at the end
+    [[nodiscard]] bool at_end();                // blocks until the peer closes or sends
     void close();
 
   private:
