@@ -4,32 +4,14 @@
 #include <span>
 #include <string_view>
 
+#include "kernel/access/node_authorizer.h"
+#include "kernel/access/rules.h"
+
 namespace keelson::access {
 namespace {
 
-using List = std::span<const std::string_view>;
-
-bool holds(List list, std::string_view value) {
-    return std::ranges::any_of(list, [value](std::string_view item) { return item == "*" || item == value; });
-}
-
-// A rule as in RBAC: resources are "pods" or "pods/status"; "*" is any, its subresources included.
-struct Rule {
-    std::initializer_list<std::string_view> verbs;
-    std::initializer_list<std::string_view> groups;
-    std::initializer_list<std::string_view> resources;
-};
-
-bool allows(const Rule& rule, const Attributes& attributes) {
-    std::string resource = attributes.resource;
-    if (!attributes.subresource.empty()) resource += "/" + attributes.subresource;
-    return holds({rule.verbs.begin(), rule.verbs.size()}, attributes.verb) &&
-           holds({rule.groups.begin(), rule.groups.size()}, attributes.group) &&
-           holds({rule.resources.begin(), rule.resources.size()}, resource);
-}
-
-bool allows(std::span<const Rule> rules, const Attributes& attributes) {
-    return std::ranges::any_of(rules, [&](const Rule& rule) { return allows(rule, attributes); });
+bool holds(std::span<const std::string_view> list, std::string_view value) {
+    return std::ranges::find(list, value) != list.end();
 }
 
 // plugin/pkg/auth/authorizer/rbac/bootstrappolicy: system:kube-scheduler and system:volume-scheduler.
@@ -63,30 +45,17 @@ const Rule controller_rules[] = {
     {{"get", "list", "watch", "create", "update", "patch", "delete", "deletecollection"}, {"*"}, {"*"}},
 };
 
-// system:node, without the graph that limits a node to the objects of its own pods.
-const Rule node_rules[] = {
-    {{"create"}, {"authentication.k8s.io"}, {"tokenreviews"}},
-    {{"create"}, {"authorization.k8s.io"}, {"subjectaccessreviews", "localsubjectaccessreviews"}},
-    {{"get", "list", "watch"},
-     {""},
-     {"services", "pods", "configmaps", "secrets", "persistentvolumeclaims", "persistentvolumes", "endpoints",
-      "namespaces"}},
-    {{"create", "get", "list", "watch", "update", "patch"}, {""}, {"nodes", "nodes/status"}},
-    {{"create", "delete"}, {""}, {"pods"}},
-    {{"update", "patch"}, {""}, {"pods/status"}},
-    {{"create"}, {""}, {"pods/eviction", "serviceaccounts/token"}},
-    {{"create", "update", "patch"}, {"", "events.k8s.io"}, {"events"}},
-    {{"create", "get", "list", "watch", "update", "patch", "delete"}, {"coordination.k8s.io"}, {"leases"}},
-    {{"get", "list", "watch"}, {"storage.k8s.io"}, {"csidrivers", "volumeattachments"}},
-    {{"create", "delete", "get", "update", "patch"}, {"storage.k8s.io"}, {"csinodes"}},
-    {{"get", "list", "watch"}, {"node.k8s.io"}, {"runtimeclasses"}},
-    {{"get", "list", "watch"}, {"discovery.k8s.io"}, {"endpointslices"}},
+// system:node-bootstrapper, for who shows a bootstrap token.
+const Rule bootstrapper_rules[] = {
     {{"create", "get", "list", "watch"}, {"certificates.k8s.io"}, {"certificatesigningrequests"}},
-    {{"get", "list", "watch", "create", "update", "patch", "delete"},
-     {"resource.k8s.io"},
-     {"resourceslices"}},
-    {{"get"}, {"resource.k8s.io"}, {"resourceclaims"}},
 };
+
+// What a machine that joins reads before it knows whom it talks to; kubeadm gives everybody that right.
+bool is_cluster_info(const Attributes& attributes) {
+    return attributes.is_resource_request && attributes.verb == "get" && attributes.group.empty() &&
+           attributes.resource == "configmaps" && attributes.subresource.empty() &&
+           attributes.namespace_name == "kube-public" && attributes.name == "cluster-info";
+}
 
 // system:public-info-viewer.
 bool is_public_information(const Attributes& attributes) {
@@ -113,7 +82,7 @@ bool is_discovery(const Attributes& attributes) {
 std::span<const Rule> rules_of(const Identity& user) {
     if (user.user == controller_manager_user) return controller_rules;
     if (user.user == scheduler_user) return scheduler_rules;
-    if (user.user.starts_with(node_user_prefix) && user.in_group(nodes_group)) return node_rules;
+    if (user.in_group(bootstrappers_group)) return bootstrapper_rules;
     return {};
 }
 
@@ -157,11 +126,12 @@ std::string forbidden_message(const Attributes& attributes) {
 
 base::Task<Decision> FixedAuthorizer::authorize(const Attributes& attributes) {
     if (attributes.user.in_group(masters_group)) co_return Decision{.allowed = true};
-    if (is_public_information(attributes)) co_return Decision{.allowed = true};
+    if (is_public_information(attributes) || is_cluster_info(attributes)) co_return Decision{.allowed = true};
     if (attributes.user.in_group(service_accounts_group) && is_issuer_discovery(attributes))
         co_return Decision{.allowed = true};
     const std::span<const Rule> rules = rules_of(attributes.user);
-    if (rules.empty()) co_return Decision{};
+    const bool is_known = !rules.empty() || !node_name_of(attributes.user).empty();
+    if (!is_known) co_return Decision{};
     if (attributes.is_resource_request ? allows(rules, attributes) : is_discovery(attributes))
         co_return Decision{.allowed = true};
     co_return Decision{};

@@ -26,9 +26,9 @@ class Authorizer {
     virtual base::Task<Decision> authorize(const Attributes& attributes) = 0;
 };
 
-// system:masters may do everything; the kernel's own controllers, scheduler and nodes have the fixed rights
-// of their Kubernetes roles; everybody may ask for health and version, service accounts for what verifies
-// their tokens. No opinion about anything else.
+// system:masters may do everything; the kernel's own controllers and scheduler have the fixed rights of their
+// Kubernetes roles, who bootstraps a node may ask for its certificate; everybody may ask for health, version
+// and the cluster's CA, service accounts for what verifies their tokens. No opinion about anything else.
 class FixedAuthorizer : public Authorizer {
   public:
     base::Task<Decision> authorize(const Attributes& attributes) override;

@@ -13,6 +13,7 @@ inline constexpr std::string_view masters_group = "system:masters";
 inline constexpr std::string_view authenticated_group = "system:authenticated";
 inline constexpr std::string_view unauthenticated_group = "system:unauthenticated";
 inline constexpr std::string_view nodes_group = "system:nodes";
+inline constexpr std::string_view bootstrappers_group = "system:bootstrappers";
 inline constexpr std::string_view service_accounts_group = "system:serviceaccounts";
 inline constexpr std::string_view service_account_user_prefix = "system:serviceaccount:";
 inline constexpr std::string_view anonymous_user = "system:anonymous";
@@ -53,7 +54,8 @@ struct Attributes {
     std::string resource;
     std::string subresource;
     std::string name;
-    std::string path;  // of non-resource requests
+    std::string path;            // of non-resource requests
+    std::string field_selector;  // of a list or watch, as it came
 };
 
 }  // namespace keelson::access

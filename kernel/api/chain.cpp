@@ -214,7 +214,8 @@ access::Attributes make_attributes(const RequestInfo& info, const access::Identi
             .resource = info.resource,
             .subresource = info.subresource,
             .name = info.name,
-            .path = info.path};
+            .path = info.path,
+            .field_selector = info.field_selector};
 }
 
 Handler make_chain(ChainParts parts, ContextHandler handler) {

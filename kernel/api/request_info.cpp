@@ -135,6 +135,7 @@ base::Result<RequestInfo> parse_request_info(std::string_view method, std::strin
     if (info.name.empty() && info.verb == "get") {
         info.verb = query_is_true(query, "watch") ? "watch" : "list";
         if (const std::string* selector = first_value(query, "fieldSelector")) {
+            info.field_selector = *selector;
             if (auto name = exact_match(*selector, "metadata.name"); name && is_valid_path_segment(*name))
                 info.name = std::move(*name);
         }

@@ -26,6 +26,7 @@ struct RequestInfo {
     std::string subresource;
     // From the path, or for list and watch from a field selector that asks for exactly one metadata.name.
     std::string name;
+    std::string field_selector;  // of a list or watch, as it came
     // The path from the resource on: resource, name, subresource and what follows it.
     std::vector<std::string> parts;
     bool watch_by_path = false;  // the deprecated /api/v1/watch/... form

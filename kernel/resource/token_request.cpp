@@ -8,6 +8,7 @@
 #include "kernel/object/managed_fields.h"
 #include "kernel/object/time_format.h"
 #include "kernel/object/validation/validation.h"
+#include "kernel/resource/admission/admission.h"
 #include "kernel/resource/decode_body.h"
 #include "kernel/resource/errors.h"
 
@@ -212,6 +213,7 @@ Task<Result<ObjectAnswer>> create_token(Verbs& verbs, access::TokenIssuer& issue
         std::chrono::floor<std::chrono::seconds>(verbs.clock().wall_now().time_since_epoch()).count();
     complete_request(verbs, settings, call, request, arena);
     KEELSON_CO_TRY_VOID(check_request(call, request, arena));
+    KEELSON_CO_TRY_VOID(admission::node_token_restriction(call, request, verbs.lookup(), arena));
     KEELSON_CO_TRY(access::TokenOrder order, order_of(verbs, settings, call, account, request, arena));
     auto issued = co_await issuer.issue(std::move(order));
     if (!issued) co_return issue_failure(issued.error());

@@ -57,6 +57,11 @@ base::Result<void> runtime_class(const AdmissionRequest& request);
 base::Result<void> default_ingress_class(const AdmissionRequest& request);
 // Nobody but system:masters gets a client certificate for system:masters.
 base::Result<void> certificate_subject_restriction(const AdmissionRequest& request);
+// A node changes its own objects and the status of its own pods, and only so far.
+base::Result<void> node_restriction(const AdmissionRequest& request);
+// The same for tokens, which are never stored: a node gets them for its own pods, bound to these.
+base::Result<void> node_token_restriction(const Call& call, object::Value request, const Lookup& lookup,
+                                          object::Arena& arena);
 
 }  // namespace admission
 
