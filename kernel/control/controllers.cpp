@@ -1,5 +1,7 @@
 #include "kernel/control/controllers.h"
 
+#include "kernel/control/bootstrap_tokens.h"
+#include "kernel/control/certificates.h"
 #include "kernel/control/cron_job.h"
 #include "kernel/control/daemon_set.h"
 #include "kernel/control/deployment.h"
@@ -38,6 +40,15 @@ void add_all_controllers(Engine& engine, const Surroundings& surroundings,
     engine.add(make_pod_gc_controller(surroundings));
     engine.add(make_service_account_controller(surroundings));
     engine.add(make_root_certificate_controller(surroundings, settings.root_certificates));
+    if (!settings.authority.key.empty()) {
+        engine.add(make_certificate_approving_controller(surroundings));
+        engine.add(make_certificate_signing_controller(surroundings, settings.authority));
+    }
+    engine.add(make_certificate_cleaning_controller(surroundings));
+    engine.add(make_token_cleaning_controller(surroundings));
+    if (!settings.server.empty())
+        engine.add(make_cluster_info_controller(surroundings, {settings.server, settings.root_certificates}),
+                   1);
     // These look at the metadata of everything, and share what the others look at.
     engine.add(make_resource_quota_controller(surroundings));
     engine.add(make_namespace_controller(surroundings));

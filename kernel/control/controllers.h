@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "kernel/control/certificates_x509.h"
 #include "kernel/control/engine.h"
 
 namespace keelson::control {
@@ -11,6 +12,8 @@ namespace keelson::control {
 struct ControllerSettings {
     std::string root_certificates;       // PEM: what pods trust the API server by
     std::vector<std::string> pod_cidrs;  // of the cluster; none: nodes get no addresses for pods
+    CertificateAuthority authority;      // signs certificate requests; no key: nobody does
+    std::string server;                  // "https://192.0.2.1:6443": where machines that join find the API
 };
 
 void add_all_controllers(Engine& engine, const Surroundings& surroundings,

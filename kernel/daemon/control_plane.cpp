@@ -28,7 +28,11 @@ class RunningControlPlane final : public ControlPlane {
           surroundings_{*controller_client_, *informers_, *executor_, parts.random, parts.metrics} {
         if (parts.roles.contains("control")) {
             engine_ = control::Engine::make(surroundings_);
-            control::add_all_controllers(*engine_, surroundings_, {parts.root_certificates, parts.pod_cidrs});
+            control::add_all_controllers(*engine_, surroundings_,
+                                         {parts.root_certificates,
+                                          parts.pod_cidrs,
+                                          {parts.authority.certificate, parts.authority.key},
+                                          parts.server});
         }
         if (parts.roles.contains("scheduler")) {
             scheduling::SchedulerOptions options;

@@ -8,6 +8,7 @@
 
 #include "kernel/base/ids.h"
 #include "kernel/base/metrics.h"
+#include "kernel/daemon/certificates.h"
 #include "kernel/resource/subresources.h"
 #include "kernel/resource/verbs.h"
 
@@ -19,6 +20,8 @@ class ControlPlane {
         const std::set<std::string>& roles;    // "control", "scheduler"
         const std::string& root_certificates;  // PEM
         const std::vector<std::string>& pod_cidrs;
+        const KeyAndCertificate& authority;
+        const std::string& server;  // "https://192.0.2.1:6443"
         resource::Verbs& verbs;
         resource::Subresources& subresources;
         base::RandomSource& random;
