@@ -16,6 +16,8 @@ struct HttpSettings {
     std::uint16_t port = 6443;
     // PEM; the server must show a certificate for `host` that one of them has signed.
     std::string ca_certificates;
+    // false: whoever answers is taken for the server; for what is checked in another way.
+    bool checks_server = true;
     // Who is asking: a client certificate or a token.
     std::string certificate;  // PEM
     std::string private_key;  // PEM

@@ -77,6 +77,13 @@ Result<void> check_named_files(const Config& config) {
     return base::ok();
 }
 
+// Nodes and pods reach it by the address that it advertises.
+std::vector<std::string> names_of_server(const Config& config) {
+    std::vector<std::string> names = config.server_names;
+    if (!config.advertise_address.empty()) names.push_back(config.advertise_address);
+    return names;
+}
+
 Result<std::shared_ptr<const api::TlsContext>> make_tls(const Credentials& credentials) {
     return api::TlsContext::create({.certificate_chain = credentials.server.certificate,
                                     .private_key = credentials.server.key,
@@ -132,7 +139,7 @@ struct App::Impl {
 
 Result<void> App::Impl::start(api::Listener listener) {
     credential_options = {
-        .directory = data.path(), .server_names = config.server_names, .api_port = listener.port()};
+        .directory = data.path(), .server_names = names_of_server(config), .api_port = listener.port()};
     KEELSON_TRY(credentials, ensure_credentials(credential_options, executor->clock()));
     KEELSON_TRY_VOID(know_own_certificates());
     KEELSON_TRY(audit, open_audit(config, *executor));
@@ -327,7 +334,7 @@ Result<void> App::reload(const Config& config) {
     {
         const std::lock_guard lock(impl.mutex);
         impl.audit = std::move(audit);
-        impl.credential_options.server_names = config.server_names;
+        impl.credential_options.server_names = names_of_server(config);
         if (impl.renewal) impl.renewal->cancel();
     }
     Config remaining = config;

@@ -22,6 +22,7 @@ using base::Status;
 struct Free {
     void operator()(BIO* value) const { BIO_free(value); }
     void operator()(X509* value) const { X509_free(value); }
+    void operator()(X509_REQ* value) const { X509_REQ_free(value); }
     void operator()(EVP_PKEY* value) const { EVP_PKEY_free(value); }
     void operator()(X509_EXTENSION* value) const { X509_EXTENSION_free(value); }
     void operator()(GENERAL_NAMES* value) const { GENERAL_NAMES_free(value); }
@@ -207,6 +208,42 @@ Result<KeyAndCertificate> issue(const KeyAndCertificate& authority, const Certif
     if (!good || X509_sign(raw, issuer_key.get(), EVP_sha256()) == 0)
         return failure("making a certificate for " + request.common_name);
     return KeyAndCertificate{key_text(key.get()), certificate_text(raw)};
+}
+
+Result<std::string> make_signing_request(const std::string& private_key, const std::string& common_name,
+                                         const std::vector<std::string>& organizations) {
+    const auto key = read_key(private_key);
+    if (!key) return failure("reading a private key");
+    const Owned<X509_REQ> request(X509_REQ_new());
+    X509_NAME* subject = X509_REQ_get_subject_name(request.get());
+    for (const std::string& organization : organizations)
+        add_name(subject, NID_organizationName, organization);
+    add_name(subject, NID_commonName, common_name);
+    X509_REQ_set_pubkey(request.get(), key.get());
+    if (X509_REQ_sign(request.get(), key.get(), EVP_sha256()) == 0)
+        return failure("making a certificate request for " + common_name);
+    const Owned<BIO> out(BIO_new(BIO_s_mem()));
+    PEM_write_bio_X509_REQ(out.get(), request.get());
+    return text_of(out.get());
+}
+
+Result<std::string> public_key_hash(const std::string& pem) {
+    const auto certificate = read_x509(pem);
+    if (!certificate) return failure("not a certificate");
+    unsigned char* der = nullptr;
+    const int size = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(certificate.get()), &der);
+    if (size <= 0) return failure("a certificate without a public key");
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    unsigned int digest_size = 0;
+    EVP_Digest(der, static_cast<std::size_t>(size), digest, &digest_size, EVP_sha256(), nullptr);
+    OPENSSL_free(der);
+    std::string text = "sha256:";
+    for (unsigned int i = 0; i < digest_size; ++i) {
+        constexpr std::string_view kDigits = "0123456789abcdef";
+        text += kDigits[digest[i] >> 4];
+        text += kDigits[digest[i] & 15];
+    }
+    return text;
 }
 
 Result<CertificateFacts> read_certificate(const std::string& pem) {

@@ -18,6 +18,12 @@ base::Result<CommandLine> parse_command_line(int count, const char* const* argum
         ->type_name("N");
     app.add_option("--roles", line.roles, "Which parts run here: api,control,scheduler,node (default all)")
         ->type_name("LIST");
+    app.add_option("--join", line.join_server, "The API of the cluster to join, with --roles node")
+        ->type_name("https://HOST:PORT");
+    app.add_option("--token", line.join_token, "A bootstrap token, for the first start")
+        ->type_name("ID.SECRET");
+    app.add_option("--ca-hash", line.join_ca_hash, "Hash of the cluster's CA, for the first start")
+        ->type_name("sha256:HEX");
     app.set_version_flag("--version", std::string("keelsond ") + keelson_version);
     try {
         app.parse(count, arguments);

@@ -9,7 +9,9 @@
 
 #include "kernel/base/files.h"
 #include "kernel/base/yaml_settings.h"
+#include "kernel/daemon/node_join.h"
 #include "kernel/plugin/settings_reader.h"
+#include "kernel/resource/bootstrap_token_authenticator.h"
 
 namespace keelson::daemon {
 namespace {
@@ -96,6 +98,13 @@ void read_network(const YAML::Node& node, NetworkConfig& wanted) {
                  {"clusterDomain", text_into(wanted.cluster_domain)}});
 }
 
+void read_join(const YAML::Node& node, JoinConfig& wanted) {
+    read_object(node, "'join'",
+                {{"server", text_into(wanted.server)},
+                 {"token", text_into(wanted.token)},
+                 {"caHash", text_into(wanted.ca_hash)}});
+}
+
 void read_log(const YAML::Node& node, Config& config) {
     read_object(node, "'log'",
                 {{"level",
@@ -125,8 +134,29 @@ Result<std::set<std::string>> parse_roles(const std::vector<std::string>& list) 
             return usage("unknown role '" + role + "'; roles are api, control, scheduler and node");
         roles.insert(role);
     }
-    if (!roles.contains("api")) return usage("the role api must be among the roles");
     return roles;
+}
+
+Result<void> check_join(const Config& config) {
+    if (config.join.server.empty()) {
+        if (config.roles.contains("api")) return base::ok();
+        return usage(
+            "the role api must be among the roles; a process with the role node alone needs --join "
+            "https://HOST:PORT");
+    }
+    if (config.roles != std::set<std::string>{"node"})
+        return usage("--join is for a process with the role node alone: say --roles node");
+    if (auto server = parse_server_url(config.join.server); !server)
+        return std::move(server).error().with_context("--join: ");
+    if (!config.join.token.empty() && !resource::parse_bootstrap_token(config.join.token))
+        return usage("--token: a bootstrap token looks like abcdef.0123456789abcdef");
+    const std::string& hash = config.join.ca_hash;
+    constexpr std::string_view kAlgorithm = "sha256:";
+    const bool is_hash = hash.starts_with(kAlgorithm) && hash.size() == kAlgorithm.size() + 64 &&
+                         hash.find_first_not_of("0123456789abcdef", kAlgorithm.size()) == std::string::npos;
+    if (!hash.empty() && !is_hash)
+        return usage("--ca-hash: must be sha256: and 64 hexadecimal digits in lower case");
+    return base::ok();
 }
 
 bool is_ip_address(const std::string& text) {
@@ -184,6 +214,7 @@ bool Config::operator==(const Config& other) const {
            anonymous == other.anonymous && plugins == other.plugins &&
            max_connections == other.max_connections && audit_policy_file == other.audit_policy_file &&
            audit_log_path == other.audit_log_path && node == other.node && network == other.network &&
+           join == other.join &&
            log.level == other.log.level && log.json == other.log.json && log.path == other.log.path;
 }
 
@@ -217,6 +248,7 @@ Result<Config> parse_config(const std::string& yaml, Config defaults) {
                  {"plugins", [&](const auto& value, const auto&) { read_plugins(value, config.plugins); }},
                  {"node", [&](const auto& value, const auto&) { read_node(value, config.node); }},
                  {"network", [&](const auto& value, const auto&) { read_network(value, config.network); }},
+                 {"join", [&](const auto& value, const auto&) { read_join(value, config.join); }},
                  {"log", [&](const auto& value, const auto&) { read_log(value, config); }}});
         }
     } catch (const base::yaml::SettingsError& error) {
@@ -244,6 +276,10 @@ Result<Config> load_config(const CommandLine& line) {
         if (!roles) return std::move(roles).error().with_context("--roles: ");
         config.roles = std::move(*roles);
     }
+    if (line.join_server) config.join.server = *line.join_server;
+    if (line.join_token) config.join.token = *line.join_token;
+    if (line.join_ca_hash) config.join.ca_hash = *line.join_ca_hash;
+    if (auto checked = check_join(config); !checked) return std::move(checked).error();
     if (config.data_directory.empty())
         return usage("the data directory must not be empty; give one with --data-dir");
     if (auto checked = choose_advertise_address(config); !checked) return std::move(checked).error();

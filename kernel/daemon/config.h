@@ -43,6 +43,15 @@ struct NetworkConfig {
     bool operator==(const NetworkConfig&) const = default;
 };
 
+// Where a process with the role node alone belongs. Token and hash are needed until the machine has its
+// certificate.
+struct JoinConfig {
+    std::string server;   // "https://192.0.2.1:6443"; empty: this process has its own API
+    std::string token;    // a bootstrap token: "abcdef.0123456789abcdef"
+    std::string ca_hash;  // of the CA's public key: "sha256:0123..."
+    bool operator==(const JoinConfig&) const = default;
+};
+
 struct Config {
     std::string data_directory = "/var/lib/keelson";
     std::set<std::string> roles = {"api", "control", "node", "scheduler"};
@@ -66,6 +75,7 @@ struct Config {
     PluginConfig plugins;
     NodeConfig node;
     NetworkConfig network;
+    JoinConfig join;
 
     base::LogOptions log;
 
@@ -83,6 +93,9 @@ struct CommandLine {
     std::optional<std::uint16_t> api_port;
     std::optional<std::uint16_t> admin_port;
     std::optional<std::string> roles;  // comma-separated
+    std::optional<std::string> join_server;
+    std::optional<std::string> join_token;
+    std::optional<std::string> join_ca_hash;
     std::string early_exit_text;       // of --help and --version: print it and exit 0
 };
 // Fails with one line that says what is wrong.

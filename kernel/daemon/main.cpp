@@ -9,6 +9,7 @@
 #include "kernel/base/time_slice.h"
 #include "kernel/daemon/app.h"
 #include "kernel/daemon/config.h"
+#include "kernel/daemon/node_process.h"
 
 namespace {
 
@@ -24,14 +25,15 @@ int complain(const base::Status& status, int code) {
     return code;
 }
 
-void serve(daemon::App& app, const daemon::CommandLine& line, const sigset_t& signals) {
+template <typename Process>
+void serve(Process& process, const daemon::CommandLine& line, const sigset_t& signals) {
     for (;;) {
         int signal = 0;
         sigwait(&signals, &signal);
         if (signal != SIGHUP) return;
         daemon::notify_service_manager("RELOADING=1");
         auto config = daemon::load_config(line);
-        const auto result = config ? app.reload(*config) : base::Result<void>(config.error());
+        const auto result = config ? process.reload(*config) : base::Result<void>(config.error());
         if (result) {
             base::log_info("configuration reloaded");
         } else {
@@ -39,6 +41,35 @@ void serve(daemon::App& app, const daemon::CommandLine& line, const sigset_t& si
         }
         daemon::notify_service_manager("READY=1");
     }
+}
+
+int complain_start(const base::Status& status) {
+    return complain(status, status.reason() == base::Reason::bad_request ? exit_usage : exit_failure);
+}
+
+int run_server(const daemon::Config& config, const daemon::CommandLine& line, const sigset_t& signals) {
+    auto app = daemon::App::start(config);
+    if (!app) return complain_start(app.error());
+    if (auto log = base::configure_log(config.log); !log) return complain(log.error(), exit_usage);
+    base::log_info("ready", {{"port", (*app)->api_port()},
+                             {"admin_port", (*app)->admin_port()},
+                             {"data", config.data_directory}});
+    daemon::notify_service_manager("READY=1");
+    serve(**app, line, signals);
+    daemon::notify_service_manager("STOPPING=1");
+    (*app)->stop();
+    return 0;
+}
+
+int run_node(const daemon::Config& config, const daemon::CommandLine& line, const sigset_t& signals) {
+    auto node = daemon::NodeProcess::start(config);
+    if (!node) return complain_start(node.error());
+    if (auto log = base::configure_log(config.log); !log) return complain(log.error(), exit_usage);
+    base::log_info("ready", {{"server", config.join.server}, {"data", config.data_directory}});
+    daemon::notify_service_manager("READY=1");
+    serve(**node, line, signals);
+    daemon::notify_service_manager("STOPPING=1");
+    return 0;
 }
 
 }  // namespace
@@ -63,17 +94,6 @@ int main(int count, char** arguments) {
     ::signal(SIGPIPE, SIG_IGN);
 
     base::set_time_slice(turn);
-    auto app = daemon::App::start(*config);
-    if (!app)
-        return complain(app.error(),
-                        app.error().reason() == base::Reason::bad_request ? exit_usage : exit_failure);
-    if (auto log = base::configure_log(config->log); !log) return complain(log.error(), exit_usage);
-    base::log_info("ready", {{"port", (*app)->api_port()},
-                             {"admin_port", (*app)->admin_port()},
-                             {"data", config->data_directory}});
-    daemon::notify_service_manager("READY=1");
-    serve(**app, *line, signals);
-    daemon::notify_service_manager("STOPPING=1");
-    (*app)->stop();
-    return 0;
+    return config->roles.contains("api") ? run_server(*config, *line, signals)
+                                         : run_node(*config, *line, signals);
 }

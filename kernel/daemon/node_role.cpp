@@ -5,11 +5,9 @@
 #include <algorithm>
 #include <cctype>
 
-#include "kernel/access/identity.h"
 #include "kernel/base/executor_real.h"
 #include "kernel/base/log.h"
 #include "kernel/base/sync_wait.h"
-#include "kernel/client/in_process.h"
 #include "kernel/daemon/version.h"
 #include "kernel/node/machine.h"
 #include "kernel/node/plugin_runtime.h"
@@ -34,7 +32,7 @@ std::string default_name() {
 node::NodeSettings settings_of(const Config& config, const std::string& data_directory) {
     const NodeConfig& wanted = config.node;
     node::NodeSettings settings;
-    settings.name = wanted.name.empty() ? default_name() : wanted.name;
+    settings.name = node_name(config);
     settings.root_directory = data_directory + "/node";
     settings.log_directory =
         wanted.log_directory.empty() ? data_directory + "/node/logs" : wanted.log_directory;
@@ -59,10 +57,8 @@ class RunningNode final : public NodeRole {
           images_(node::make_plugin_images(parts.plugins, parts.config.node.runtime)),
           network_(node::make_plugin_pod_network(parts.plugins, parts.config.node.pod_network)),
           drivers_(node::make_plugin_volume_drivers(parts.plugins)),
-          client_(client::make_in_process_client(parts.verbs, parts.subresources,
-                                                 access::node_identity(settings_.name))),
-          parts_{*client_,  *executor_, parts.random, parts.metrics,
-                 *runtime_, *images_,   *network_,    *drivers_},
+          parts_{parts.client, *executor_, parts.random, parts.metrics,
+                 *runtime_,    *images_,   *network_,    *drivers_},
           agent_(node::NodeAgent::make(settings_, parts_)),
           streams_(node::NodeStreams::make(*agent_, *runtime_, *executor_)) {
         executor_->post(
@@ -91,7 +87,6 @@ class RunningNode final : public NodeRole {
     std::unique_ptr<node::PodNetwork> network_;
     std::unique_ptr<node::VolumeDrivers> drivers_;
     std::unique_ptr<base::ThreadExecutor> executor_ = base::make_thread_executor(1, kBlockingThreads);
-    std::unique_ptr<client::Client> client_;
     node::NodeParts parts_;
     std::unique_ptr<node::NodeAgent> agent_;
     std::unique_ptr<node::NodeStreams> streams_;
@@ -99,6 +94,10 @@ class RunningNode final : public NodeRole {
 };
 
 }  // namespace
+
+std::string node_name(const Config& config) {
+    return config.node.name.empty() ? default_name() : config.node.name;
+}
 
 std::unique_ptr<NodeRole> NodeRole::start(const Parts& parts) {
     if (!parts.config.roles.contains("node")) return nullptr;

@@ -6,22 +6,23 @@
 
 #include "kernel/base/ids.h"
 #include "kernel/base/metrics.h"
+#include "kernel/client/client.h"
 #include "kernel/daemon/config.h"
 #include "kernel/node/node_agent.h"
 #include "kernel/node/streams.h"
 #include "kernel/plugin/plugin_host.h"
-#include "kernel/resource/subresources.h"
-#include "kernel/resource/verbs.h"
 
 namespace keelson::daemon {
+
+// As the node is called in the cluster.
+[[nodiscard]] std::string node_name(const Config& config);
 
 class NodeRole {
   public:
     struct Parts {
         const Config& config;
         const std::string& data_directory;
-        resource::Verbs& verbs;
-        resource::Subresources& subresources;
+        client::Client& client;  // of the node
         plugin::PluginHost& plugins;
         base::RandomSource& random;
         base::Metrics& metrics;

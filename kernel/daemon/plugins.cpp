@@ -56,9 +56,12 @@ std::vector<PluginSettings> wanted_plugins(const Config& config) {
         const bool there = base::exists(directory + "/" + settings.name + ".yaml");
         if (there && !is_listed(plugins, settings.name)) plugins.push_back(std::move(settings));
     };
-    add(own("x509", nlohmann::json::object()));
-    add(own("serviceaccount", {{"issuer", config.service_account_issuer}}));
-    if (!config.token_file.empty()) add(own("token", {{"file", absolute(config.token_file)}}));
+    const bool authenticates = config.roles.contains("api");
+    if (authenticates) {
+        add(own("x509", nlohmann::json::object()));
+        add(own("serviceaccount", {{"issuer", config.service_account_issuer}}));
+    }
+    if (authenticates && !config.token_file.empty()) add(own("token", {{"file", absolute(config.token_file)}}));
     if (config.roles.contains("node")) {
         if (config.node.runtime == "oci") {
             // It starts processes and mounts images: never in this process.

@@ -5,6 +5,8 @@
 #include <mutex>
 #include <optional>
 
+#include "kernel/access/identity.h"
+#include "kernel/access/node_authorizer.h"
 #include "kernel/access/plugin_authenticator.h"
 #include "kernel/access/token_issuer.h"
 #include "kernel/admin/staged_restore.h"
@@ -13,9 +15,12 @@
 #include "kernel/api/openid_handler.h"
 #include "kernel/base/log.h"
 #include "kernel/base/sync_wait.h"
+#include "kernel/client/in_process.h"
 #include "kernel/daemon/control_plane.h"
 #include "kernel/daemon/node_role.h"
 #include "kernel/resource/bootstrap.h"
+#include "kernel/resource/bootstrap_token_authenticator.h"
+#include "kernel/resource/node_relations.h"
 #include "kernel/resource/service_account_authenticator.h"
 #include "kernel/resource/subresources.h"
 #include "kernel/resource/verbs.h"
@@ -46,12 +51,14 @@ struct Rooms {
     std::unique_ptr<store::Store> store;
     std::unique_ptr<resource::Verbs> verbs;
     std::unique_ptr<resource::Subresources> subresources;
+    std::unique_ptr<resource::StoredNodeRelations> node_relations;
     std::shared_ptr<access::PluginAuthenticator> authenticator;
     std::unique_ptr<access::PluginTokenIssuer> issuer;
     std::unique_ptr<api::OpenIdHandler> openid;
     LocalNode local_node;
     std::unique_ptr<api::KubernetesHandler> handler;
     std::unique_ptr<ControlPlane> control_plane;
+    std::unique_ptr<client::Client> node_client;
     std::shared_ptr<NodeRole> node;
     std::mutex node_mutex;  // of the pointer: plugins speak from any thread
 };
@@ -78,6 +85,13 @@ base::Result<void> name_flow_control(const resource::Lookup& lookup, access::Flo
     });
 }
 
+// Where the rest of the cluster reaches the API.
+std::string advertised_server(const WireParts& parts) {
+    const std::string& address = parts.config.advertise_address;
+    const std::string host = address.find(':') == std::string::npos ? address : "[" + address + "]";
+    return "https://" + host + ":" + std::to_string(parts.api_port);
+}
+
 // Who is asking is for the plugins to say, but for the kernel's own credentials, which are asked about
 // before.
 void wire_access(const WireParts& parts, Rooms& rooms) {
@@ -100,10 +114,12 @@ void wire_access(const WireParts& parts, Rooms& rooms) {
     resource::TokenSettings tokens;
     tokens.audiences = {issuer};
     rooms.subresources->issue_tokens(*rooms.issuer, std::move(tokens));
-    const std::string& address = parts.config.advertise_address;
-    const std::string host = address.find(':') == std::string::npos ? address : "[" + address + "]";
-    rooms.openid = std::make_unique<api::OpenIdHandler>(
-        *rooms.issuer, "https://" + host + ":" + std::to_string(parts.api_port) + "/openid/v1/jwks");
+    rooms.openid =
+        std::make_unique<api::OpenIdHandler>(*rooms.issuer, advertised_server(parts) + "/openid/v1/jwks");
+    parts.authentication.add(std::make_shared<resource::BootstrapTokenAuthenticator>(
+        rooms.verbs->lookup(), parts.executor.clock()));
+    rooms.node_relations = std::make_unique<resource::StoredNodeRelations>(rooms.verbs->lookup());
+    parts.authorization.add(std::make_shared<access::NodeAuthorizer>(*rooms.node_relations));
 }
 
 api::ContextHandler make_handler(const std::shared_ptr<Rooms>& rooms) {
@@ -143,14 +159,17 @@ base::Result<Wiring> wire(const WireParts& parts) {
     rooms->control_plane = ControlPlane::start({.roles = parts.config.roles,
                                                 .root_certificates = parts.credentials.authority.certificate,
                                                 .pod_cidrs = parts.config.network.pod_cidrs,
+                                                .authority = parts.credentials.authority,
+                                                .server = advertised_server(parts),
                                                 .verbs = *rooms->verbs,
                                                 .subresources = *rooms->subresources,
                                                 .random = parts.random,
                                                 .metrics = parts.metrics});
+    rooms->node_client = client::make_in_process_client(*rooms->verbs, *rooms->subresources,
+                                                        access::node_identity(node_name(parts.config)));
     rooms->node = NodeRole::start({.config = parts.config,
                                    .data_directory = parts.data_directory,
-                                   .verbs = *rooms->verbs,
-                                   .subresources = *rooms->subresources,
+                                   .client = *rooms->node_client,
                                    .plugins = parts.plugins,
                                    .random = parts.random,
                                    .metrics = parts.metrics});
