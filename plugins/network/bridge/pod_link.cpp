@@ -91,7 +91,7 @@ void create_pair(Netlink& node, int network_namespace, const PodLink& wanted, co
         message.nest(IFLA_INFO_DATA, [&] {
             message.nest(VETH_INFO_PEER, [&] {
                 const auto hardware = hardware_address(wanted.addresses.front().address);
-                message.header(up);
+                message.header(ifinfomsg{});  // one end alone cannot be up
                 message.put(IFLA_IFNAME, std::string(pod_interface));
                 message.put(IFLA_MTU, wanted.mtu);
                 message.put(IFLA_ADDRESS, hardware.data(), hardware.size());

@@ -75,19 +75,15 @@ TEST_F(BridgeCrashTest, NothingLeaksAndNothingIsGivenTwice) {
         const Json found = plugin.list();
         half_made += found.empty() ? 0 : 1;
         // As keelsond does: some go on, the others are taken away.
+        std::string second;
         for (std::size_t i = 0; i < pods.size(); ++i) {
             const std::string id = "p" + std::to_string(i);
             const BridgeAnswer attached = plugin.attach(id, pods[i], {host_port(8000 + int(i), 80)});
             ASSERT_TRUE(attached.ok()) << attached.message();
-            if (found.contains(id)) EXPECT_EQ(attached.document["addresses"], found[id]);
+            EXPECT_EQ(attached.document["addresses"], found.value(id, attached.document["addresses"]));
+            if (i == 1) second = attached.address();
         }
-        EXPECT_EQ(connect_between(pods[0],
-                                  {plugin.list()["p1"][0].get<std::string>().substr(
-                                       0, plugin.list()["p1"][0].get<std::string>().find('/')),
-                                   80},
-                                  pods[1], {"0.0.0.0", 80})
-                      .empty(),
-                  false);
+        EXPECT_NE(connect_between(pods[0], {second, 80}, pods[1], {second, 80}), "");
         const Json attached = plugin.list();
         EXPECT_EQ(attached.size(), pods.size());
         for (const auto& [id, addresses] : attached.items()) ASSERT_TRUE(plugin.detach(id).ok());

@@ -74,12 +74,12 @@ class BridgePlugin {
                       const std::vector<int>& descriptors = {}) {
         return invoke(plugin::find_method("keelson.network.pod/0", method).value(), request, descriptors);
     }
-    BridgeAnswer configure(const Json& node, const Json& peers = Json::array(),
+    BridgeAnswer configure(const Json& node, const std::vector<Json>& peers = {},
                            const std::vector<std::string>& cluster_cidrs = {}) {
         return call("configure", {{"node", node}, {"peers", peers}, {"clusterCidrs", cluster_cidrs}});
     }
     BridgeAnswer attach(const std::string& sandbox, const NetworkNamespace& space,
-                        const Json& host_ports = Json::array(), const Json& bandwidth = Json()) {
+                        const std::vector<Json>& host_ports = {}, const Json& bandwidth = Json()) {
         Json request = {{"sandboxId", sandbox},
                         {"pod", {{"name", sandbox}, {"namespace", "default"}, {"uid", "uid-" + sandbox}}},
                         {"hostPorts", host_ports}};
@@ -114,6 +114,7 @@ class BridgePlugin {
         node_.run([&] {
             plugin::Outcome outcome = plugin_->invoke(invocation);
             answer = {outcome.code, Json::parse(outcome.body)};
+            EXPECT_TRUE(node_.is_here()) << "the plugin has moved the calling thread";
         });
         return answer;
     }

@@ -34,7 +34,7 @@ class BridgeNodesTest : public BridgeTest {
 };
 
 TEST_F(BridgeNodesTest, WhatLeavesTheClusterHasTheNodesAddress) {
-    ASSERT_TRUE(plugin_->configure(node_a(), Json::array(), {"10.244.0.0/16"}).ok());
+    ASSERT_TRUE(plugin_->configure(node_a(), {}, {"10.244.0.0/16"}).ok());
     const NetworkNamespace pod;
     ASSERT_TRUE(plugin_->attach("one", pod).ok());
     EXPECT_EQ(connect_between(pod, {"192.0.2.2", 80}, *other_, {"192.0.2.2", 80}), "192.0.2.1");

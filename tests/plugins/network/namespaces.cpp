@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <sched.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -100,6 +101,13 @@ void NetworkNamespace::run(const std::function<void()>& work) const {
         if (::setns(descriptor_.get(), CLONE_NEWNET) != 0) fail("setns");
         work();
     });
+}
+
+bool NetworkNamespace::is_here() const {
+    struct stat here {};
+    struct stat own {};
+    return ::stat("/proc/thread-self/ns/net", &here) == 0 && ::fstat(descriptor_.get(), &own) == 0 &&
+           here.st_ino == own.st_ino;
 }
 
 std::string NetworkNamespace::output(const std::string& command) const {

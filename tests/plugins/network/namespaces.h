@@ -16,6 +16,8 @@ class NetworkNamespace {
     [[nodiscard]] int descriptor() const { return descriptor_.get(); }
     // In a thread of its own that has entered it. What is thrown there is thrown here.
     void run(const std::function<void()>& work) const;
+    // Whether the calling thread is in it.
+    [[nodiscard]] bool is_here() const;
     // The output of a command; throws with it when the command fails.
     [[nodiscard]] std::string output(const std::string& command) const;
     void command(const std::string& command) const { (void)output(command); }
