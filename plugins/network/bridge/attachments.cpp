@@ -39,15 +39,20 @@ Prefix address_with_length(const std::string& text) {
     const std::size_t slash = text.find('/');
     const auto address = parse_address(text.substr(0, slash));
     const auto prefix = parse_prefix(text);
-    if (!address || !prefix) throw Error(Code::internal, "\"" + text + "\" is no address of a pod");
+    if (!address || !prefix) throw Error(Code::invalid, "\"" + text + "\" is no address of a pod");
     return {*address, prefix->length};
 }
 
-Attachments::Attachments(RecordFile file) : file_(std::move(file)) {
-    Records records = file_.read();
-    for (const auto& [id, attachment] : records.sandboxes)
-        for (const std::string& address : attachment.addresses) (void)address_with_length(address);
-    records_ = std::move(records);
+Attachments::Attachments(RecordFile file, std::string& problem) : file_(std::move(file)) {
+    try {
+        Records records = file_.read();
+        for (const auto& [id, attachment] : records.sandboxes)
+            for (const std::string& address : attachment.addresses) (void)address_with_length(address);
+        records_ = std::move(records);
+    } catch (const Error& error) {
+        if (error.code() != Code::invalid) throw;
+        problem = error.what();
+    }
 }
 
 void Attachments::adopt(const std::string& sandbox_id, const std::vector<std::string>& addresses) {

@@ -14,8 +14,9 @@ namespace keelson::bridge {
 
 class Attachments {
   public:
-    // Throws when the file is there and cannot be read; start() goes on with nothing then.
-    explicit Attachments(RecordFile file);
+    // What is in the file. When it is damaged it begins with nothing and says so in `problem`; throws when it
+    // cannot be read at all.
+    Attachments(RecordFile file, std::string& problem);
 
     // Takes in what the file does not know but a link tells.
     void adopt(const std::string& sandbox_id, const std::vector<std::string>& addresses);
@@ -42,7 +43,7 @@ class Attachments {
     std::vector<AddressPool> pools_;
 };
 
-// Throws Code::internal: what comes from records is an address with a prefix length.
+// An address, not its network, with the prefix length of it. Throws Code::invalid.
 Prefix address_with_length(const std::string& text);
 
 }  // namespace keelson::bridge

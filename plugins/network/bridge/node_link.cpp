@@ -74,6 +74,8 @@ void forward_ipv6(Netlink& node) {
 
 void set_switches(Netlink& node, const std::string& name, const std::vector<Gateway>& gateways) {
     set_sysctl("ipv6/conf/" + name + "/accept_ra", "0");
+    // Nobody else has its addresses; and until they were tried it could not ask for its pods' ones.
+    set_sysctl("ipv6/conf/" + name + "/accept_dad", "0");
     // Packets between pods come in and go out by the bridge, and that is how it is meant.
     set_sysctl("ipv4/conf/" + name + "/send_redirects", "0");
     for (const Gateway& gateway : gateways) {

@@ -56,7 +56,7 @@ void check_id(const std::string& id) {
 class Bridge : public keelson::PodNetworkPlugin {
   public:
     Bridge(keelson::Host host, const keelson::Json& config)
-        : host_(host), config_(read_config(config)), attachments_(RecordFile(host.state_directory())) {
+        : host_(host), config_(read_config(config)), attachments_(load(host)) {
         Netlink node;
         for (const Link& link : node.links())
             if (const auto owner = owner_of(link)) attachments_.adopt(owner->sandbox_id, owner->addresses);
@@ -119,6 +119,17 @@ class Bridge : public keelson::PodNetworkPlugin {
     }
 
   private:
+    static Attachments load(const keelson::Host& host) {
+        std::string problem;
+        Attachments attachments(RecordFile(host.state_directory()), problem);
+        if (!problem.empty())
+            host.error(
+                "what is attached is taken from the links of this node; host ports come back when "
+                "their pods are attached again: " +
+                problem);
+        return attachments;
+    }
+
     [[nodiscard]] std::vector<Gateway> gateways() const {
         std::vector<Gateway> result;
         for (const AddressPool& pool : attachments_.pools())

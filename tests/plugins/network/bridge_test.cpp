@@ -308,7 +308,8 @@ TEST_F(BridgeNodeTest, AttachesBesideEachOther) {
     for (std::thread& worker : workers) worker.join();
     EXPECT_EQ(failures, 0);
     std::set<std::string> addresses;
-    for (const auto& [id, list] : plugin_->list().items()) addresses.insert(list.at(0));
+    const Json attached = plugin_->list();
+    for (const auto& [id, list] : attached.items()) addresses.insert(list.at(0));
     EXPECT_EQ(addresses.size(), std::size_t(threads * each));
 }
 
