@@ -188,8 +188,7 @@ Task<Result<NodeCredentials>> join_cluster(JoinConfig join, std::string node_nam
     order.node_name = node_name;
     auto ordering = order_certificate(*client, std::move(order), pause);
     Result<KeyAndCertificate> pair = co_await ordering;
-    if (!pair && (pair.error().code() == 401 || pair.error().code() == 403) &&
-        pair.error().reason() == Reason::unauthorized)
+    if (!pair && pair.error().reason() == Reason::unauthorized)
         co_return usage("the server refuses the token: it is wrong, has expired, or may not be used to "
                         "authenticate; make a new one and give it with --token");
     if (!pair) co_return std::move(pair).error();

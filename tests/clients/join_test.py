@@ -1,0 +1,343 @@
+#!/usr/bin/env python3
+"""A second keelsond joins a cluster and runs its pods, on one machine.
+
+  join_test.py KEELSOND KUBECTL [unittest arguments]"""
+import base64
+import glob
+import hashlib
+import http.server
+import json
+import os
+import pathlib
+import shutil
+import ssl
+import subprocess
+import sys
+import tarfile
+import tempfile
+import threading
+import time
+import unittest
+import urllib.error
+import urllib.request
+
+import support
+
+KEELSOND = KUBECTL = None
+PATIENCE_SECONDS = 40
+TOKEN = ("abcdef", "0123456789abcdef")
+
+
+class Registry:
+    """One image behind plain HTTP: busybox:1. Use it as a context."""
+
+    def __init__(self, directory):
+        archive = directory / "busybox.tar"
+        support.busybox_image(archive)
+        with tarfile.open(archive) as files:
+            config, layer = (files.extractfile(name).read() for name in ("config.json", "layer.tar"))
+        self.blobs = {self.digest(data): data for data in (config, layer)}
+        self.manifest = json.dumps({
+            "schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json",
+            "config": self.descriptor("application/vnd.oci.image.config.v1+json", config),
+            "layers": [self.descriptor("application/vnd.oci.image.layer.v1.tar", layer)]}).encode()
+        registry = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self):
+                registry.answer(self)
+            do_HEAD = do_GET
+
+            def log_message(self, *_):
+                pass
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.host = "127.0.0.1:%d" % self.server.server_address[1]
+        self.thread = threading.Thread(target=self.server.serve_forever)
+
+    @staticmethod
+    def digest(data):
+        return "sha256:" + hashlib.sha256(data).hexdigest()
+
+    def descriptor(self, kind, data):
+        return {"mediaType": kind, "digest": self.digest(data), "size": len(data)}
+
+    def answer(self, request):
+        name = request.path.rsplit("/", 1)[1]
+        data, kind = self.blobs.get(name), "application/octet-stream"
+        if "/manifests/" in request.path and name in ("1", self.digest(self.manifest)):
+            data, kind = self.manifest, "application/vnd.oci.image.manifest.v1+json"
+        elif request.path == "/v2/":
+            data = b"{}"
+        request.send_response(200 if data is not None else 404)
+        data = data or b""
+        request.send_header("Content-Type", kind)
+        request.send_header("Content-Length", str(len(data)))
+        request.send_header("Docker-Content-Digest", self.digest(data))
+        request.end_headers()
+        if request.command == "GET":
+            request.wfile.write(data)
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.server.shutdown()
+        self.thread.join()
+        self.server.server_close()
+
+
+class JoiningNode:
+    """keelsond --roles node of another data directory. Use it as a context; nothing of it is left."""
+
+    def __init__(self, server, name, registry):
+        self.server, self.name = server, name
+        self.directory = pathlib.Path(tempfile.mkdtemp(prefix="keelson-join-"))
+        self.data = self.directory / "data"
+        # Pods share the host's network: there is no need of a plugin that connects them.
+        (self.directory / "keelsond.yaml").write_text(
+            f"node: {{name: {name}, podNetwork: ''}}\nlog: {{level: info}}\nplugins:\n  entries:\n"
+            f"  - name: oci\n    config: {{images: {{registries: {{'{registry.host}': {{plainHttp: true}}}}}}}}\n")
+        self.process = None
+
+    def command(self, *more):
+        return [KEELSOND, "--data-dir", str(self.data), "--config", str(self.directory / "keelsond.yaml"),
+                "--roles", "node", "--join", self.server.url, *more]
+
+    def start(self, *more):
+        with open(self.directory / "log", "ab") as log:
+            self.process = subprocess.Popen(self.command(*more), stdout=log, stderr=log)
+
+    def refused(self, *more, code=2):
+        done = subprocess.run(self.command(*more), capture_output=True, text=True, timeout=60)
+        assert done.returncode == code, (done.returncode, done.stderr)
+        return done.stderr
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+        self.process = None
+
+    def log(self):
+        return (self.directory / "log").read_text()
+
+    def sandboxes(self):
+        found = []
+        for path in (self.data / "plugin-state/state/oci/sandboxes", self.data / "node/pods"):
+            if path.exists():
+                found += os.listdir(path)
+        return found
+
+    def plugin_hosts(self):
+        """Processes that outlive this keelsond: they name its data directory."""
+        found = []
+        for path in glob.glob("/proc/[0-9]*/cmdline"):
+            try:
+                text = pathlib.Path(path).read_bytes().decode(errors="replace")
+            except OSError:
+                continue
+            if str(self.data) in text and "keelson-plugin-host" in text:
+                found.append(int(path.split("/")[2]))
+        return found
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.process is not None:
+            self.process.terminate()
+            try:
+                self.process.wait(support.STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                self.kill()
+        for process in self.plugin_hosts():
+            os.kill(process, 15)
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+
+class JoinStory(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.server = cls.enterClassContext(support.Server(KEELSOND, roles="api,control,scheduler"))
+        cls.kubectl = support.Kubectl(KUBECTL, cls.server)
+        cls.registry = cls.enterClassContext(Registry(cls.server.directory))
+        cls.image = cls.registry.host + "/busybox:1"
+        cls.add_token(*TOKEN)
+        cls.hash = cls.ca_hash()
+        cls.node = cls.enterClassContext(JoiningNode(cls.server, "joined", cls.registry))
+        cls.addClassCleanup(cls.remove_pods)
+
+    @classmethod
+    def add_token(cls, identifier, secret, **more):
+        data = {"token-id": identifier, "token-secret": secret, "usage-bootstrap-authentication": "true",
+                "usage-bootstrap-signing": "true", **more}
+        cls.kubectl.run("create", "-f", "-", input=json.dumps({
+            "apiVersion": "v1", "kind": "Secret", "type": "bootstrap.kubernetes.io/token",
+            "metadata": {"name": "bootstrap-token-" + identifier, "namespace": "kube-system"}, "stringData": data}))
+
+    @classmethod
+    def ca_hash(cls):
+        key = subprocess.run(["openssl", "x509", "-pubkey", "-noout", "-in", cls.server.data / "pki/ca.crt"],
+                             capture_output=True, check=True).stdout
+        der = subprocess.run(["openssl", "pkey", "-pubin", "-outform", "der"], input=key, capture_output=True,
+                             check=True).stdout
+        return "sha256:" + hashlib.sha256(der).hexdigest()
+
+    @classmethod
+    def remove_pods(cls):
+        cls.kubectl.run("delete", "pods", "--all", "--grace-period=0", "--force", code=None)
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while cls.node.sandboxes() and time.monotonic() < deadline:
+            time.sleep(0.05)
+
+    def wait_for(self, condition, seconds=PATIENCE_SECONDS):
+        deadline = time.monotonic() + seconds
+        while not condition():
+            if time.monotonic() > deadline:
+                self.fail("it does not come about:\n" + self.kubectl.run("get", "pods,nodes,csr,events", code=None).out +
+                          self.node.log()[-4000:])
+            time.sleep(0.05)
+
+    def is_ready(self, what, name):
+        found = self.kubectl.run("get", what, name, "-o", "json", code=None)
+        if found.code != 0:
+            return False
+        return any(condition["type"] == "Ready" and condition["status"] == "True"
+                   for condition in found.json()["status"].get("conditions", []))
+
+    def as_node(self, method, path, body=None, content_type="application/merge-patch+json"):
+        """What the node's own certificate is answered: the status code and the document."""
+        context = ssl._create_unverified_context()
+        context.load_cert_chain(self.node.data / "pki/node-client.crt", self.node.data / "pki/node-client.key")
+        request = urllib.request.Request(self.server.url + path, method=method,
+                                         data=json.dumps(body).encode() if body is not None else None,
+                                         headers={"Content-Type": content_type})
+        try:
+            with urllib.request.urlopen(request, context=context, timeout=30) as answer:
+                return answer.status, json.load(answer)
+        except urllib.error.HTTPError as error:
+            return error.code, json.load(error)
+
+    def run_pod(self, name, **spec):
+        container = {"name": "c", "image": self.image, "command": ["sleep", "1000"], **spec.pop("container", {})}
+        self.kubectl.run("create", "-f", "-", input=json.dumps({
+            "apiVersion": "v1", "kind": "Pod", "metadata": {"name": name},
+            "spec": {"nodeName": "joined", "hostNetwork": True, "terminationGracePeriodSeconds": 1,
+                     "containers": [container], **spec}}))
+        self.wait_for(lambda: self.is_ready("pod", name))
+
+    # In the order of their names.
+    def test_1_who_says_the_wrong_thing_is_refused(self):
+        token = ".".join(TOKEN)
+        wrong = "sha256:" + "0" * 64
+        text = self.node.refused("--token", token, "--ca-hash", wrong)
+        self.assertIn(f"the server's CA has the hash {self.hash}, not {wrong}: check --ca-hash", text)
+        text = self.node.refused("--token", "abcdef.aaaaaaaaaaaaaaaa", "--ca-hash", self.hash)
+        self.assertIn("refuses the token", text)
+        self.add_token("fedcba", TOKEN[1], expiration="2020-01-01T00:00:00Z")
+        text = self.node.refused("--token", "fedcba." + TOKEN[1], "--ca-hash", self.hash)
+        self.assertIn("refuses the token", text)
+        self.assertIn("join with --token", self.node.refused())
+        unreachable = JoiningNode(self.server, "joined", self.registry)
+        with unreachable:
+            command = [part.replace(str(self.server.port), str(support.free_port())) for part in
+                       unreachable.command("--token", token, "--ca-hash", self.hash)]
+            done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+            self.assertEqual(done.returncode, 1)
+            self.assertIn("joining https://127.0.0.1", done.stderr)
+        # The expired one has been cleaned away.
+        self.wait_for(lambda: self.kubectl.run("-n", "kube-system", "get", "secret", "bootstrap-token-fedcba",
+                                               code=None).code != 0)
+
+    def test_2_the_node_becomes_ready(self):
+        self.node.start("--token", ".".join(TOKEN), "--ca-hash", self.hash)
+        self.wait_for(lambda: self.is_ready("node", "joined"))
+        self.assertEqual((self.node.data / "pki/node-client.key").stat().st_mode & 0o777, 0o600)
+        requests = self.kubectl.run("get", "csr", "-o", "json").json()["items"]
+        self.assertEqual([request["spec"]["username"] for request in requests], ["system:bootstrap:abcdef"])
+
+    def test_3_a_pod_runs_on_it(self):
+        self.kubectl.run("create", "secret", "generic", "used", "--from-literal=word=hello")
+        self.kubectl.run("create", "secret", "generic", "unused", "--from-literal=word=hush")
+        out = self.node.directory / "out"
+        out.mkdir()
+        self.run_pod("reader", volumes=[{"name": "o", "hostPath": {"path": str(out)}},
+                                        {"name": "s", "secret": {"secretName": "used"}}],
+                     container={"command": ["sh", "-c", "cat /s/word > /o/word; sleep 1000"],
+                                "volumeMounts": [{"name": "o", "mountPath": "/o"}, {"name": "s", "mountPath": "/s"}]})
+        self.wait_for(lambda: (out / "word").exists() and (out / "word").read_text() == "hello")
+
+    def test_4_the_node_touches_only_what_is_its_own(self):
+        secrets = "/api/v1/namespaces/default/secrets/"
+        code, secret = self.as_node("GET", secrets + "used")
+        self.assertEqual((code, base64.b64decode(secret["data"]["word"])), (200, b"hello"))
+        code, status = self.as_node("GET", secrets + "unused")
+        self.assertEqual(code, 403)
+        self.assertIn("no relationship found between node 'joined' and this object", status["message"])
+        for path in ("/api/v1/secrets", "/api/v1/namespaces/default/secrets", "/api/v1/pods",
+                     "/api/v1/pods?fieldSelector=spec.nodeName%3Dother", "/api/v1/configmaps"):
+            self.assertEqual(self.as_node("GET", path)[0], 403, path)
+        code, pods = self.as_node("GET", "/api/v1/pods?fieldSelector=spec.nodeName%3Djoined")
+        self.assertEqual((code, [pod["metadata"]["name"] for pod in pods["items"]]), (200, ["reader"]))
+        self.kubectl.run("create", "-f", "-", input='{"apiVersion":"v1","kind":"Node","metadata":{"name":"other"}}')
+        label = {"metadata": {"labels": {"a": "b"}}}
+        self.assertEqual(self.as_node("PATCH", "/api/v1/nodes/other", label)[0], 403)
+        self.assertEqual(self.as_node("PATCH", "/api/v1/nodes/joined", label)[0], 200)
+        guarded = {"metadata": {"labels": {"node-restriction.kubernetes.io/a": "b"}}}
+        code, status = self.as_node("PATCH", "/api/v1/nodes/joined", guarded)
+        self.assertEqual(code, 403)
+        self.assertIn("not allowed to modify labels", status["message"])
+        self.assertEqual(self.as_node("PATCH", "/api/v1/nodes/joined", {"spec": {"taints": []}})[0], 200)
+        self.assertEqual(self.as_node("PATCH", "/api/v1/nodes/joined", {"spec": {"taints": [
+            {"key": "mine", "effect": "NoSchedule"}]}})[0], 403)
+        self.assertEqual(self.as_node("DELETE", "/api/v1/nodes/other")[0], 403)
+        token = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}}
+        code, status = self.as_node("POST", "/api/v1/namespaces/default/serviceaccounts/default/token", token,
+                                    "application/json")
+        self.assertEqual(code, 403)
+        self.assertIn("not bound to a pod", status["message"])
+
+    def test_5_containers_outlive_the_process(self):
+        before = self.kubectl.run("get", "pod", "reader", "-o", "json").json()["status"]["containerStatuses"][0]
+        self.node.kill()
+        self.kubectl.run("label", "pod", "reader", "seen=no")
+        # Token and hash are not needed any more.
+        self.node.start()
+        self.wait_for(lambda: self.node.log().count("ready ") >= 2)
+        self.run_pod("second")
+        after = self.kubectl.run("get", "pod", "reader", "-o", "json").json()["status"]["containerStatuses"][0]
+        self.assertEqual((after["containerID"], after["restartCount"]), (before["containerID"], before["restartCount"]))
+
+    def test_6_requests_are_approved_and_denied_by_hand(self):
+        for name, verb, condition in (("good", "approve", "Approved"), ("bad", "deny", "Denied")):
+            key = subprocess.run(["openssl", "req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+                                  "-nodes", "-keyout", self.server.directory / "key", "-subj", "/O=people/CN=jane"],
+                                 capture_output=True, check=True).stdout
+            self.kubectl.run("create", "-f", "-", input=json.dumps({
+                "apiVersion": "certificates.k8s.io/v1", "kind": "CertificateSigningRequest", "metadata": {"name": name},
+                "spec": {"request": base64.b64encode(key).decode(), "usages": ["client auth"], "expirationSeconds": 3600,
+                         "signerName": "kubernetes.io/kube-apiserver-client"}}))
+            self.kubectl.run("certificate", verb, name)
+            status = self.kubectl.run("get", "csr", name, "-o", "json").json()["status"]
+            self.assertEqual([one["type"] for one in status["conditions"]], [condition])
+        issued = lambda: self.kubectl.run("get", "csr", "good", "-o", "json").json()["status"].get("certificate")
+        self.wait_for(issued)
+        text = subprocess.run(["openssl", "x509", "-noout", "-subject", "-ext", "extendedKeyUsage"],
+                              input=base64.b64decode(issued()), capture_output=True, check=True).stdout.decode()
+        self.assertIn("jane", text)
+        self.assertIn("Client Authentication", text)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 3:
+        sys.exit(__doc__)
+    KEELSOND, KUBECTL = sys.argv[1:3]
+    reason = support.why_no_containers()
+    if not reason and not os.path.exists(KUBECTL):
+        reason = f"there is no {KUBECTL}"
+    if reason:
+        print(f"{sys.argv[0]}: skipped: {reason}")
+        sys.exit(support.SKIPPED)
+    unittest.main(argv=[sys.argv[0], *sys.argv[3:]], verbosity=2)
