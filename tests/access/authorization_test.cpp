@@ -66,11 +66,31 @@ TEST(FixedAuthorizer, GivesTheKernelsPartsTheirRoles) {
     EXPECT_TRUE(
         allowed(resource(controller_manager_identity(), "update", "apps", "deployments/status", "n")));
     EXPECT_FALSE(allowed(resource(controller_manager_identity(), "impersonate", "", "users")));
-    EXPECT_TRUE(allowed(resource(node_identity("n1"), "patch", "", "nodes/status")));
-    EXPECT_FALSE(allowed(resource(node_identity("n1"), "delete", "", "nodes")));
+    EXPECT_FALSE(allowed(resource(node_identity("n1"), "patch", "", "nodes/status")))
+        << "that is for the node authorizer to say";
     EXPECT_TRUE(allowed(path(node_identity("n1"), "get", "/apis/apps/v1")));
     EXPECT_FALSE(allowed(resource(user("system:node:n1"), "list", "", "pods")))
         << "the name alone gives nothing";
+}
+
+TEST(FixedAuthorizer, LetsBootstrappersAskForCertificates) {
+    const Identity joining = user("system:bootstrap:abcdef", {"system:bootstrappers"});
+    const std::string group = "certificates.k8s.io";
+    EXPECT_TRUE(allowed(resource(joining, "create", group, "certificatesigningrequests")));
+    EXPECT_TRUE(allowed(resource(joining, "get", group, "certificatesigningrequests")));
+    EXPECT_FALSE(allowed(resource(joining, "update", group, "certificatesigningrequests/approval")));
+    EXPECT_FALSE(allowed(resource(joining, "list", "", "secrets")));
+}
+
+TEST(FixedAuthorizer, LetsEverybodyReadTheClustersCertificate) {
+    Attributes attributes = resource(anonymous_identity(), "get", "", "configmaps", "kube-public");
+    attributes.name = "cluster-info";
+    EXPECT_TRUE(allowed(attributes));
+    attributes.verb = "update";
+    EXPECT_FALSE(allowed(attributes));
+    attributes.verb = "get";
+    attributes.name = "other";
+    EXPECT_FALSE(allowed(attributes));
 }
 
 TEST(FixedAuthorizer, LetsServiceAccountsVerifyTokens) {
