@@ -155,6 +155,7 @@ def main():
     if reason := support.why_no_containers():
         print("node: left out: " + reason)
         return
+    support.enter_private_network()
     binaries = pathlib.Path(wanted.binaries).resolve()
     with support.Node(str(binaries / "keelsond"), str(binaries / "keelctl")) as node:
         node.request("POST", "/api/v1/namespaces", {"metadata": {"name": "bench"}})

@@ -2,6 +2,7 @@
 """Pods that really run, with kubectl, on a node with the oci runtime.
 
   node_test.py KEELSOND KEELCTL KUBECTL [unittest arguments]"""
+import glob
 import json
 import os
 import pathlib
@@ -10,6 +11,7 @@ import signal
 import sys
 import time
 import unittest
+import urllib.request
 
 import support
 
@@ -213,6 +215,53 @@ class Settings(NodeStory):
         self.assertNotEqual(self.log("shared").strip(), "cat")
 
 
+class Network(NodeStory):
+    SERVER = "mkdir /w; echo hi from $HOSTNAME > /w/index.html; httpd -f -p 80 -h /w"
+
+    def address(self, name):
+        return self.get(name)["status"]["podIP"]
+
+    def test_pods_reach_each_other_and_are_probed_over_http(self):
+        self.apply(pod("server", self.SERVER, container={
+            "readinessProbe": {"httpGet": {"port": 80, "path": "/index.html"}, "periodSeconds": 1},
+            "livenessProbe": {"tcpSocket": {"port": 80}, "periodSeconds": 1}}))
+        self.ready("server")
+        self.apply(pod("client", f"wget -q -O - http://{self.address('server')}/index.html", restartPolicy="Never"))
+        self.phase_is("client", "Succeeded")
+        self.assertEqual(self.log("client").strip(), "hi from server")
+
+    def test_a_host_port_leads_to_its_pod(self):
+        self.apply(pod("server", self.SERVER, container={
+            "ports": [{"containerPort": 80, "hostPort": 18080}],
+            "readinessProbe": {"httpGet": {"port": 80, "path": "/index.html"}, "periodSeconds": 1}}))
+        self.ready("server")
+        with urllib.request.urlopen("http://192.0.2.1:18080/index.html", timeout=5) as answer:
+            self.assertEqual(answer.read().decode().strip(), "hi from server")
+
+    def test_a_failing_http_probe_says_why(self):
+        self.apply(pod("server", self.SERVER, container={
+            "readinessProbe": {"httpGet": {"port": 80, "path": "/none"}, "periodSeconds": 1}}))
+        self.wait_for(lambda: "HTTP probe failed with statuscode: 404" in
+                      self.k("get", "events", "--field-selector", "involvedObject.name=server").out)
+
+    def test_a_pod_keeps_its_address_while_keelsond_restarts(self):
+        self.apply(pod("server", self.SERVER))
+        self.ready("server")
+        before = self.address("server")
+        self.node.stop()
+        self.node.start()
+        self.apply(pod("client", f"until wget -q -O - http://{before}/index.html; do sleep 0.1; done", restartPolicy="Never"))
+        self.phase_is("client", "Succeeded")
+        self.assertEqual(self.address("server"), before)
+        self.assertNotEqual(self.get("client")["status"].get("podIP", ""), before)
+
+    def test_the_host_network_is_the_nodes(self):
+        self.apply(pod("a", "hostname; ip addr show up0", restartPolicy="Never", hostNetwork=True))
+        self.phase_is("a", "Succeeded")
+        self.assertIn("192.0.2.1/24", self.log("a"))
+        self.assertEqual(self.get("a")["status"]["podIP"], "192.0.2.1")
+
+
 class BadInput(NodeStory):
     def test_what_is_wrong_with_an_image_is_said(self):
         for name, image, reason in (("missing", "127.0.0.1:1/none:1", "ErrImagePull"), ("name", "Not:A:Name", "InvalidImageName")):
@@ -248,6 +297,20 @@ class BadInput(NodeStory):
     def test_a_pod_that_does_not_fit_stays_pending(self):
         self.apply(pod("a", "true", container={"resources": {"requests": {"cpu": "1000"}}}))
         self.wait_for(lambda: "FailedScheduling" in self.events("a"))
+
+    def test_changed_limits_reach_a_running_container(self):
+        self.apply(pod("a", "sleep 1000", container={"resources": {"limits": {"memory": "32Mi"}, "requests": {"memory": "32Mi"}}}))
+        self.ready("a")
+        self.k("patch", "pod", "a", "--subresource=resize", "-p", json.dumps({"spec": {"containers": [
+            {"name": "c", "resources": {"limits": {"memory": "48Mi"}, "requests": {"memory": "48Mi"}}}]}}))
+        uid = self.get("a")["metadata"]["uid"]
+
+        def limits():
+            found = glob.glob(f"/sys/fs/cgroup/memory/keelson/pods/**/*{uid}*/**/memory.limit_in_bytes", recursive=True)
+            found += glob.glob(f"/sys/fs/cgroup/keelson/pods/**/*{uid}*/**/memory.max", recursive=True)
+            return {pathlib.Path(path).read_text().strip() for path in found}
+        self.wait_for(lambda: str(48 << 20) in limits())
+        self.assertEqual(self.status("a")["restartCount"], 0)
 
     def test_what_a_container_says_last_is_kept(self):
         self.apply(pod("a", "echo last words > /dev/termination-log; exit 1", restartPolicy="Never"))
@@ -315,6 +378,7 @@ def main():
     if reason:
         print(f"skipped: {reason}")
         sys.exit(support.SKIPPED)
+    support.enter_private_network()
     unittest.main(argv=[sys.argv[0], *sys.argv[4:]], verbosity=2)
 
 

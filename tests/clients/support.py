@@ -11,6 +11,7 @@ import shutil
 import socket
 import ssl
 import subprocess
+import sys
 import tarfile
 import tempfile
 import threading
@@ -157,6 +158,17 @@ def busybox_image(path, name="docker.io/library/busybox:1"):
     with tarfile.open(path, "w") as archive:
         for name, data in (("manifest.json", manifest), ("config.json", config), ("layer.tar", layer)):
             add(archive, name, data)
+
+
+def enter_private_network():
+    """Runs the program again in a network namespace of its own, with an outside that nobody answers from, so that bridges
+    and firewall rules of a node go with it."""
+    if os.environ.get("KEELSON_PRIVATE_NETWORK") != "yes":
+        os.execvpe("unshare", ["unshare", "--net", "--", sys.executable, *sys.argv],
+                   {**os.environ, "KEELSON_PRIVATE_NETWORK": "yes"})
+    for command in ("link set lo up", "link add up0 type veth peer name down0", "addr add 192.0.2.1/24 dev up0",
+                    "link set up0 up", "link set down0 up", "route add default via 192.0.2.254 dev up0"):
+        subprocess.run(["ip", *command.split()], check=True)
 
 
 def why_no_containers():
