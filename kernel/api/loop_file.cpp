@@ -24,6 +24,19 @@ Result<std::unique_ptr<LoopFile>> LoopFile::open(IoLoop& loop, FileDescriptor de
     return std::unique_ptr<LoopFile>(new LoopFile(loop, descriptor.release()));
 }
 
+Task<int> LoopFile::connect(const sockaddr* address, socklen_t length) {
+    if (is_closed_) co_return ECANCELED;
+    if (::connect(descriptor_.fd(), address, length) == 0) co_return 0;
+    if (errno != EINPROGRESS) co_return errno;
+    ready waiting{descriptor_, Descriptor::Readiness::writable};
+    (void)co_await waiting;
+    if (is_closed_) co_return ECANCELED;
+    int failure = 0;
+    socklen_t size = sizeof failure;
+    ::getsockopt(descriptor_.fd(), SOL_SOCKET, SO_ERROR, &failure, &size);
+    co_return failure;
+}
+
 std::optional<std::size_t> LoopFile::read_now(std::string& out, std::size_t limit_bytes) {
     const std::size_t before = out.size();
     out.resize(before + limit_bytes);

@@ -1,6 +1,8 @@
 // Pipes and sockets that are read and written without blocking the loop.
 #pragma once
 
+#include <sys/socket.h>
+
 #include <memory>
 #include <optional>
 #include <string>
@@ -20,6 +22,8 @@ class LoopFile {
     [[nodiscard]] static base::Result<std::unique_ptr<LoopFile>> open(IoLoop& loop,
                                                                       base::FileDescriptor descriptor);
 
+    // Of a new socket: an error number, 0 when it is connected, ECANCELED when close() came first.
+    base::Task<int> connect(const sockaddr* address, socklen_t length);
     // Appends what is there, waiting for it, up to `limit_bytes`; false at the end, after a failure and after
     // cancel(). Waits in any case, so that whoever always has something to read stops nobody else.
     base::Task<bool> read(std::string& out, std::size_t limit_bytes);

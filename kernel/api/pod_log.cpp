@@ -30,10 +30,6 @@ constexpr std::string_view kMustBePositive = "must be greater than 0";
 // Longer ago than anything; keeps the subtraction from "now" in range.
 constexpr std::int64_t kLongestSinceSeconds = std::int64_t{100} * 365 * 24 * 3600;
 
-Status malformed(const Call& call, const FieldErrors& errors) {
-    return object::invalid_status("", "PodLogOptions", call.name, errors);
-}
-
 void check_stream(const LogQuery& query, FieldErrors& errors) {
     const std::string& stream = query.options.stream;
     if (stream.empty() || stream == "All") return;
@@ -44,7 +40,7 @@ void check_stream(const LogQuery& query, FieldErrors& errors) {
         errors.forbidden(FieldPath(), "`tailLines` and specific `stream` are mutually exclusive for now");
 }
 
-Result<void> check(const Call& call, const LogQuery& query) {
+Result<void> check(const std::string& pod, const LogQuery& query) {
     FieldErrors errors;
     const node::LogOptions& options = query.options;
     if (options.tail_lines && *options.tail_lines < 0)
@@ -57,10 +53,10 @@ Result<void> check(const Call& call, const LogQuery& query) {
         errors.invalid(FieldPath("sinceSeconds"), *query.since_seconds, kMustBePositive);
     check_stream(query, errors);
     if (errors.empty()) return base::ok();
-    return malformed(call, errors);
+    return object::invalid_status("", "PodLogOptions", pod, errors);
 }
 
-Result<LogQuery> parse_query(const Request& request, const Call& call, base::WallTime now) {
+Result<LogQuery> parse_query(const Request& request, const std::string& pod, base::WallTime now) {
     LogQuery query;
     query.previous = query_flag(request, "previous");
     query.options.follow = query_flag(request, "follow");
@@ -74,7 +70,7 @@ Result<LogQuery> parse_query(const Request& request, const Call& call, base::Wal
         if (!time) return resource::bad_request(time.error().message());
         query.since_time = object::wall_time_of(*time);
     }
-    KEELSON_TRY_VOID(check(call, query));
+    KEELSON_TRY_VOID(check(pod, query));
     query.options.since = query.since_time;
     if (query.since_seconds)
         query.options.since =
@@ -82,11 +78,17 @@ Result<LogQuery> parse_query(const Request& request, const Call& call, base::Wal
     return query;
 }
 
-// As the kubelet's address would be written: what a client is told when the node is not there.
-Status unreachable_log(const std::string& endpoint, const PodTarget& target) {
-    return {base::Reason::unknown, "Get \"https://" + endpoint + "/containerLogs/" +
-                                       target.query.namespace_name + "/" + target.query.pod + "/" +
-                                       target.query.container + "\": " + refused_text(endpoint)};
+// A node that is not there is told of as if its kubelet had been asked.
+Task<Result<std::shared_ptr<node::LogReader>>> open_on_node(StreamParts parts, const std::string& node_name,
+                                                            node::ContainerQuery container, LogQuery query) {
+    if (const NodeGate::Node* node = parts.nodes.find(node_name)) {
+        auto opening = node->streams.logs(std::move(container), query.previous, std::move(query.options));
+        co_return co_await opening;
+    }
+    KEELSON_CO_TRY(const std::string endpoint, node_endpoint(parts.lookup, node_name));
+    co_return Status(base::Reason::unknown, "Get \"https://" + endpoint + "/containerLogs/" +
+                                                container.namespace_name + "/" + container.pod + "/" +
+                                                container.container + "\": " + refused_text(endpoint));
 }
 
 Task<void> send(Exchange& exchange, std::shared_ptr<node::LogReader> reader) {
@@ -111,28 +113,21 @@ Task<void> send(Exchange& exchange, std::shared_ptr<node::LogReader> reader) {
     if (sent) co_await exchange.end_stream();
 }
 
+using ReaderPointer = std::shared_ptr<node::LogReader>;
+
 // What was there of a log before its node went away is not to be had; a pod without a node has none yet.
-Task<Result<std::shared_ptr<node::LogReader>>> open(Exchange& exchange, StreamParts parts, const Call& call) {
+Task<Result<ReaderPointer>> open(Exchange& exchange, StreamParts parts, const Call& call) {
     const base::WallTime now = exchange.executor().clock().wall_now();
-    KEELSON_CO_TRY(LogQuery query, parse_query(exchange.request(), call, now));
+    KEELSON_CO_TRY(LogQuery query, parse_query(exchange.request(), call.name, now));
     object::Arena arena;
     KEELSON_CO_TRY(PodTarget target, find_pod(parts.lookup, call, arena));
     KEELSON_CO_TRY_VOID(choose_container(target, exchange.request().query_value("container")));
-    if (target.node.empty()) co_return std::shared_ptr<node::LogReader>();
-    const NodeGate::Node* node = parts.nodes.find(target.node);
-    if (node == nullptr) {
-        KEELSON_CO_TRY(const std::string endpoint, node_endpoint(parts.lookup, target.node));
-        co_return unreachable_log(endpoint, target);
-    }
-    auto opening = node->streams.logs(target.query, query.previous, query.options);
+    if (target.node.empty()) co_return ReaderPointer();
+    auto opening = open_on_node(parts, target.node, target.query, std::move(query));
     co_return co_await opening;
 }
 
-}  // namespace
-
-Task<void> serve_pod_log(Exchange& exchange, StreamParts parts, const Call& call) {
-    auto opening = open(exchange, parts, call);
-    Result<std::shared_ptr<node::LogReader>> reader = co_await opening;
+Task<void> answer(Exchange& exchange, Result<ReaderPointer> reader) {
     if (!reader) {
         exchange.respond(status_response(reader.error()));
         co_return;
@@ -146,6 +141,29 @@ Task<void> serve_pod_log(Exchange& exchange, StreamParts parts, const Call& call
     co_await sending;
     // A reader that nobody reads must not go on looking.
     (*reader)->stop();
+}
+
+}  // namespace
+
+Task<void> serve_pod_log(Exchange& exchange, StreamParts parts, const Call& call) {
+    auto opening = open(exchange, parts, call);
+    Result<ReaderPointer> reader = co_await opening;
+    auto answering = answer(exchange, std::move(reader));
+    co_await answering;
+}
+
+Task<void> serve_node_log(Exchange& exchange, StreamParts parts, const std::string& node_name,
+                          node::ContainerQuery container) {
+    const base::WallTime now = exchange.executor().clock().wall_now();
+    Result<LogQuery> query = parse_query(exchange.request(), container.pod, now);
+    if (!query) {
+        exchange.respond(status_response(query.error()));
+        co_return;
+    }
+    auto opening = open_on_node(parts, node_name, std::move(container), std::move(*query));
+    Result<ReaderPointer> reader = co_await opening;
+    auto answering = answer(exchange, std::move(reader));
+    co_await answering;
 }
 
 }  // namespace keelson::api

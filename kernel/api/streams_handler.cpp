@@ -11,11 +11,13 @@ using resource::Call;
 
 bool is_stream_call(const Call& call) {
     const std::string_view name = call.subresource_name();
+    if (name == "proxy") return true;
     return call.resource->kind == "Pod" &&
            (name == "log" || name == "exec" || name == "attach" || name == "portforward");
 }
 
 Task<void> serve_stream(Exchange& exchange, StreamParts parts, const Call& call) {
+    if (call.subresource_name() == "proxy") return serve_proxy(exchange, parts, call);
     if (call.subresource_name() == "log") return serve_pod_log(exchange, parts, call);
     if (call.subresource_name() == "portforward") return serve_port_forward(exchange, parts, call);
     return serve_command(exchange, parts, call);

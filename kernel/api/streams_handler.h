@@ -1,4 +1,4 @@
-// What of the Kubernetes API reaches into running pods: logs, exec, attach, port-forward.
+// What of the Kubernetes API reaches into running pods: logs, exec, attach, port-forward, and the proxies.
 #pragma once
 
 #include "kernel/api/exchange.h"
@@ -27,6 +27,12 @@ struct StreamParts {
                                              const resource::Call& call);
 [[nodiscard]] base::Task<void> serve_port_forward(Exchange& exchange, StreamParts parts,
                                                   const resource::Call& call);
+
+// A log as a node's own path names it.
+[[nodiscard]] base::Task<void> serve_node_log(Exchange& exchange, StreamParts parts,
+                                              const std::string& node_name, node::ContainerQuery query);
+// Of pods, services and nodes (proxy_handler.cpp).
+[[nodiscard]] base::Task<void> serve_proxy(Exchange& exchange, StreamParts parts, const resource::Call& call);
 
 // The node that runs the pod; fails when it has none or it cannot be reached.
 [[nodiscard]] base::Result<const NodeGate::Node*> reach_node(StreamParts parts, const PodTarget& target);
