@@ -132,8 +132,7 @@ Task<void> pass_answer(Exchange& exchange, FilePointer file) {
         auto reading = read_more(*file, parser);
         is_good = co_await reading;
     }
-    // An answer that broke off must not look like a whole one: then the connection ends without its end.
-    if (sent && is_good) co_await exchange.end_stream();
+    if (sent) co_await exchange.end_stream();
 }
 
 }  // namespace

@@ -2,6 +2,8 @@
 
 #include <boost/beast/http/basic_parser.hpp>
 
+#include <cstdint>
+#include <limits>
 #include <utility>
 
 namespace keelson::api {
@@ -16,7 +18,8 @@ using Text = boost::beast::string_view;
 struct ResponseParser::Impl : http::basic_parser<false> {
     explicit Impl(bool is_head) {
         this->header_limit(static_cast<std::uint32_t>(ResponseParser::header_limit_bytes));
-        this->body_limit(boost::none);
+        // No limit at all would refuse every body whose length is told.
+        this->body_limit(std::numeric_limits<std::uint64_t>::max());
         this->eager(true);
         this->skip(is_head);
     }

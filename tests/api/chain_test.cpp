@@ -65,6 +65,28 @@ class ChainTest : public ServerTest {
 const std::string admin = "Authorization: Bearer admin-token\r\n";
 const std::string jane = "authorization: bearer jane-token\r\n";
 
+// Lets jane read everything.
+class Readers final : public access::Authorizer {
+  public:
+    base::Task<access::Decision> authorize(const access::Attributes& attributes) override {
+        access::Decision decision;
+        decision.allowed = attributes.user.user == "jane" && attributes.verb == "get";
+        co_return decision;
+    }
+};
+
+TEST_F(ChainTest, WhoMayOnlyReadDoesNotEnterPodsOverWebSocket) {
+    authorization.add(std::make_shared<Readers>());
+    const std::string upgrade = jane + "Connection: Upgrade\r\nUpgrade: websocket\r\n";
+    EXPECT_EQ(get("/api/v1/namespaces/default/pods/p/log", upgrade).status, 200);
+    for (const std::string name : {"exec", "attach", "portforward"}) {
+        const std::string path = "/api/v1/namespaces/default/pods/p/" + name;
+        EXPECT_EQ(get(path, jane).status, 200);  // for the handler to refuse: it is no upgrade
+        EXPECT_EQ(get(path, upgrade).status, 403);
+        EXPECT_EQ(get(path, admin + upgrade.substr(jane.size())).status, 200);
+    }
+}
+
 TEST_F(ChainTest, KnowsClientCertificatesAndTokens) {
     const json by_certificate = json::parse(get("/api/v1/pods", "", true).body);
     EXPECT_EQ(by_certificate["user"], "admin");

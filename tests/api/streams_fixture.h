@@ -9,6 +9,7 @@
 #include <deque>
 #include <mutex>
 
+#include "kernel/api/request_info.h"
 #include "kernel/api/spdy_frames.h"
 #include "kernel/api/streams_handler.h"
 #include "kernel/api/websocket.h"
@@ -152,8 +153,14 @@ class StreamsTest : public ServerTest, protected NodeGate {
             R"({"metadata":{"name":"n2"},"status":{"addresses":[{"type":"InternalIP","address":"192.0.2.7"}]}})";
         EXPECT_TRUE(cluster.create({"v1/nodes", "", "n2"}, node).ok());
         start([this](Exchange& exchange) -> Task<void> {
-            // "/exec/p": the subresource and the pod.
+            // "/exec/p": the subresource and the pod; or the whole path of a proxy.
             const std::string& path = exchange.request().path;
+            if (path.starts_with("/api")) {
+                const resource::Call call = proxy_call(path);
+                auto proxying = serve_stream(exchange, {cluster.verbs->lookup(), *this}, call);
+                co_await proxying;
+                co_return;
+            }
             const std::size_t slash = path.find('/', 1);
             const std::string resource = "v1/pods" + path.substr(0, slash);
             const std::string name = path.substr(slash + 1);
@@ -161,6 +168,11 @@ class StreamsTest : public ServerTest, protected NodeGate {
             auto serving = serve_stream(exchange, {cluster.verbs->lookup(), *this}, call);
             co_await serving;
         });
+    }
+
+    static resource::Call proxy_call(const std::string& path) {
+        const auto info = parse_request_info("GET", path, {});
+        return resource::Cluster::call_of({"v1/pods/proxy", "default", info->name});
     }
 
     void add_pod(const std::string& name, const std::string& node, const std::string& container) {

@@ -388,5 +388,21 @@ TEST_F(StreamsTest, ForwardsPortsThroughAWebSocketTunnel) {
     EXPECT_EQ(take(remote.ours), "");
 }
 
+// --- proxies ---
+
+TEST_F(StreamsTest, LeadsNobodyToTheMachineItself) {
+    const std::string pod =
+        R"({"metadata":{"name":"local"},"spec":{"containers":[{"name":"c","image":"i"}]}})";
+    ASSERT_TRUE(cluster.create({"v1/pods", "default", "local"}, pod).ok());
+    for (const std::string address : {"", "127.0.0.1", "169.254.169.254", "::1", "0.0.0.0"}) {
+        const std::string status = R"({"status":{"podIP":")" + address + "\"}}";
+        ASSERT_TRUE(
+            cluster.patch({"v1/pods/status", "default", "local"}, resource::PatchType::merge, status).ok());
+        const Answer answer = connect().request("GET", "/api/v1/namespaces/default/pods/local/proxy/");
+        EXPECT_EQ(answer.status, 400) << address;
+        EXPECT_NE(answer.body.find("address not allowed"), std::string::npos) << answer.body;
+    }
+}
+
 }  // namespace
 }  // namespace keelson::api
