@@ -84,6 +84,7 @@ class Bridge : public keelson::PodNetworkPlugin {
     pods::Attached attach(const pods::Attach& request, const Call& call) {
         check_id(request.sandbox_id);
         for (const pods::HostPort& port : request.host_ports) check_host_port(port);
+        const int network_namespace = call.descriptor(0);
         const std::lock_guard<std::mutex> lock(mutex_);
         call.check(host_.monotonic());
         if (inputs_.pod_prefixes.empty())
@@ -92,7 +93,7 @@ class Bridge : public keelson::PodNetworkPlugin {
         const bool is_new = attachments_.find(request.sandbox_id) == nullptr;
         if (is_new) attachments_.add(request.sandbox_id, request.host_ports);
         try {
-            connect(request, call, is_new);
+            connect(request, network_namespace, call, is_new);
         } catch (...) {
             if (is_new) undo(request.sandbox_id, call);
             throw;
@@ -137,7 +138,7 @@ class Bridge : public keelson::PodNetworkPlugin {
         return result;
     }
 
-    void connect(const pods::Attach& request, const Call& call, bool is_new) {
+    void connect(const pods::Attach& request, int network_namespace, const Call& call, bool is_new) {
         PodLink link;
         link.sandbox_id = request.sandbox_id;
         link.bridge = bridge_;
@@ -150,7 +151,7 @@ class Bridge : public keelson::PodNetworkPlugin {
         }
         const bool had_ports = !is_new && !attachment.host_ports.empty();
         Netlink node;
-        connect_pod(node, call.descriptor(0), link);
+        connect_pod(node, network_namespace, link);
         if (!is_new) attachments_.set_host_ports(request.sandbox_id, request.host_ports);
         if (had_ports || !request.host_ports.empty()) write_nat(call);
     }

@@ -130,7 +130,8 @@ void join(const NetworkNamespace& one, const std::string& one_name, const std::s
     one.command("ip link add " + one_name + " type veth peer name " + other_name + " netns " + other_path);
     const auto set_up = [](const NetworkNamespace& space, const std::string& name,
                            const std::string& addresses) {
-        space.command("for a in " + addresses + "; do ip addr add $a dev " + name +
+        space.command("echo 0 > /proc/sys/net/ipv6/conf/" + name + "/accept_dad; for a in " + addresses +
+                      "; do ip addr add $a dev " + name +
                       " $(case $a in *:*) echo nodad;; esac); done; ip link set " + name + " up");
     };
     set_up(one, one_name, one_addresses);
