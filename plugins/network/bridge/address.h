@@ -5,12 +5,12 @@
 #include <sys/socket.h>
 
 #include <array>
-#include <compare>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <tuple>
 
 namespace keelson::bridge {
 
@@ -21,7 +21,10 @@ struct Address {
     [[nodiscard]] std::size_t size() const { return family == AF_INET ? 4 : 16; }
     [[nodiscard]] int bits() const { return int(size()) * 8; }
     [[nodiscard]] std::string text() const;
-    auto operator<=>(const Address&) const = default;
+    bool operator==(const Address&) const = default;
+    bool operator<(const Address& other) const {
+        return std::tie(family, bytes) < std::tie(other.family, other.bytes);
+    }
 };
 
 std::optional<Address> parse_address(std::string_view text);
@@ -38,7 +41,10 @@ struct Prefix {
     // The reverse of at(), for an address that the prefix contains; none when it lies beyond size().
     [[nodiscard]] std::optional<std::uint64_t> offset_of(const Address& other) const;
     [[nodiscard]] std::string text() const;
-    auto operator<=>(const Prefix&) const = default;
+    bool operator==(const Prefix&) const = default;
+    bool operator<(const Prefix& other) const {
+        return std::tie(address, length) < std::tie(other.address, other.length);
+    }
 };
 
 // "10.244.0.0/24"; none when it is no prefix. Bits behind the length are cleared.

@@ -9,7 +9,8 @@
 #include <linux/netfilter/xt_addrtype.h>
 #include <linux/netfilter/xt_comment.h>
 #include <linux/netfilter/xt_tcpudp.h>
-#define _Bool bool  // the next one is written for C
+// The next one is written for C.
+#define _Bool bool  // NOLINT(bugprone-reserved-identifier)
 #include <linux/netfilter/xt_sctp.h>
 #undef _Bool
 #include <netinet/in.h>

@@ -35,7 +35,7 @@ struct Config {
 
 // The name stands in paths below /proc/sys.
 Config read_config(const keelson::Json& document) {
-    const auto config = keelson::read_as<Config>(document);
+    auto config = keelson::read_as<Config>(document);
     const bool is_name = !config.bridge.empty() && config.bridge.size() < 16 &&
                          std::ranges::all_of(config.bridge, [](unsigned char c) {
                              return std::isalnum(c) != 0 || c == '-' || c == '_';
