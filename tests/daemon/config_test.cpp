@@ -110,6 +110,27 @@ TEST(CommandLine, TellsWhatIsWrong) {
     EXPECT_NE(flags({"stray"}).find("stray"), std::string::npos);
 }
 
+TEST(CommandLine, ANodeAloneNeedsAClusterToJoin) {
+    const auto problem = [](const std::string& roles, const std::string& server, const std::string& token = {},
+                            const std::string& hash = {}) {
+        CommandLine line;
+        line.roles = roles;
+        if (!server.empty()) line.join_server = server;
+        line.join_token = token;
+        line.join_ca_hash = hash;
+        const auto config = load_config(line);
+        return config ? std::string() : config.error().message();
+    };
+    const std::string server = "https://192.0.2.1:6443", hash = "sha256:" + std::string(64, 'a');
+    EXPECT_EQ(problem("node", server, "abcdef.0123456789abcdef", hash), "");
+    EXPECT_EQ(problem("node", server), "");
+    EXPECT_NE(problem("node", "").find("--join"), std::string::npos);
+    EXPECT_NE(problem("api,node", server).find("--roles node"), std::string::npos);
+    EXPECT_NE(problem("node", "http://192.0.2.1").find("https://HOST:PORT"), std::string::npos);
+    EXPECT_NE(problem("node", server, "abcdef").find("--token"), std::string::npos);
+    EXPECT_NE(problem("node", server, "", "abc").find("--ca-hash"), std::string::npos);
+}
+
 TEST(CommandLine, FlagsWinOverTheFile) {
     CommandLine line;
     line.data_directory = "/elsewhere";

@@ -106,6 +106,7 @@ TEST_F(NodeRestrictionTest, MirrorPodsThatReferToNothing) {
         R"("kind":"Node","name":"n1","controller":true,"uid":")" +
         uid + "\"}]";
     const std::string here = R"(,"nodeName":"n1","automountServiceAccountToken":false)";
+    EXPECT_EQ(create({"v1/pods", "default", ""}, pod_json("good", mark, here)), "");
     EXPECT_THAT(create({"v1/pods", "default", ""}, pod_json("plain", {}, here)), HasSubstr("mirror"));
     EXPECT_THAT(create({"v1/pods", "default", ""}, pod_json("there", mark, R"(,"nodeName":"n2")")),
                 HasSubstr("spec.nodeName set to itself"));
