@@ -94,6 +94,14 @@ void prepare_job(Value object, std::string_view uid, Arena& arena) {
     if (metadata["labels"].empty()) metadata.set(arena, "labels", labels);
 }
 
+// Who decides need not say when.
+void date_certificate_conditions(Value object, const StrategyContext& context) {
+    for (const Value condition : object["status"]["conditions"].items())
+        for (const std::string_view name : {"lastUpdateTime", "lastTransitionTime"})
+            if (condition[name].as_string().empty())
+                condition.set(context.arena, name, text(context.arena, context.now));
+}
+
 void prepare_certificate_request(Value object, const StrategyContext& context) {
     Arena& arena = context.arena;
     Value spec = object.child_map(arena, "spec");
@@ -348,8 +356,12 @@ void prepare_update(const Resource& resource, std::string_view subresource, Valu
             restore(object, old, path, arena);
     }
     if (subresource == "status") {
+        const bool is_certificate = resource.kind == "CertificateSigningRequest";
+        if (is_certificate) date_certificate_conditions(object, context);
         for (std::string_view path : resource.reset_status)
-            if (path == "metadata")
+            if (is_certificate && path == "status.conditions")
+                continue;  // nobody owns them by this way, but a signer says here that it failed
+            else if (path == "metadata")
                 restore_metadata(object, old, arena);
             else
                 restore(object, old, path, arena);
@@ -365,6 +377,7 @@ void prepare_update(const Resource& resource, std::string_view subresource, Valu
         Value status = shallow_copy(old["status"], arena);
         if (conditions.is_set()) status.set(arena, "conditions", conditions);
         object.set(arena, "status", status);
+        date_certificate_conditions(object, context);
     } else if (subresource == "ephemeralcontainers") {
         Value wanted = object["spec"]["ephemeralContainers"];
         restore_metadata(object, old, arena);
