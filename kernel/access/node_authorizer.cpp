@@ -61,7 +61,8 @@ Decision decide_own(std::string_view node, const Attributes& attributes, std::st
     if (!is_one_of(attributes.verb, {"get", "create", "update", "patch", "delete"}))
         return no_opinion("can only get, create, update, patch, or delete " + std::string(what));
     if (attributes.verb != "create" && attributes.name != node)
-        return no_opinion("can only access " + std::string(what) + " with the same name as the requesting node");
+        return no_opinion("can only access " + std::string(what) +
+                          " with the same name as the requesting node");
     return allowed();
 }
 

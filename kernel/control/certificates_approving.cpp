@@ -111,8 +111,8 @@ class ApprovingController final : public Controller {
             .set_resource_version(patch.arena, request.metadata().resource_version());
         const auto conditions = wanted.make_status(patch.arena).make_conditions(patch.arena);
         for (const auto condition : request.status().conditions()) conditions.add(patch.arena, condition);
-        auto patching =
-            writer.patch(certificate_requests, object->key(), client::PatchType::merge, patch.root, "approval");
+        auto patching = writer.patch(certificate_requests, object->key(), client::PatchType::merge,
+                                     patch.root, "approval");
         const Writer::Object patched = co_await patching;
         if (!patched && patched.error().code() != 404) co_return patched.error();
         co_return base::ok();

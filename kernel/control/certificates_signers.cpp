@@ -32,7 +32,8 @@ Result<void> check_usages(CertificateSigningRequestSpec spec, std::string_view r
     for (const std::string_view usage : spec.usages())
         if (usage != required && usage != kDigitalSignature && usage != kKeyEncipherment)
             return refusal("invalid usage for the signer: \"" + std::string(usage) + "\"");
-    if (!has_usage(spec, required)) return refusal("missing required usage: \"" + std::string(required) + "\"");
+    if (!has_usage(spec, required))
+        return refusal("missing required usage: \"" + std::string(required) + "\"");
     if (must_sign && !has_usage(spec, kDigitalSignature))
         return refusal("missing required usage: \"" + std::string(kDigitalSignature) + "\"");
     return base::ok();

@@ -27,7 +27,8 @@ SigningTerms terms_of(CertificateSigningRequestSpec spec, base::WallTime now) {
     for (const std::string_view usage : spec.usages()) terms.usages.emplace_back(usage);
     base::Duration life = kLongest;
     // Before it becomes nanoseconds: there are not that many.
-    constexpr std::int64_t kLongestSeconds = std::chrono::duration_cast<std::chrono::seconds>(kLongest).count();
+    constexpr std::int64_t kLongestSeconds =
+        std::chrono::duration_cast<std::chrono::seconds>(kLongest).count();
     if (spec.has_expiration_seconds())
         life = std::chrono::seconds(std::min(spec.expiration_seconds(), kLongestSeconds));
     terms.not_before = now - kBackdate;
@@ -49,9 +50,9 @@ class SigningController final : public Controller {
         const ObjectPointer object = requests_.get(key);
         if (!object) co_return done();
         const CertificateSigningRequest request(object->root());
-        const bool is_due = is_our_signer(request.spec().signer_name()) && has_condition(request, "Approved") &&
-                            !has_condition(request, "Denied") && !has_condition(request, "Failed") &&
-                            request.status().certificate().empty();
+        const bool is_due = is_our_signer(request.spec().signer_name()) &&
+                            has_condition(request, "Approved") && !has_condition(request, "Denied") &&
+                            !has_condition(request, "Failed") && request.status().certificate().empty();
         if (!is_due) co_return done();
         Document changed = object->clone();
         const CertificateSigningRequest answered(changed.root);

@@ -93,8 +93,7 @@ void read_name(const GENERAL_NAME* name, RequestFacts& facts) {
 }
 
 X509_EXTENSION* names_extension(const Extensions& extensions) {
-    const int index =
-        extensions ? X509v3_get_ext_by_NID(extensions.get(), NID_subject_alt_name, -1) : -1;
+    const int index = extensions ? X509v3_get_ext_by_NID(extensions.get(), NID_subject_alt_name, -1) : -1;
     return index < 0 ? nullptr : X509v3_get_ext(extensions.get(), index);
 }
 

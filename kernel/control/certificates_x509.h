@@ -1,5 +1,5 @@
-// Certificate requests and certificates as a signer sees them; made and read with OpenSSL. PEM texts. Pure but
-// for randomness; any thread.
+// Certificate requests and certificates as a signer sees them; made and read with OpenSSL. PEM texts. Pure
+// but for randomness; any thread.
 #pragma once
 
 #include <string>
@@ -28,7 +28,8 @@ struct RequestFacts {
 [[nodiscard]] base::Result<RequestFacts> read_request(const std::string& request);
 
 struct SigningTerms {
-    std::vector<std::string> usages;  // of "digital signature", "key encipherment", "client auth", "server auth"
+    std::vector<std::string>
+        usages;  // of "digital signature", "key encipherment", "client auth", "server auth"
     base::WallTime not_before;
     base::WallTime not_after;  // never later than the authority's own end
 };

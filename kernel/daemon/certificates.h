@@ -41,7 +41,8 @@ struct CertificateRequest {
 [[nodiscard]] base::Result<std::string> make_signing_request(const std::string& private_key,
                                                              const std::string& common_name,
                                                              const std::vector<std::string>& organizations);
-// "sha256:" and the hash of the certificate's public key (its SubjectPublicKeyInfo) in hex, as kubeadm has it.
+// "sha256:" and the hash of the certificate's public key (its SubjectPublicKeyInfo) in hex, as kubeadm has
+// it.
 [[nodiscard]] base::Result<std::string> public_key_hash(const std::string& certificate);
 
 struct CertificateFacts {

@@ -214,8 +214,8 @@ bool Config::operator==(const Config& other) const {
            anonymous == other.anonymous && plugins == other.plugins &&
            max_connections == other.max_connections && audit_policy_file == other.audit_policy_file &&
            audit_log_path == other.audit_log_path && node == other.node && network == other.network &&
-           join == other.join &&
-           log.level == other.log.level && log.json == other.log.json && log.path == other.log.path;
+           join == other.join && log.level == other.log.level && log.json == other.log.json &&
+           log.path == other.log.path;
 }
 
 Result<Config> parse_config(const std::string& yaml, Config defaults) {

@@ -96,7 +96,7 @@ struct CommandLine {
     std::optional<std::string> join_server;
     std::optional<std::string> join_token;
     std::optional<std::string> join_ca_hash;
-    std::string early_exit_text;       // of --help and --version: print it and exit 0
+    std::string early_exit_text;  // of --help and --version: print it and exit 0
 };
 // Fails with one line that says what is wrong.
 [[nodiscard]] base::Result<CommandLine> parse_command_line(int count, const char* const* arguments);

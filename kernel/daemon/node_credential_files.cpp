@@ -44,9 +44,10 @@ Result<std::optional<NodeCredentials>> NodeCredentialFiles::read(const std::stri
     }
     KEELSON_TRY(const CertificateFacts facts, read_certificate(pair.certificate));
     if (facts.common_name != "system:node:" + node_name)
-        return Status(Reason::bad_request, path(std::string(kPresent)) + ".crt is for " + facts.common_name +
-                                               ", not for the node " + node_name +
-                                               ": set node.name to that name, or remove the file to join anew");
+        return Status(Reason::bad_request,
+                      path(std::string(kPresent)) + ".crt is for " + facts.common_name +
+                          ", not for the node " + node_name +
+                          ": set node.name to that name, or remove the file to join anew");
     if (now >= facts.not_after) return std::optional<NodeCredentials>();
     return std::optional(NodeCredentials{std::move(authority), std::move(pair)});
 }

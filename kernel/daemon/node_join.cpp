@@ -81,8 +81,8 @@ Result<std::optional<std::string>> answer_in(Value root) {
     return std::optional(std::move(text));
 }
 
-Task<Result<std::string>> wait_for_certificate(client::Client& client, std::string name, base::Duration patience,
-                                               base::Pause& pause) {
+Task<Result<std::string>> wait_for_certificate(client::Client& client, std::string name,
+                                               base::Duration patience, base::Pause& pause) {
     base::Executor& executor = co_await base::current_executor();
     const base::MonotonicTime deadline = executor.clock().now() + patience;
     while (executor.clock().now() < deadline) {
@@ -95,9 +95,10 @@ Task<Result<std::string>> wait_for_certificate(client::Client& client, std::stri
         const bool goes_on = co_await sleeping;
         if (!goes_on) co_return Status(Reason::service_unavailable, "the process is stopping");
     }
-    co_return Status(Reason::timeout, "the certificate signing request " + name +
-                                          " has not been answered: is the role control running there? Look with "
-                                          "kubectl get csr, and start again");
+    co_return Status(Reason::timeout,
+                     "the certificate signing request " + name +
+                         " has not been answered: is the role control running there? Look with "
+                         "kubectl get csr, and start again");
 }
 
 Task<Result<void>> in_blocking_pool(std::function<Result<void>()> work) {
@@ -189,8 +190,9 @@ Task<Result<NodeCredentials>> join_cluster(JoinConfig join, std::string node_nam
     auto ordering = order_certificate(*client, std::move(order), pause);
     Result<KeyAndCertificate> pair = co_await ordering;
     if (!pair && pair.error().reason() == Reason::unauthorized)
-        co_return usage("the server refuses the token: it is wrong, has expired, or may not be used to "
-                        "authenticate; make a new one and give it with --token");
+        co_return usage(
+            "the server refuses the token: it is wrong, has expired, or may not be used to "
+            "authenticate; make a new one and give it with --token");
     if (!pair) co_return std::move(pair).error();
     credentials.client = std::move(*pair);
     if (!belong_together(credentials.authority, credentials.client))
@@ -210,8 +212,7 @@ Task<void> CertificateRotation::run(std::string certificate) {
     base::Executor& executor = co_await base::current_executor();
     while (true) {
         const Result<CertificateFacts> facts = read_certificate(certificate);
-        const base::WallTime due =
-            facts ? rotation_time(*facts, parts_.random) : executor.clock().wall_now();
+        const base::WallTime due = facts ? rotation_time(*facts, parts_.random) : executor.clock().wall_now();
         for (base::WallTime now = executor.clock().wall_now(); now < due; now = executor.clock().wall_now()) {
             auto waiting = pause_.sleep(std::min<base::Duration>(due - now, kLongestPause));
             const bool goes_on = co_await waiting;

@@ -33,8 +33,8 @@ struct NodeCredentials {
 class NodeCredentialFiles {
   public:
     explicit NodeCredentialFiles(const std::string& data_directory);
-    // Nothing when this machine has not joined yet, or so long ago that its certificate has expired. Fails for
-    // files that cannot be read, and for the certificate of a node of another name.
+    // Nothing when this machine has not joined yet, or so long ago that its certificate has expired. Fails
+    // for files that cannot be read, and for the certificate of a node of another name.
     [[nodiscard]] base::Result<std::optional<NodeCredentials>> read(const std::string& node_name,
                                                                     base::WallTime now) const;
     [[nodiscard]] base::Result<void> write(const NodeCredentials& credentials) const;
@@ -45,8 +45,8 @@ class NodeCredentialFiles {
     std::string directory_;
 };
 
-// The cluster's CA, from the ConfigMap cluster-info, asked of a server that nobody vouches for: it is the right
-// one when its public key has the hash.
+// The cluster's CA, from the ConfigMap cluster-info, asked of a server that nobody vouches for: it is the
+// right one when its public key has the hash.
 [[nodiscard]] base::Task<base::Result<std::string>> fetch_authority(ServerAddress server, std::string hash);
 
 // Asks for a certificate as the node's and waits for the answer; the client is who asks. The key is fresh.

@@ -1,5 +1,5 @@
-// A keelsond with the role node alone: plugins and a node that talks to the API over HTTPS. There is no store,
-// no API and no admin API in it.
+// A keelsond with the role node alone: plugins and a node that talks to the API over HTTPS. There is no
+// store, no API and no admin API in it.
 #pragma once
 
 #include <memory>

@@ -61,7 +61,8 @@ std::vector<PluginSettings> wanted_plugins(const Config& config) {
         add(own("x509", nlohmann::json::object()));
         add(own("serviceaccount", {{"issuer", config.service_account_issuer}}));
     }
-    if (authenticates && !config.token_file.empty()) add(own("token", {{"file", absolute(config.token_file)}}));
+    if (authenticates && !config.token_file.empty())
+        add(own("token", {{"file", absolute(config.token_file)}}));
     if (config.roles.contains("node")) {
         if (config.node.runtime == "oci") {
             // It starts processes and mounts images: never in this process.

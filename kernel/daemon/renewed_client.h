@@ -15,7 +15,8 @@ class RenewedClient final : public client::Client {
     void renew(std::unique_ptr<client::Client> next);
 
     base::Task<Object> get(client::Address address) override;
-    base::Task<base::Result<client::Page>> list(client::Address address, client::ListOptions options) override;
+    base::Task<base::Result<client::Page>> list(client::Address address,
+                                                client::ListOptions options) override;
     base::Task<base::Result<std::unique_ptr<client::Watch>>> watch(client::Address address,
                                                                    client::ListOptions options) override;
     base::Task<Object> create(client::Address address, object::Value object,

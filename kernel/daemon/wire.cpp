@@ -116,8 +116,8 @@ void wire_access(const WireParts& parts, Rooms& rooms) {
     rooms.subresources->issue_tokens(*rooms.issuer, std::move(tokens));
     rooms.openid =
         std::make_unique<api::OpenIdHandler>(*rooms.issuer, advertised_server(parts) + "/openid/v1/jwks");
-    parts.authentication.add(std::make_shared<resource::BootstrapTokenAuthenticator>(
-        rooms.verbs->lookup(), parts.executor.clock()));
+    parts.authentication.add(std::make_shared<resource::BootstrapTokenAuthenticator>(rooms.verbs->lookup(),
+                                                                                     parts.executor.clock()));
     rooms.node_relations = std::make_unique<resource::StoredNodeRelations>(rooms.verbs->lookup());
     parts.authorization.add(std::make_shared<access::NodeAuthorizer>(*rooms.node_relations));
 }

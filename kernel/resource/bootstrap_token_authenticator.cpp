@@ -64,7 +64,8 @@ std::optional<std::vector<std::string>> groups_of(std::string_view extra) {
 std::optional<BootstrapToken> parse_bootstrap_token(std::string_view text) {
     if (text.size() != kIdSize + 1 + kSecretSize || text[kIdSize] != '.') return std::nullopt;
     BootstrapToken token{std::string(text.substr(0, kIdSize)), std::string(text.substr(kIdSize + 1))};
-    if (!std::ranges::all_of(token.id, is_lower_or_digit) || !std::ranges::all_of(token.secret, is_lower_or_digit))
+    if (!std::ranges::all_of(token.id, is_lower_or_digit) ||
+        !std::ranges::all_of(token.secret, is_lower_or_digit))
         return std::nullopt;
     return token;
 }

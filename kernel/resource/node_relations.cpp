@@ -39,7 +39,8 @@ void visit_volume(Value volume, std::string_view pod_name, const ReferenceVisito
     }
     visit(kSecrets, volume.path({"azureFile", "secretName"}).as_string());
     visit(kSecrets, volume.path({"csi", "nodePublishSecretRef", "name"}).as_string());
-    for (const std::string_view source : {"cephfs", "cinder", "flexVolume", "iscsi", "rbd", "scaleIO", "storageos"})
+    for (const std::string_view source :
+         {"cephfs", "cinder", "flexVolume", "iscsi", "rbd", "scaleIO", "storageos"})
         visit(kSecrets, volume[source].path({"secretRef", "name"}).as_string());
 }
 
@@ -68,10 +69,11 @@ bool is_bound_to(Value pod, std::string_view node) {
 
 // What a volume needs of a namespace to be mounted.
 bool volume_needs_secret(Value volume, std::string_view namespace_name, std::string_view name) {
-    for (const std::string_view reference :
-         {"controllerPublishSecretRef", "nodeStageSecretRef", "nodePublishSecretRef", "nodeExpandSecretRef"}) {
+    for (const std::string_view reference : {"controllerPublishSecretRef", "nodeStageSecretRef",
+                                             "nodePublishSecretRef", "nodeExpandSecretRef"}) {
         const Value secret = volume["spec"]["csi"][reference];
-        if (secret["name"].as_string() == name && secret["namespace"].as_string() == namespace_name) return true;
+        if (secret["name"].as_string() == name && secret["namespace"].as_string() == namespace_name)
+            return true;
     }
     return false;
 }

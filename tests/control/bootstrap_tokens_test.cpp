@@ -29,7 +29,8 @@ class BootstrapTokensTest : public ::testing::Test {
     }
     std::string expiration(base::Duration delay) {
         return R"(,"expiration":")" +
-               object::format_time(object::instant_of(plane.cluster.executor.clock().wall_now() + delay)) + "\"";
+               object::format_time(object::instant_of(plane.cluster.executor.clock().wall_now() + delay)) +
+               "\"";
     }
     bool is_there(const std::string& id) {
         return plane.cluster.get({"v1/secrets", "kube-system", "bootstrap-token-" + id}).ok();
@@ -69,8 +70,8 @@ TEST_F(BootstrapTokensTest, ClusterInfoIsSignedWithTokensThatMay) {
     ASSERT_NE(dots, std::string::npos);
     EXPECT_EQ(*base::base64_decode(signature.substr(0, dots), base::Base64::url),
               R"({"alg":"HS256","kid":"aaaaaa"})");
-    const std::string signed_text = signature.substr(0, dots) + "." +
-                                    base::base64_encode(datum("kubeconfig"), base::Base64::url);
+    const std::string signed_text =
+        signature.substr(0, dots) + "." + base::base64_encode(datum("kubeconfig"), base::Base64::url);
     const std::string secret = "0123456789abcdef";
     unsigned char digest[32];
     unsigned int size = 0;

@@ -27,7 +27,8 @@ constexpr std::string_view kServing = "kubernetes.io/kubelet-serving";
 constexpr std::string_view kClient = "kubernetes.io/kube-apiserver-client";
 
 // A request with a fresh key; names as OpenSSL writes them: "DNS:a,IP:192.0.2.1".
-std::string request_pem(const std::string& name, const std::string& organization, const std::string& names = {}) {
+std::string request_pem(const std::string& name, const std::string& organization,
+                        const std::string& names = {}) {
     EVP_PKEY* key = EVP_EC_gen("P-256");
     X509_REQ* request = X509_REQ_new();
     X509_NAME* subject = X509_REQ_get_subject_name(request);
@@ -67,8 +68,9 @@ class CertificatesTest : public ::testing::Test {
     }
     base::WallTime now() { return plane.cluster.executor.clock().wall_now(); }
 
-    void ask(const std::string& name, const access::Identity& who, std::string_view signer, const std::string& pem,
-             const std::string& usages = R"("digital signature","client auth")", const std::string& more = {}) {
+    void ask(const std::string& name, const access::Identity& who, std::string_view signer,
+             const std::string& pem, const std::string& usages = R"("digital signature","client auth")",
+             const std::string& more = {}) {
         const auto client =
             client::make_in_process_client(*plane.cluster.verbs, *plane.cluster.subresources, who);
         object::Arena arena;
@@ -78,7 +80,8 @@ class CertificatesTest : public ::testing::Test {
             arena);
         const auto made = base::sync_wait(
             plane.cluster.executor,
-            client->create({"certificates.k8s.io", "v1", "certificatesigningrequests", "", "", ""}, *object, {}));
+            client->create({"certificates.k8s.io", "v1", "certificatesigningrequests", "", "", ""}, *object,
+                           {}));
         EXPECT_TRUE(made) << made.error().message();
         plane.settle();
     }
@@ -95,7 +98,8 @@ class CertificatesTest : public ::testing::Test {
     }
     void decide(const std::string& name, const std::string& type) {
         const auto outcome = plane.cluster.patch(
-            {"certificates.k8s.io/v1/certificatesigningrequests/approval", "", name}, resource::PatchType::merge,
+            {"certificates.k8s.io/v1/certificatesigningrequests/approval", "", name},
+            resource::PatchType::merge,
             R"({"status":{"conditions":[{"type":")" + type + R"(","status":"True","reason":"Hand"}]}})");
         EXPECT_TRUE(outcome.ok()) << outcome.error;
         plane.settle();
@@ -159,7 +163,8 @@ TEST_F(CertificatesTest, AServingCertificateIsForItsOwnAddresses) {
 }
 
 TEST_F(CertificatesTest, WhatPeopleApproveIsSignedForAsLongAsAsked) {
-    ask("a", jane, kClient, request_pem("jane", "people"), R"("client auth")", R"(,"expirationSeconds":3600)");
+    ask("a", jane, kClient, request_pem("jane", "people"), R"("client auth")",
+        R"(,"expirationSeconds":3600)");
     EXPECT_EQ(certificate("a"), "");
     decide("a", "Approved");
     const auto end = end_of_certificate(certificate("a"));
@@ -195,7 +200,8 @@ TEST_F(CertificatesTest, OldRequestsAreRemoved) {
 TEST(CertificateRequests, MustBeSignedWithTheirOwnKey) {
     std::string pem = request_pem("jane", "people");
     EXPECT_TRUE(read_request(pem));
-    auto der = base::base64_decode(pem.substr(pem.find('\n') + 1, pem.find("\n-----END") - pem.find('\n') - 1));
+    auto der =
+        base::base64_decode(pem.substr(pem.find('\n') + 1, pem.find("\n-----END") - pem.find('\n') - 1));
     ASSERT_TRUE(der);
     der->back() ^= 1;
     EXPECT_FALSE(read_request("-----BEGIN CERTIFICATE REQUEST-----\n" + base::base64_encode(*der) +

@@ -111,8 +111,8 @@ TEST(CommandLine, TellsWhatIsWrong) {
 }
 
 TEST(CommandLine, ANodeAloneNeedsAClusterToJoin) {
-    const auto problem = [](const std::string& roles, const std::string& server, const std::string& token = {},
-                            const std::string& hash = {}) {
+    const auto problem = [](const std::string& roles, const std::string& server,
+                            const std::string& token = {}, const std::string& hash = {}) {
         CommandLine line;
         line.roles = roles;
         if (!server.empty()) line.join_server = server;

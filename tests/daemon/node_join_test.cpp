@@ -31,10 +31,11 @@ TEST(ServerUrl, IsReadAsItIsWritten) {
 }
 
 TEST(PublicKeyHash, IsKubeadms) {
-    const auto authority = make_authority("ca", WallTime(std::chrono::hours(1)), WallTime(std::chrono::hours(2)));
+    const auto authority =
+        make_authority("ca", WallTime(std::chrono::hours(1)), WallTime(std::chrono::hours(2)));
     ASSERT_TRUE(authority);
-    const auto renewed = make_authority("ca", WallTime(std::chrono::hours(2)), WallTime(std::chrono::hours(3)),
-                                        authority->key);
+    const auto renewed = make_authority("ca", WallTime(std::chrono::hours(2)),
+                                        WallTime(std::chrono::hours(3)), authority->key);
     const auto hash = public_key_hash(authority->certificate);
     ASSERT_TRUE(hash);
     EXPECT_TRUE(hash->starts_with("sha256:"));

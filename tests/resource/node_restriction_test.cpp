@@ -69,19 +69,20 @@ TEST_F(NodeRestrictionTest, NoLabelsThatDrawPods) {
     for (const char* label :
          {"node-restriction.kubernetes.io/a", "x.node-restriction.kubernetes.io/a",
           "node-role.kubernetes.io/control-plane", "example.k8s.io/a", "kubernetes.io/unknown"})
-        EXPECT_THAT(merge({"v1/nodes", "", "n1"},
-                          R"({"metadata":{"labels":{")" + std::string(label) + R"(":"b"}}})"),
-                    HasSubstr("not allowed to modify labels: " + std::string(label)));
+        EXPECT_THAT(
+            merge({"v1/nodes", "", "n1"}, R"({"metadata":{"labels":{")" + std::string(label) + R"(":"b"}}})"),
+            HasSubstr("not allowed to modify labels: " + std::string(label)));
     for (const char* label : {"example.org/a", "kubernetes.io/hostname", "node.kubernetes.io/a",
                               "topology.kubernetes.io/zone", "notk8s.io/a"})
-        EXPECT_EQ(merge({"v1/nodes", "", "n1"},
-                        R"({"metadata":{"labels":{")" + std::string(label) + R"(":"b"}}})"),
-                  "");
+        EXPECT_EQ(
+            merge({"v1/nodes", "", "n1"}, R"({"metadata":{"labels":{")" + std::string(label) + R"(":"b"}}})"),
+            "");
     EXPECT_THAT(merge({"v1/nodes", "", "n1"}, R"({"spec":{"taints":[{"key":"a","effect":"NoSchedule"}]}})"),
                 HasSubstr("not allowed to modify taints"));
-    EXPECT_THAT(merge({"v1/nodes", "", "n1"},
-                      R"({"metadata":{"ownerReferences":[{"apiVersion":"v1","kind":"Node","name":"x","uid":"u"}]}})"),
-                HasSubstr("ownerReferences"));
+    EXPECT_THAT(
+        merge({"v1/nodes", "", "n1"},
+              R"({"metadata":{"ownerReferences":[{"apiVersion":"v1","kind":"Node","name":"x","uid":"u"}]}})"),
+        HasSubstr("ownerReferences"));
 }
 
 TEST_F(NodeRestrictionTest, TheStatusOfItsOwnPodsOnly) {
@@ -126,8 +127,9 @@ TEST_F(NodeRestrictionTest, ItsOwnLeaseOnly) {
 }
 
 TEST_F(NodeRestrictionTest, OthersAreNotRestricted) {
-    EXPECT_TRUE(cluster.patch({"v1/nodes", "", "n2"}, PatchType::merge,
-                              R"({"metadata":{"labels":{"node-restriction.kubernetes.io/a":"b"}}})")
+    EXPECT_TRUE(cluster
+                    .patch({"v1/nodes", "", "n2"}, PatchType::merge,
+                           R"({"metadata":{"labels":{"node-restriction.kubernetes.io/a":"b"}}})")
                     .ok());
 }
 

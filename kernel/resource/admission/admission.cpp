@@ -13,7 +13,8 @@ base::Result<void> admit_mutating(const AdmissionRequest& request) {
 
 base::Result<void> admit_validating(const AdmissionRequest& request) {
     using namespace admission;
-    for (auto step : {namespace_lifecycle, limit_range_bounds, certificate_subject_restriction, node_restriction})
+    for (auto step :
+         {namespace_lifecycle, limit_range_bounds, certificate_subject_restriction, node_restriction})
         KEELSON_TRY_VOID(step(request));
     return base::ok();
 }

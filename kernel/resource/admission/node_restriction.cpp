@@ -1,5 +1,6 @@
-// NodeRestriction (https://kubernetes.io/docs/reference/access-authn-authz/admission-controllers/#noderestriction):
-// what a node writes is about itself and its own pods, and says nothing that would draw others' pods to it.
+// NodeRestriction
+// (https://kubernetes.io/docs/reference/access-authn-authz/admission-controllers/#noderestriction): what a
+// node writes is about itself and its own pods, and says nothing that would draw others' pods to it.
 #include <algorithm>
 #include <array>
 #include <set>
@@ -50,7 +51,8 @@ bool is_within(std::string_view space, std::string_view parent) {
 
 bool may_set_label(std::string_view label) {
     const auto slash = label.find('/');
-    const std::string_view space = slash == std::string_view::npos ? std::string_view() : label.substr(0, slash);
+    const std::string_view space =
+        slash == std::string_view::npos ? std::string_view() : label.substr(0, slash);
     if (is_within(space, "node-restriction.kubernetes.io")) return false;
     if (!is_within(space, "kubernetes.io") && !is_within(space, "k8s.io")) return true;
     return std::ranges::find(kNodeLabels, label) != kNodeLabels.end() ||
@@ -63,7 +65,8 @@ std::string forbidden_labels(Value now, Value before) {
     std::set<std::string_view> names;
     const auto compare = [&](Value one, Value other) {
         for (const object::Member& label : one.members())
-            if (!label.value.equals(other[label.name]) && !may_set_label(label.name)) names.insert(label.name);
+            if (!label.value.equals(other[label.name]) && !may_set_label(label.name))
+                names.insert(label.name);
     };
     compare(now, before);
     compare(before, now);
@@ -96,9 +99,10 @@ Result<void> check_node(const AdmissionRequest& request, std::string_view node) 
         return refusal(request, self + " is not allowed to set a configSource");
     const std::string labels = forbidden_labels(now["metadata"]["labels"], before["metadata"]["labels"]);
     if (!labels.empty())
-        return refusal(request, self + (request.operation == Operation::create
-                                            ? " is not allowed to set the following labels: "
-                                            : " is not allowed to modify labels: ") +
+        return refusal(request, self +
+                                    (request.operation == Operation::create
+                                         ? " is not allowed to set the following labels: "
+                                         : " is not allowed to modify labels: ") +
                                     labels);
     if (request.operation == Operation::create) return base::ok();
     if (!is_same(now["spec"]["taints"], before["spec"]["taints"]))
@@ -115,7 +119,8 @@ Result<void> check_mirror_owner(const AdmissionRequest& request, std::string_vie
     const bool is_own = owners.size() == 1 && owner["apiVersion"].as_string() == "v1" &&
                         owner["kind"].as_string() == "Node" && owner["name"].as_string() == node &&
                         owner["controller"].as_boolean() && !owner["blockOwnerDeletion"].as_boolean();
-    if (!is_own) return refusal(request, "pod must be owned by node " + quoted(node) + " alone, as its controller");
+    if (!is_own)
+        return refusal(request, "pod must be owned by node " + quoted(node) + " alone, as its controller");
     KEELSON_TRY(const Value stored, request.lookup.get("", "nodes", "", node, request.arena));
     if (stored["metadata"]["uid"].equals(owner["uid"])) return base::ok();
     return refusal(request, "node " + quoted(node) + " with the UID " + quoted(owner["uid"].as_string()) +
@@ -129,14 +134,14 @@ Result<void> check_new_pod(const AdmissionRequest& request, std::string_view nod
         return refusal(request, "pod does not have \"kubernetes.io/config.mirror\" annotation, node " +
                                     quoted(node) + " can only create mirror pods");
     if (pod["spec"]["nodeName"].as_string() != node)
-        return refusal(request, "node " + quoted(node) + " can only create pods with spec.nodeName set to itself");
+        return refusal(request,
+                       "node " + quoted(node) + " can only create pods with spec.nodeName set to itself");
     KEELSON_TRY_VOID(check_mirror_owner(request, node));
     std::string referred;
     visit_pod_references(pod, [&](std::string_view resource, std::string_view) { referred = resource; });
     if (!pod["spec"]["resourceClaims"].empty()) referred = "resourceclaims";
     if (referred.empty()) return base::ok();
-    return refusal(request,
-                   "node " + quoted(node) + " can not create pods that reference " + referred);
+    return refusal(request, "node " + quoted(node) + " can not create pods that reference " + referred);
 }
 
 Result<void> check_pod(const AdmissionRequest& request, std::string_view node) {
@@ -153,7 +158,8 @@ Result<void> check_pod(const AdmissionRequest& request, std::string_view node) {
     }
     const bool is_status = subresource == "status";
     if (pod["spec"]["nodeName"].as_string() != node)
-        return refusal(request, "node " + quoted(node) + " can only " + (is_status ? "update pod status for" : "delete") +
+        return refusal(request, "node " + quoted(node) + " can only " +
+                                    (is_status ? "update pod status for" : "delete") +
                                     " pods with spec.nodeName set to itself");
     if (is_status && !is_same(request.object["metadata"]["labels"], pod["metadata"]["labels"]))
         return refusal(request, "node " + quoted(node) + " cannot update labels through pod status");
@@ -170,7 +176,8 @@ Result<void> node_restriction(const AdmissionRequest& request) {
     if (resource.group.empty() && resource.name == "nodes") return check_node(request, node);
     if (resource.group == "coordination.k8s.io" && resource.name == "leases") {
         if (request.call.namespace_name != kLeaseNamespace)
-            return refusal(request, "can only access leases in the " + quoted(kLeaseNamespace) + " system namespace");
+            return refusal(request,
+                           "can only access leases in the " + quoted(kLeaseNamespace) + " system namespace");
         return check_name(request, node, "node lease");
     }
     if (resource.group == "storage.k8s.io" && resource.name == "csinodes")
