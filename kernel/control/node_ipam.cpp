@@ -133,7 +133,7 @@ class NodeIpamController final : public Controller {
 }  // namespace
 
 std::unique_ptr<Controller> make_node_ipam_controller(const Surroundings& surroundings,
-                                                      std::vector<std::string> cluster_cidrs) {
+                                                      const std::vector<std::string>& cluster_cidrs) {
     return std::make_unique<NodeIpamController>(surroundings, cluster_cidrs);
 }
 

@@ -12,7 +12,7 @@ namespace keelson::control {
 
 // `cluster_cidrs`: at most one per IP family; a node gets a /24 of an IPv4 range and a /64 of an IPv6 range,
 // or the whole range when that is smaller. None: nodes get nothing. Run it with one worker.
-[[nodiscard]] std::unique_ptr<Controller> make_node_ipam_controller(const Surroundings& surroundings,
-                                                                    std::vector<std::string> cluster_cidrs);
+[[nodiscard]] std::unique_ptr<Controller> make_node_ipam_controller(
+    const Surroundings& surroundings, const std::vector<std::string>& cluster_cidrs);
 
 }  // namespace keelson::control

@@ -12,7 +12,6 @@ namespace keelson::node {
 namespace {
 
 namespace core_v1 = api_types::core_v1;
-using base::Reason;
 using base::Result;
 using base::Task;
 using client::EventType;

@@ -61,7 +61,7 @@ std::string last_words(const std::string& log_path) {
     std::size_t count = 0;
     for (auto line = lines.rbegin(); line != lines.rend() && count < kMostLogLines; ++line, ++count) {
         if (result.size() + line->size() + 1 > kLongestLogPart) break;
-        result = std::string(*line) + "\n" + result;
+        result.insert(0, 1, '\n').insert(0, *line);
     }
     return result;
 }

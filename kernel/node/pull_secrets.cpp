@@ -80,6 +80,7 @@ std::vector<Credentials> credentials_in(std::string_view docker_config_json, std
     }
     std::ranges::stable_sort(found, std::greater(), [](const auto& one) { return one.first.size(); });
     std::vector<Credentials> result;
+    result.reserve(found.size());
     for (auto& [server, credentials] : found) result.push_back(std::move(credentials));
     return result;
 }
