@@ -75,8 +75,9 @@ Result<std::string> node_endpoint(const resource::Lookup& lookup, const std::str
         for (const Value address : status["addresses"].items()) {
             if (address["type"].as_string() != type) continue;
             std::string host = address["address"].to_string();
-            if (host.find(':') != std::string::npos) host = "[" + host + "]";
-            return host + ":" + std::to_string(number);
+            if (host.find(':') != std::string::npos) host.insert(0, "[").append("]");
+            host.append(":").append(std::to_string(number));
+            return host;
         }
     }
     return Status(base::Reason::unknown, "no preferred addresses found; known addresses: []");

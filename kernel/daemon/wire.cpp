@@ -35,7 +35,7 @@ class LocalNode final : public api::NodeGate {
     // Before the first request.
     void set(NodeRole& role) {
         name_ = role.name();
-        node_.emplace(role.streams(), role.agent());
+        node_.emplace(Node{role.streams(), role.agent()});
     }
     [[nodiscard]] const Node* find(const std::string& node_name) override {
         return node_ && node_name == name_ ? &*node_ : nullptr;
