@@ -340,4 +340,5 @@ if __name__ == "__main__":
     if reason:
         print(f"{sys.argv[0]}: skipped: {reason}")
         sys.exit(support.SKIPPED)
+    support.enter_private_network()
     unittest.main(argv=[sys.argv[0], *sys.argv[3:]], verbosity=2)

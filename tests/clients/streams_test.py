@@ -346,4 +346,5 @@ if __name__ == "__main__":
     if reason := reason_to_skip():
         print("skipped:", reason)
         sys.exit(support.SKIPPED)
+    support.enter_private_network()
     unittest.main(argv=[sys.argv[0], *sys.argv[3:]], verbosity=2)

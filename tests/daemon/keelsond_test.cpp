@@ -155,7 +155,7 @@ TEST_F(KeelsondTest, RefusesAPortThatIsTaken) {
 
 TEST_F(KeelsondTest, RefusesAForeignDirectory) {
     write("precious.txt", "x");
-    Process process({"--data-dir", root, "--api-port", "0", "--admin-port", "0"});
+    Process process({"--data-dir", root, "--roles", "api", "--api-port", "0", "--admin-port", "0"});
     EXPECT_EQ(process.wait_for_exit(), 2);
     EXPECT_NE(process.printed.find("not Keelson's"), std::string::npos) << process.printed;
     EXPECT_EQ(std::distance(fs::directory_iterator(root), fs::directory_iterator()), 1);
@@ -163,7 +163,8 @@ TEST_F(KeelsondTest, RefusesAForeignDirectory) {
 
 TEST_F(KeelsondTest, ServesUntilItIsTold) {
     const auto start = std::chrono::steady_clock::now();
-    Process process({"--data-dir", data, "--api-port", "0", "--admin-port", "0"});
+    Process process(
+        {"--data-dir", data, "--roles", "api,control,scheduler", "--api-port", "0", "--admin-port", "0"});
     ASSERT_TRUE(process.wait_for("ready")) << process.printed;
     RecordProperty("start_ms", static_cast<int>((std::chrono::steady_clock::now() - start) /
                                                 std::chrono::milliseconds(1)));
@@ -175,7 +176,8 @@ TEST_F(KeelsondTest, ServesUntilItIsTold) {
         ASSERT_EQ(::stat((data + name).c_str(), &info), 0);
         EXPECT_EQ(info.st_mode & 0777u, 0600u) << name;
     }
-    Process second({"--data-dir", data, "--api-port", "0", "--admin-port", "0"});
+    Process second(
+        {"--data-dir", data, "--roles", "api,control,scheduler", "--api-port", "0", "--admin-port", "0"});
     EXPECT_EQ(second.wait_for_exit(), 2);
     EXPECT_NE(second.printed.find("is in use"), std::string::npos) << second.printed;
 
@@ -186,14 +188,16 @@ TEST_F(KeelsondTest, ServesUntilItIsTold) {
     EXPECT_EQ(process.wait_for_exit(), 0) << process.printed;
     EXPECT_LT(std::chrono::steady_clock::now() - stop, std::chrono::seconds(5));
     EXPECT_TRUE(idle.at_end());
-    Process again({"--data-dir", data, "--api-port", "0", "--admin-port", "0"});
+    Process again(
+        {"--data-dir", data, "--roles", "api,control,scheduler", "--api-port", "0", "--admin-port", "0"});
     EXPECT_TRUE(again.wait_for("ready")) << again.printed;
 }
 
 TEST_F(KeelsondTest, ReloadsItsConfiguration) {
     const std::string tokens = write("tokens", "first,jane,1,\"system:masters\"\n");
     const std::string config = write("config.yaml", "apiServer:\n  tokenFile: " + tokens + "\n");
-    Process process({"--data-dir", data, "--api-port", "0", "--admin-port", "0", "--config", config});
+    Process process({"--data-dir", data, "--roles", "api,control,scheduler", "--api-port", "0",
+                     "--admin-port", "0", "--config", config});
     ASSERT_TRUE(process.wait_for("ready")) << process.printed;
     EXPECT_EQ(connect().request("GET", "/metrics", "Authorization: Bearer first\r\n").status, 200);
     write("tokens", "second,jane,1,\"system:masters\"\n");
