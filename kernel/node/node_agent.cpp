@@ -59,7 +59,7 @@ class Agent final : public NodeAgent {
                        nodes_,    services_, puller_,   [this](const std::string& uid) { queue_.add(uid); }},
           node_object_(settings_, parts_, *recorder_),
           log_keeper_(settings_, parts_),
-          static_pods_(settings_, parts_, pods_) {}
+          static_pods_(settings_, parts_, pods_, nodes_) {}
 
     Task<void> run() override {
         informers_->start();

@@ -53,7 +53,8 @@ std::map<std::string, std::string> read_manifests(const std::string& directory) 
 }  // namespace
 
 Result<client::ObjectPointer> static_pod(std::string_view text, const std::string& path,
-                                         const std::string& node_name) {
+                                         const client::CachedObject& node) {
+    const std::string& node_name = node.key().name;
     object::Document document;
     KEELSON_TRY(document.root, object::parse_yaml(text, document.arena));
     object::Arena& arena = document.arena;
@@ -69,6 +70,13 @@ Result<client::ObjectPointer> static_pod(std::string_view text, const std::strin
     annotations.set(arena, kMirror, std::string_view(hash));
     annotations.set(arena, kHash, std::string_view(hash));
     annotations.set(arena, kSource, "file");
+    metadata.clear_owner_references();
+    const auto owner = metadata.make_owner_references(arena).add(arena);
+    owner.set_api_version(arena, "v1");
+    owner.set_kind(arena, "Node");
+    owner.set_name(arena, node_name);
+    owner.set_uid(arena, node.uid());
+    owner.set_controller(arena, true);
     pod.make_spec(arena).set_node_name(arena, node_name);
     return std::make_shared<const client::CachedObject>(document.root, "Pod", "v1");
 }
@@ -88,9 +96,11 @@ Task<void> StaticPods::look() {
     auto work = [directory = settings_.static_pod_directory] { return read_manifests(directory); };
     auto reading = base::blocking(std::move(work));
     const std::map<std::string, std::string> texts = co_await reading;
+    const client::ObjectPointer node = nodes_.get({"", settings_.name});
+    if (!node) co_return;
     Wanted wanted;
     for (const auto& [path, text] : texts) {
-        auto pod = static_pod(text, path, settings_.name);
+        auto pod = static_pod(text, path, *node);
         if (pod) {
             const client::ObjectKey key = (*pod)->key();
             wanted.emplace(key, std::move(*pod));

@@ -16,9 +16,10 @@ namespace keelson::node {
 
 class StaticPods {
   public:
-    // `pods` are those of this node.
-    StaticPods(const NodeSettings& settings, const NodeParts& parts, const client::Informer& pods)
-        : settings_(settings), parts_(parts), pods_(pods) {}
+    // `pods` are those of this node; it is among the nodes, as the owner of what it makes.
+    StaticPods(const NodeSettings& settings, const NodeParts& parts, const client::Informer& pods,
+               const client::Informer& nodes)
+        : settings_(settings), parts_(parts), pods_(pods), nodes_(nodes) {}
 
     // Looks at the directory every few seconds until stop(); returns at once without a directory.
     base::Task<void> run();
@@ -34,13 +35,14 @@ class StaticPods {
     const NodeSettings& settings_;
     const NodeParts& parts_;
     const client::Informer& pods_;
+    const client::Informer& nodes_;
     std::map<std::string, std::string> told_;  // what was said about a file that is no pod
     base::Pause pause_;
 };
 
-// The pod of a manifest, named for the node and marked with the hash of its text. A failure says what is
-// wrong.
+// The pod of a manifest, named for the node, owned by it and marked with the hash of its text. A failure says
+// what is wrong.
 [[nodiscard]] base::Result<client::ObjectPointer> static_pod(std::string_view text, const std::string& path,
-                                                             const std::string& node_name);
+                                                             const client::CachedObject& node);
 
 }  // namespace keelson::node
