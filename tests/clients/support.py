@@ -250,11 +250,15 @@ class Node(Server):
         self.process = None
 
     def plugin_host(self):
-        """The process of the runtime plugin."""
-        for line in json.loads(self.keelctl("plugin", "describe", "oci", "-o", "json").stdout or "{}").items():
-            if line[0] == "processId":
-                return line[1]
-        return 0
+        """The process of the runtime plugin, once there is one: it may be starting anew."""
+        found = []
+
+        def look():
+            described = self.keelctl("plugin", "describe", "oci", "-o", "json")
+            found[:] = [json.loads(described.stdout).get("processId", 0)] if described.returncode == 0 else []
+            return found and found[0] > 0
+        self.wait(look, "the runtime plugin does not run")
+        return found[0]
 
 
 class SimulatedNodes:
