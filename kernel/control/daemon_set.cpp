@@ -10,8 +10,8 @@
 #include "kernel/control/ownership.h"
 #include "kernel/control/pod_state.h"
 #include "kernel/control/pod_writes.h"
-#include "kernel/object/conditions.h"
 #include "kernel/object/accessors/meta_v1.h"
+#include "kernel/object/conditions.h"
 
 namespace keelson::control {
 namespace {

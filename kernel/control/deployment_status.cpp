@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "kernel/control/pod_state.h"
-#include "kernel/object/conditions.h"
 #include "kernel/object/accessors/meta_v1.h"
+#include "kernel/object/conditions.h"
 #include "kernel/object/time_format.h"
 
 namespace keelson::control {
@@ -13,8 +13,8 @@ namespace {
 using api_types::apps_v1::Deployment;
 using api_types::apps_v1::DeploymentCondition;
 using api_types::apps_v1::DeploymentStatus;
-using object::ConditionState;
 using object::Arena;
+using object::ConditionState;
 using object::Value;
 
 constexpr std::string_view kAvailable = "Available";

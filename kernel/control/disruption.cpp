@@ -6,12 +6,12 @@
 #include "kernel/control/collections.h"
 #include "kernel/control/deployment_state.h"
 #include "kernel/control/pod_state.h"
-#include "kernel/object/conditions.h"
 #include "kernel/object/accessors/apps_v1.h"
 #include "kernel/object/accessors/autoscaling_v1.h"
 #include "kernel/object/accessors/core_v1.h"
 #include "kernel/object/accessors/meta_v1.h"
 #include "kernel/object/accessors/policy_v1.h"
+#include "kernel/object/conditions.h"
 #include "kernel/object/selector.h"
 
 namespace keelson::control {

@@ -5,8 +5,8 @@
 
 #include "kernel/control/pod_state.h"
 #include "kernel/control/service_endpoints.h"
-#include "kernel/object/conditions.h"
 #include "kernel/object/accessors/meta_v1.h"
+#include "kernel/object/conditions.h"
 
 namespace keelson::control {
 namespace {

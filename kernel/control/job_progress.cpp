@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "kernel/control/pod_state.h"
-#include "kernel/object/conditions.h"
 #include "kernel/object/accessors/batch_v1.h"
+#include "kernel/object/conditions.h"
 
 namespace keelson::control {
 namespace {

@@ -6,8 +6,8 @@
 #include "kernel/base/gather.h"
 #include "kernel/control/pod_state.h"
 #include "kernel/control/pod_writes.h"
-#include "kernel/object/conditions.h"
 #include "kernel/object/accessors/meta_v1.h"
+#include "kernel/object/conditions.h"
 #include "kernel/object/time_format.h"
 
 namespace keelson::control {

@@ -7,10 +7,10 @@
 
 #include "kernel/base/gather.h"
 #include "kernel/control/pod_state.h"
-#include "kernel/object/conditions.h"
 #include "kernel/object/accessors/coordination_v1.h"
 #include "kernel/object/accessors/core_v1.h"
 #include "kernel/object/accessors/meta_v1.h"
+#include "kernel/object/conditions.h"
 #include "kernel/object/time_format.h"
 
 namespace keelson::control {

@@ -5,10 +5,10 @@
 #include "kernel/control/ownership.h"
 #include "kernel/control/pod_state.h"
 #include "kernel/control/pod_writes.h"
-#include "kernel/object/conditions.h"
 #include "kernel/object/accessors/apps_v1.h"
 #include "kernel/object/accessors/core_v1.h"
 #include "kernel/object/accessors/meta_v1.h"
+#include "kernel/object/conditions.h"
 #include "kernel/object/selector.h"
 
 namespace keelson::control {

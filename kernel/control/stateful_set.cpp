@@ -12,8 +12,8 @@
 #include "kernel/control/pod_writes.h"
 #include "kernel/control/stateful_claims.h"
 #include "kernel/control/stateful_pods.h"
-#include "kernel/object/conditions.h"
 #include "kernel/object/accessors/meta_v1.h"
+#include "kernel/object/conditions.h"
 
 namespace keelson::control {
 namespace {

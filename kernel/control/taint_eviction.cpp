@@ -3,9 +3,9 @@
 
 #include "kernel/control/node_lifecycle.h"
 #include "kernel/control/pod_state.h"
-#include "kernel/object/conditions.h"
 #include "kernel/object/accessors/core_v1.h"
 #include "kernel/object/accessors/meta_v1.h"
+#include "kernel/object/conditions.h"
 
 namespace keelson::control {
 namespace {

@@ -70,7 +70,7 @@ enum class PodStage : std::uint8_t {
 struct PodRecord {
     client::ObjectPointer pod;
     std::string uid;
-    PodIdentity identity;  // of one that was found at the runtime
+    PodIdentity identity;    // of one that was found at the runtime
     bool is_orphan = false;  // found at the runtime, unknown to the API
     bool is_admitted = false;
     bool is_given_back = false;  // sandbox, addresses and volumes, after the end

@@ -28,8 +28,8 @@ class Holds {
     std::map<Revision, base::MonotonicTime> until_;
 };
 
-// Remembers when which revision was current, coarsely: a sample at most every quarter of the time to keep, for
-// each sample that becomes due is a write of the disk, and an idle store should write (almost) nothing.
+// Remembers when which revision was current, coarsely: a sample at most every quarter of the time to keep,
+// for each sample that becomes due is a write of the disk, and an idle store should write (almost) nothing.
 class HistoryClock {
   public:
     explicit HistoryClock(base::Duration keep) : keep_(keep) {}

@@ -183,13 +183,14 @@ class Settings(NodeStory):
 
     def test_a_changed_config_map_reaches_the_files(self):
         self.k("create", "configmap", "conf", "--from-literal=key=old")
-        self.apply(pod("a", "cat /c/key; until grep -q new /c/key; do sleep 0.05; done; cat /c/key", restartPolicy="Never",
+        self.apply(pod("a", "cat /c/key; echo; until grep -q new /c/key; do sleep 0.05; done; cat /c/key", restartPolicy="Never",
                        container={"volumeMounts": [{"name": "c", "mountPath": "/c"}]},
                        volumes=[{"name": "c", "configMap": {"name": "conf"}}]))
         self.ready("a")
+        self.wait_for(lambda: "old" in self.log("a"))
         self.k("patch", "configmap", "conf", "-p", '{"data":{"key":"new"}}')
         self.phase_is("a", "Succeeded")
-        self.assertEqual(self.log("a").strip(), "oldnew")
+        self.assertEqual(self.log("a").split(), ["old", "new"])
 
     def test_the_security_context_holds(self):
         self.apply(pod("a", "id -u; id -g; id -G; touch /x; echo $?; grep CapEff /proc/self/status; grep NoNewPrivs /proc/self/status; grep Seccomp: /proc/self/status",

@@ -46,10 +46,11 @@ class AgentTest : public ::testing::Test {
     // A pod bound to the node, with one container `web` unless the spec says otherwise.
     std::string create(const std::string& name, const std::string& more_spec = {},
                        const std::string& containers = R"([{"name":"web","image":"web:1"}])") {
-        const resource::Outcome made =
-            cluster.create({"v1/pods", "default", {}},
-                           R"({"metadata":{"name":")" + name + R"("},"spec":{"nodeName":"n1","automountServiceAccountToken":false,"containers":)" +
-                               containers + (more_spec.empty() ? "" : "," + more_spec) + "}}");
+        const resource::Outcome made = cluster.create(
+            {"v1/pods", "default", {}},
+            R"({"metadata":{"name":")" + name +
+                R"("},"spec":{"nodeName":"n1","automountServiceAccountToken":false,"containers":)" +
+                containers + (more_spec.empty() ? "" : "," + more_spec) + "}}");
         EXPECT_TRUE(made.ok()) << made.error;
         cluster.executor.run_until_idle();
         return made.text({"metadata", "uid"});

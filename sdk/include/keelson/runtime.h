@@ -86,10 +86,10 @@ struct keelson_runtime {
 struct keelson_images {
     uint32_t struct_size;
     /* {"image": "docker.io/library/nginx:1", "credentials"?: [{"username"?, "password"?, "identityToken"?,
-     * "registryToken"?}]: tried in turn} -> {"imageId"}. Fails with KEELSON_NOT_FOUND (no such image), KEELSON_FORBIDDEN
-     * (the registry wants other credentials), KEELSON_UNAVAILABLE (the registry cannot be reached),
-     * KEELSON_EXHAUSTED (no space), KEELSON_INVALID (no reference, or what came is not what its digest says,
-     * no image, or hostile). */
+     * "registryToken"?}]: tried in turn} -> {"imageId"}. Fails with KEELSON_NOT_FOUND (no such image),
+     * KEELSON_FORBIDDEN (the registry wants other credentials), KEELSON_UNAVAILABLE (the registry cannot be
+     * reached), KEELSON_EXHAUSTED (no space), KEELSON_INVALID (no reference, or what came is not what its
+     * digest says, no image, or hostile). */
     keelson_method pull;
     /* {"name"?}, with a descriptor of an archive -> {"images": [{"imageId", "names": []}]} */
     keelson_method load;

@@ -37,8 +37,8 @@ struct ResolvedImage {
 class ImageStore {
   public:
     // How far a download is; called from any thread.
-    using Progress = std::function<void(const std::string& image, std::uint64_t done_bytes,
-                                        std::uint64_t whole_bytes)>;
+    using Progress =
+        std::function<void(const std::string& image, std::uint64_t done_bytes, std::uint64_t whole_bytes)>;
 
     virtual ~ImageStore() = default;
 
