@@ -179,6 +179,9 @@ def why_no_containers():
         return "there is no crun"
     if not pathlib.Path(BUSYBOX).exists():
         return f"there is no {BUSYBOX}: install busybox-static"
+    disk = shutil.disk_usage(tempfile.gettempdir())
+    if disk.free < disk.total * 0.12:
+        return "the disk is nearly full: a node would be under pressure and take no pods"
     return ""
 
 
