@@ -354,6 +354,7 @@ class Restarts(NodeStory):
     def test_kills_at_random_points_lose_and_leave_nothing(self):
         dice = random.Random(7)
         self.k("create", "deployment", "web", "--image=" + IMAGE, "--replicas=20", "--", "sleep", "1000")
+        self.k("patch", "deployment", "web", "-p", '{"spec":{"template":{"spec":{"terminationGracePeriodSeconds":1}}}}')
         for _ in range(5):
             time.sleep(dice.random() * 0.7)
             if dice.random() < 0.4:
