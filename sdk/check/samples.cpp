@@ -46,10 +46,14 @@ constexpr Sample samples[] = {
      R"({"sandboxId":"keelson-check-unknown","pod":{"name":"web","namespace":"default",)"
      R"("uid":"5f2a3c1e-0000-4000-8000-000000000002"},"hostPorts":[]})"},
     {"keelson.network.pod/0 detach", R"({"sandboxId":"keelson-check-unknown"})"},
+    {"keelson.network.proxy/0 configure",
+     R"({"node":{"name":"keelson-check-node","addresses":["192.0.2.1"],"podCidrs":["198.51.100.0/24"]},)"
+     R"("clusterCidrs":["198.51.100.0/24"]})"},
     {"keelson.network.proxy/0 apply",
      R"({"generation":1,"full":false,"set":[],"removed":["keelson-check-unknown"]})"},
-    {"keelson.network.dns/0 apply",
-     R"({"generation":1,"full":false,"zone":"keelson-check.invalid","set":[],"removed":[]})"},
+    {"keelson.network.dns/0 configure",
+     R"({"listen":["127.0.0.1:0"],"zone":"keelson-check.invalid","upstreams":[],"podNames":true})"},
+    {"keelson.network.dns/0 apply", R"({"generation":1,"full":false,"set":[],"removed":[]})"},
     {"keelson.runtime/0 run_sandbox",
      R"({"sandboxId":"keelson-check-sandbox","pod":{"name":"web","namespace":"default",)"
      R"("uid":"5f2a3c1e-0000-4000-8000-000000000002","annotations":{}},"hostname":"web","logDirectory":"$DIR/logs",)"

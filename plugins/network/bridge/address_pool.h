@@ -6,9 +6,11 @@
 #include <deque>
 #include <set>
 
-#include "address.h"
+#include "stack/address.h"
 
 namespace keelson::bridge {
+
+using namespace stack;
 
 class AddressPool {
   public:

@@ -6,9 +6,11 @@
 #include <optional>
 #include <string>
 
-#include "netlink.h"
+#include "stack/netlink.h"
 
 namespace keelson::bridge {
+
+using namespace stack;
 
 // None: no limit. `field` is for refusing it.
 void limit_bandwidth(Netlink& netlink, int link, std::optional<std::int64_t> bits_per_second,

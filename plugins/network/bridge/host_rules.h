@@ -6,11 +6,13 @@
 #include <string>
 #include <vector>
 
-#include "address.h"
-#include "firewall.h"
 #include "records.h"
+#include "stack/address.h"
+#include "stack/firewall.h"
 
 namespace keelson::bridge {
+
+using namespace stack;
 
 struct RuleInputs {
     std::string bridge;

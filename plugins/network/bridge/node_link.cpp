@@ -8,7 +8,7 @@
 #include <map>
 
 #include "keelson/error.hpp"
-#include "sysctl.h"
+#include "stack/sysctl.h"
 
 namespace keelson::bridge {
 namespace {

@@ -6,10 +6,12 @@
 #include <string>
 #include <vector>
 
-#include "address.h"
-#include "netlink.h"
+#include "stack/address.h"
+#include "stack/netlink.h"
 
 namespace keelson::bridge {
+
+using namespace stack;
 
 struct Gateway {
     Address address;

@@ -7,11 +7,13 @@
 #include <string>
 #include <vector>
 
-#include "address.h"
 #include "keelson/network.hpp"
 #include "node_link.h"
+#include "stack/address.h"
 
 namespace keelson::bridge {
+
+using namespace stack;
 
 struct Plan {
     std::vector<Prefix> pod_prefixes;  // at least one

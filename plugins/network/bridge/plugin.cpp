@@ -8,13 +8,13 @@
 #include <vector>
 
 #include "attachments.h"
-#include "firewall.h"
 #include "host_rules.h"
 #include "keelson/network.hpp"
-#include "netlink.h"
 #include "node_link.h"
 #include "plan.h"
 #include "pod_link.h"
+#include "stack/firewall.h"
+#include "stack/netlink.h"
 
 namespace {
 

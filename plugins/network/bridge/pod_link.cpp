@@ -15,7 +15,7 @@
 #include <thread>
 
 #include "bandwidth.h"
-#include "sysctl.h"
+#include "stack/sysctl.h"
 
 namespace keelson::bridge {
 namespace {

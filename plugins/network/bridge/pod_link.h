@@ -7,11 +7,13 @@
 #include <string>
 #include <vector>
 
-#include "address.h"
 #include "keelson/network.hpp"
-#include "netlink.h"
+#include "stack/address.h"
+#include "stack/netlink.h"
 
 namespace keelson::bridge {
+
+using namespace stack;
 
 struct PodAddress {
     Address address;

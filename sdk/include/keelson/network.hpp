@@ -125,8 +125,18 @@ struct Backend {
                        .optional("terminating", self.terminating))
 };
 
+struct Configure {
+    pod_network::Node node;
+    std::vector<std::string> cluster_cidrs;
+    std::vector<std::string> node_port_addresses;
+    KEELSON_FIELDS(field.required("node", self.node)
+                       .required("clusterCidrs", self.cluster_cidrs)
+                       .optional("nodePortAddresses", self.node_port_addresses))
+};
+
 struct Service {
     std::string id;
+    std::string name;
     std::string address;
     std::int32_t port = 0;
     std::string protocol;  // "TCP", "UDP", "SCTP"
@@ -135,8 +145,10 @@ struct Service {
     std::vector<std::string> source_ranges;
     bool local = false;
     std::vector<Backend> backends;
-    bool reject = false;
+    std::vector<Backend> external_backends;
+    std::string none = "reject";  // "reject", "drop"
     KEELSON_FIELDS(field.required("id", self.id)
+                       .required("name", self.name)
                        .required("address", self.address)
                        .required("port", self.port)
                        .required("protocol", self.protocol)
@@ -145,23 +157,33 @@ struct Service {
                        .optional("sourceRanges", self.source_ranges)
                        .required("local", self.local)
                        .required("backends", self.backends)
-                       .optional("reject", self.reject))
+                       .optional("externalBackends", self.external_backends)
+                       .required("none", self.none))
 };
 
 struct Apply {
     std::int64_t generation = 0;
     bool full = false;
+    bool more = false;
     std::vector<Service> set;
     std::vector<std::string> removed;
     KEELSON_FIELDS(field.required("generation", self.generation)
                        .required("full", self.full)
+                       .optional("more", self.more)
                        .required("set", self.set)
                        .required("removed", self.removed))
 };
 
+struct Problem {
+    std::string id;  // of the service
+    std::string message;
+    KEELSON_FIELDS(field.required("id", self.id).required("message", self.message))
+};
+
 struct Applied {
     std::int64_t generation = 0;
-    KEELSON_FIELDS(field.required("generation", self.generation))
+    std::vector<Problem> problems;
+    KEELSON_FIELDS(field.required("generation", self.generation).optional("problems", self.problems))
 };
 
 struct StateRequest {
@@ -170,7 +192,8 @@ struct StateRequest {
 
 struct State {
     std::int64_t generation = 0;
-    KEELSON_FIELDS(field.required("generation", self.generation))
+    bool intact = true;
+    KEELSON_FIELDS(field.required("generation", self.generation).required("intact", self.intact))
 };
 
 struct Clear {
@@ -178,6 +201,7 @@ struct Clear {
 };
 
 namespace methods {
+KEELSON_DETAIL_SLOT(configure, Configure, Empty)
 KEELSON_DETAIL_SLOT(apply, Apply, Applied)
 KEELSON_DETAIL_SLOT(state, StateRequest, State)
 KEELSON_DETAIL_SLOT(clear, Clear, Empty)
@@ -185,6 +209,17 @@ KEELSON_DETAIL_SLOT(clear, Clear, Empty)
 }  // namespace proxy
 
 namespace dns {
+
+struct Configure {
+    std::vector<std::string> listen;
+    std::string zone;
+    std::vector<std::string> upstreams;
+    bool pod_names = false;
+    KEELSON_FIELDS(field.required("listen", self.listen)
+                       .required("zone", self.zone)
+                       .required("upstreams", self.upstreams)
+                       .required("podNames", self.pod_names))
+};
 
 struct Record {
     std::string name;
@@ -206,12 +241,12 @@ struct RecordKey {
 struct Apply {
     std::int64_t generation = 0;
     bool full = false;
-    std::string zone;
+    bool more = false;
     std::vector<Record> set;
     std::vector<RecordKey> removed;
     KEELSON_FIELDS(field.required("generation", self.generation)
                        .required("full", self.full)
-                       .required("zone", self.zone)
+                       .optional("more", self.more)
                        .required("set", self.set)
                        .required("removed", self.removed))
 };
@@ -232,6 +267,7 @@ struct State {
 };
 
 namespace methods {
+KEELSON_DETAIL_SLOT(configure, Configure, Empty)
 KEELSON_DETAIL_SLOT(apply, Apply, Applied)
 KEELSON_DETAIL_SLOT(state, StateRequest, State)
 }  // namespace methods

@@ -1,11 +1,11 @@
-#include "address.h"
+#include "stack/address.h"
 
 #include <arpa/inet.h>
 
 #include <algorithm>
 #include <charconv>
 
-namespace keelson::bridge {
+namespace keelson::stack {
 namespace {
 
 constexpr int counted_bits = 32;
@@ -71,4 +71,4 @@ std::optional<Prefix> parse_prefix(std::string_view text) {
     return Prefix{masked(*address, length), length};
 }
 
-}  // namespace keelson::bridge
+}  // namespace keelson::stack

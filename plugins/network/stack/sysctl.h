@@ -1,11 +1,11 @@
 // Switches below /proc/sys/net, of the network namespace that the calling thread is in.
-#ifndef KEELSON_BRIDGE_SYSCTL_H
-#define KEELSON_BRIDGE_SYSCTL_H
+#ifndef KEELSON_STACK_SYSCTL_H
+#define KEELSON_STACK_SYSCTL_H
 
 #include <optional>
 #include <string>
 
-namespace keelson::bridge {
+namespace keelson::stack {
 
 // name: "ipv4/ip_forward". None when this kernel has none of that name.
 std::optional<std::string> read_sysctl(const std::string& name);
@@ -13,6 +13,6 @@ std::optional<std::string> read_sysctl(const std::string& name);
 // left.
 bool set_sysctl(const std::string& name, const std::string& value);
 
-}  // namespace keelson::bridge
+}  // namespace keelson::stack
 
 #endif

@@ -1,4 +1,4 @@
-#include "netlink.h"
+#include "stack/netlink.h"
 
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
@@ -10,7 +10,7 @@
 
 #include "keelson/error.hpp"
 
-namespace keelson::bridge {
+namespace keelson::stack {
 namespace {
 
 [[noreturn]] void fail(const std::string& doing, int error) {
@@ -298,4 +298,4 @@ std::optional<Route> Netlink::route_to(const Address& address) {
     return error == 0 ? route : std::nullopt;
 }
 
-}  // namespace keelson::bridge
+}  // namespace keelson::stack

@@ -1,4 +1,4 @@
-#include "firewall.h"
+#include "stack/firewall.h"
 
 // The C library's before all of the kernel's, which then leave out what it has.
 #include <net/if.h>
@@ -34,7 +34,7 @@ extern "C" {
 
 #include "keelson/error.hpp"
 
-namespace keelson::bridge {
+namespace keelson::stack {
 namespace {
 
 constexpr const char* lock_path = "/run/xtables.lock";
@@ -445,4 +445,4 @@ bool drops_by_default(int family, const std::string& table, const std::string& c
     return family == AF_INET ? Table<Four>(table).drops(chain) : Table<Six>(table).drops(chain);
 }
 
-}  // namespace keelson::bridge
+}  // namespace keelson::stack

@@ -1,6 +1,6 @@
 // Addresses and prefixes of both families.
-#ifndef KEELSON_BRIDGE_ADDRESS_H
-#define KEELSON_BRIDGE_ADDRESS_H
+#ifndef KEELSON_STACK_ADDRESS_H
+#define KEELSON_STACK_ADDRESS_H
 
 #include <sys/socket.h>
 
@@ -12,7 +12,7 @@
 #include <string_view>
 #include <tuple>
 
-namespace keelson::bridge {
+namespace keelson::stack {
 
 struct Address {
     int family = AF_INET;
@@ -50,6 +50,6 @@ struct Prefix {
 // "10.244.0.0/24"; none when it is no prefix. Bits behind the length are cleared.
 std::optional<Prefix> parse_prefix(std::string_view text);
 
-}  // namespace keelson::bridge
+}  // namespace keelson::stack
 
 #endif

@@ -1,6 +1,6 @@
 // Links, addresses and routes of one network namespace, by rtnetlink.
-#ifndef KEELSON_BRIDGE_NETLINK_H
-#define KEELSON_BRIDGE_NETLINK_H
+#ifndef KEELSON_STACK_NETLINK_H
+#define KEELSON_STACK_NETLINK_H
 
 #include <netlink/msg.h>
 #include <netlink/netlink.h>
@@ -12,9 +12,9 @@
 #include <string>
 #include <vector>
 
-#include "address.h"
+#include "stack/address.h"
 
-namespace keelson::bridge {
+namespace keelson::stack {
 
 // A message under construction; attributes are appended.
 class Message {
@@ -96,6 +96,6 @@ class Netlink {
     std::unique_ptr<nl_sock, void (*)(nl_sock*)> socket_;
 };
 
-}  // namespace keelson::bridge
+}  // namespace keelson::stack
 
 #endif

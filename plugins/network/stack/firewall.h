@@ -1,18 +1,18 @@
 // Chains of one's own in the kernel's legacy tables, written in one piece: what is right already is not
 // touched, and keeps its counters; a reader of the table sees the old rules or the new ones.
-#ifndef KEELSON_BRIDGE_FIREWALL_H
-#define KEELSON_BRIDGE_FIREWALL_H
+#ifndef KEELSON_STACK_FIREWALL_H
+#define KEELSON_STACK_FIREWALL_H
 
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "address.h"
 #include "keelson/call.hpp"
 #include "keelson/host.hpp"
+#include "stack/address.h"
 
-namespace keelson::bridge {
+namespace keelson::stack {
 
 // What is not said matches everything.
 struct Rule {
@@ -60,6 +60,6 @@ void write_chains(int family, const std::string& table, const std::vector<Chain>
 // Whether what no rule decides is dropped by the built-in chain.
 bool drops_by_default(int family, const std::string& table, const std::string& chain);
 
-}  // namespace keelson::bridge
+}  // namespace keelson::stack
 
 #endif

@@ -1,4 +1,4 @@
-#include "sysctl.h"
+#include "stack/sysctl.h"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -8,7 +8,7 @@
 
 #include "keelson/call.hpp"
 
-namespace keelson::bridge {
+namespace keelson::stack {
 namespace {
 
 std::string path_of(const std::string& name) {
@@ -40,4 +40,4 @@ bool set_sysctl(const std::string& name, const std::string& value) {
                     "; /proc/sys must be writable for keelsond");
 }
 
-}  // namespace keelson::bridge
+}  // namespace keelson::stack
