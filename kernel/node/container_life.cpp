@@ -140,7 +140,8 @@ Task<Result<void>> ContainerLife::launch(Record record, std::string container, C
     known->limits = limits;
     known->waiting_reason.clear();
     known->waiting_message.clear();
-    const core_v1::Container definition = container_of(record->object(), container);
+    const client::ObjectPointer pod = record->pod;  // it may change meanwhile
+    const core_v1::Container definition = container_of(core_v1::Pod(pod->root()), container);
     known->is_started = !definition.has_startup_probe();
     known->is_ready = known->is_started && !definition.has_readiness_probe();
     if (!forgotten.empty()) {

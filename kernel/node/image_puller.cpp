@@ -166,7 +166,8 @@ ImageAnswer ImagePuller::hold_back(PodRecord& record, const std::string& contain
 }
 
 Task<ImageAnswer> ImagePuller::need(std::shared_ptr<PodRecord> record, std::string container) {
-    const core_v1::Container definition = container_of(record->object(), container);
+    const client::ObjectPointer object = record->pod;  // it may change meanwhile
+    const core_v1::Container definition = container_of(core_v1::Pod(object->root()), container);
     const std::string name(definition.image());
     const auto full = normal_image_name(name);
     if (!full) {
@@ -216,7 +217,8 @@ Task<ImageAnswer> ImagePuller::need(std::shared_ptr<PodRecord> record, std::stri
 Task<std::vector<Credentials>> ImagePuller::credentials_for(std::shared_ptr<PodRecord> record,
                                                             std::string image) {
     std::vector<Credentials> result;
-    const core_v1::Pod pod = record->object();
+    const client::ObjectPointer object = record->pod;  // it may change meanwhile
+    const core_v1::Pod pod(object->root());
     for (const core_v1::LocalObjectReference reference : pod.spec().image_pull_secrets()) {
         auto getting = objects_.get(client::collections::secrets,
                                     {std::string(pod.metadata().namespace_()), std::string(reference.name())},
