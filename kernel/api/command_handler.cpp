@@ -90,30 +90,54 @@ Task<void> carry(CommandChannels& channels, node::NodeStreams& streams, node::Co
     co_await carrying;
 }
 
-Task<Result<void>> serve(Exchange& exchange, StreamParts parts, const Call& call, bool is_exec) {
+Task<Result<void>> serve_here(Exchange& exchange, const NodeGate::Node& node, node::ContainerQuery query,
+                              bool is_exec) {
     const Request& request = exchange.request();
-    object::Arena arena;
-    KEELSON_CO_TRY(PodTarget target, find_pod(parts.lookup, call, arena));
-    KEELSON_CO_TRY_VOID(choose_container(target, request.query_value("container")));
-    KEELSON_CO_TRY(const NodeGate::Node* node, reach_node(parts, target));
     const bool is_websocket = asks_for_websocket(request);
     if (!is_websocket && !asks_for_spdy(request)) co_return upgrade_required();
     KEELSON_CO_TRY(const CommandOptions options, parse_options(request, is_exec));
-    auto checking = check_container(node->agent, target.query);
+    auto checking = check_container(node.agent, query);
     KEELSON_CO_TRY_VOID(co_await checking);
     auto opening =
         is_websocket ? open_websocket_channels(exchange, options) : open_spdy_channels(exchange, options);
     KEELSON_CO_TRY(const ChannelsPointer channels, co_await opening);
     if (!channels) co_return base::ok();
-    auto carrying = carry(*channels, node->streams, target.query, options, is_exec);
+    auto carrying = carry(*channels, node.streams, std::move(query), options, is_exec);
     co_await carrying;
     co_return base::ok();
+}
+
+Result<PodTarget> find_container(const Request& request, StreamParts parts, const Call& call,
+                                 object::Arena& arena) {
+    KEELSON_TRY(PodTarget target, find_pod(parts.lookup, call, arena));
+    KEELSON_TRY_VOID(choose_container(target, request.query_value("container")));
+    if (target.node.empty()) return no_host(target);
+    return target;
 }
 
 }  // namespace
 
 Task<void> serve_command(Exchange& exchange, StreamParts parts, const Call& call) {
-    auto serving = serve(exchange, parts, call, call.subresource_name() == "exec");
+    object::Arena arena;
+    const Result<PodTarget> target = find_container(exchange.request(), parts, call, arena);
+    if (!target) {
+        refuse_stream(exchange, target.error());
+        co_return;
+    }
+    const std::string_view what = call.subresource_name();
+    if (const NodeGate::Node* node = parts.nodes.find(target->node)) {
+        auto serving = serve_command_here(exchange, *node, target->query, what == "exec");
+        co_await serving;
+        co_return;
+    }
+    auto passing = pass_to_node(exchange, parts, target->node,
+                                node_path(exchange.request(), what, target->query), refuse_backend);
+    co_await passing;
+}
+
+Task<void> serve_command_here(Exchange& exchange, const NodeGate::Node& node, node::ContainerQuery query,
+                              bool is_exec) {
+    auto serving = serve_here(exchange, node, std::move(query), is_exec);
     const Result<void> served = co_await serving;
     if (!served) refuse_stream(exchange, served.error());
 }

@@ -43,9 +43,12 @@ constexpr std::string_view kGroupOrder[] = {"",
                                             "resource.k8s.io",
                                             "flowcontrol.apiserver.k8s.io"};
 
-std::vector<Group> groups() {
+using Resources = std::vector<const Resource*>;
+
+std::vector<Group> groups(const Resources& resources) {
     std::vector<Group> result;
-    for (const Resource& resource : object::builtin_resources()) {
+    for (const Resource* one : resources) {
+        const Resource& resource = *one;
         auto found = std::ranges::find(result, resource.group, &Group::name);
         if (found == result.end()) found = result.insert(result.end(), Group{resource.group, {}});
         if (std::ranges::find(found->versions, resource.version) == found->versions.end())
@@ -140,9 +143,11 @@ Value subresource_entry(const Resource& resource, const Subresource& sub, Arena&
     return entry;
 }
 
-Value version_document(std::string_view group, std::string_view version, Arena& arena) {
+Value version_document(const Resources& resources, std::string_view group, std::string_view version,
+                       Arena& arena) {
     Value list = Value::list(arena);
-    for (const Resource& resource : object::builtin_resources()) {
+    for (const Resource* one : resources) {
+        const Resource& resource = *one;
         if (resource.group != group || resource.version != version) continue;
         list.push_back(arena, resource_entry(resource, arena));
         for (const Subresource& sub : resource.subresources)
@@ -186,13 +191,13 @@ Value aggregated_resource(const Resource& resource, Arena& arena) {
     return entry;
 }
 
-Value aggregated_group(const Group& group, Arena& arena) {
+Value aggregated_group(const Resources& all, const Group& group, Arena& arena) {
     Value versions = Value::list(arena);
     for (std::string_view version : group.versions) {
         Value resources = Value::list(arena);
-        for (const Resource& resource : object::builtin_resources())
-            if (resource.group == group.name && resource.version == version)
-                resources.push_back(arena, aggregated_resource(resource, arena));
+        for (const Resource* resource : all)
+            if (resource->group == group.name && resource->version == version)
+                resources.push_back(arena, aggregated_resource(*resource, arena));
         Value item = Value::map(arena);
         item.set(arena, "version", Value::reference(version));
         item.set(arena, "resources", resources);
@@ -207,10 +212,11 @@ Value aggregated_group(const Group& group, Arena& arena) {
     return entry;
 }
 
-std::string aggregated_document(const std::vector<Group>& all, bool core, Arena& arena) {
+std::string aggregated_document(const Resources& resources, const std::vector<Group>& all, bool core,
+                                Arena& arena) {
     Value items = Value::list(arena);
     for (const Group& group : all)
-        if (group.name.empty() == core) items.push_back(arena, aggregated_group(group, arena));
+        if (group.name.empty() == core) items.push_back(arena, aggregated_group(resources, group, arena));
     Value document = Value::map(arena);
     document.set(arena, "metadata", Value::map(arena));
     document.set(arena, "items", items);
@@ -220,16 +226,20 @@ std::string aggregated_document(const std::vector<Group>& all, bool core, Arena&
 
 }  // namespace
 
-Discovery::Discovery() {
+Discovery::Discovery(std::span<const Resource> further) {
     Arena arena;
-    std::vector<Group> all = groups();
+    Resources resources;
+    for (const auto part : {object::builtin_resources(), further})
+        for (const Resource& resource : part) resources.push_back(&resource);
+    std::vector<Group> all = groups(resources);
     Value list = Value::list(arena);
     for (const Group& group : all) {
         for (std::string_view version : group.versions) {
             std::string path = group.name.empty()
                                    ? "/api/" + std::string(version)
                                    : "/apis/" + std::string(group.name) + "/" + std::string(version);
-            documents_[path] = object::to_json(version_document(group.name, version, arena)) + "\n";
+            documents_[path] =
+                object::to_json(version_document(resources, group.name, version, arena)) + "\n";
         }
         if (group.name.empty()) continue;
         Value document = group_document(group, arena);
@@ -246,8 +256,8 @@ Discovery::Discovery() {
     versions.set(arena, "serverAddressByClientCIDRs", Value::list(arena));
     documents_["/api"] = object::to_json(with_kind("APIVersions", "", versions, arena)) + "\n";
     add_root();
-    aggregated_["/api"] = aggregated_document(all, true, arena);
-    aggregated_["/apis"] = aggregated_document(all, false, arena);
+    aggregated_["/api"] = aggregated_document(resources, all, true, arena);
+    aggregated_["/apis"] = aggregated_document(resources, all, false, arena);
 }
 
 bool Discovery::names_unserved_version(std::string_view path) {

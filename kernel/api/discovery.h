@@ -3,16 +3,19 @@
 #pragma once
 
 #include <map>
+#include <span>
 #include <string>
 #include <string_view>
 
 #include "kernel/api/exchange.h"
+#include "kernel/object/schema.h"
 
 namespace keelson::api {
 
 class Discovery {
   public:
-    Discovery();
+    // Of the built-in resources, and further ones of groups of their own; those outlive it.
+    explicit Discovery(std::span<const object::Resource> further = {});
 
     // Answers /, /api, /apis, /api/v1, /apis/GROUP and /apis/GROUP/VERSION. False when the path is none of
     // these.

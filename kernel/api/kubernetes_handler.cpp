@@ -97,11 +97,18 @@ Task<void> KubernetesHandler::handle(Exchange& exchange, RequestContext& context
     const Request& request = exchange.request();
     if (!context.info.is_resource_request) {
         bool reads = request.method == "GET" || request.method == "HEAD";
-        if (reads && discovery_.handle(exchange)) co_return;
+        const bool is_discovery = request.path == "/" || request.path.starts_with("/api");
+        const bool has_metrics = reads && is_discovery && metrics_ && metrics_->is_available();
+        if (reads && (has_metrics ? metrics_->discovery() : discovery_).handle(exchange)) co_return;
         const bool described = reads && co_await open_api_.handle(exchange);
         if (described) co_return;
         bool known_group = Discovery::names_unserved_version(request.path);
         exchange.respond(known_group ? status_response(resource::resource_not_served()) : page_not_found());
+        co_return;
+    }
+    if (metrics_ && MetricsHandler::handles(context.info) && metrics_->is_available()) {
+        auto measuring = metrics_->handle(exchange, context.info);
+        co_await measuring;
         co_return;
     }
     auto call = resolve(request, context.info, context.user);

@@ -2,9 +2,12 @@
 // chain, so callers are authenticated and authorized.
 #pragma once
 
+#include <optional>
+
 #include "kernel/api/chain.h"
 #include "kernel/api/discovery.h"
 #include "kernel/api/event_cache.h"
+#include "kernel/api/metrics_handler.h"
 #include "kernel/api/node_gate.h"
 #include "kernel/api/openapi.h"
 #include "kernel/resource/subresources.h"
@@ -16,7 +19,9 @@ class KubernetesHandler {
   public:
     // Without a gate to the nodes logs and streams are not served.
     KubernetesHandler(resource::Verbs& verbs, resource::Subresources& subresources, NodeGate* nodes = nullptr)
-        : verbs_(verbs), subresources_(subresources), nodes_(nodes) {}
+        : verbs_(verbs), subresources_(subresources), nodes_(nodes) {
+        if (nodes != nullptr) metrics_.emplace(verbs.lookup(), *nodes);
+    }
 
     // The handler for a chain; refers to this object.
     [[nodiscard]] ContextHandler handler();
@@ -36,6 +41,7 @@ class KubernetesHandler {
     resource::Verbs& verbs_;
     resource::Subresources& subresources_;
     NodeGate* nodes_;
+    std::optional<MetricsHandler> metrics_;
     Discovery discovery_;
     OpenApi open_api_;
     EventCaches event_caches_;

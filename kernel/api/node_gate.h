@@ -1,7 +1,10 @@
-// The way to the nodes: to those of this process for now, which is for the gate to know and nobody else.
+// The way to the nodes: that of this process is asked itself, others are called.
 #pragma once
 
+#include <memory>
 #include <string>
+
+#include "kernel/api/outgoing.h"
 
 #include "kernel/node/node_agent.h"
 #include "kernel/node/streams.h"
@@ -19,6 +22,8 @@ class NodeGate {
     virtual ~NodeGate() = default;
     // Null: that node runs elsewhere, or not at all.
     [[nodiscard]] virtual const Node* find(const std::string& node_name) = 0;
+    // How to prove oneself to nodes elsewhere, and to know them; null: they are not called.
+    [[nodiscard]] virtual std::shared_ptr<const ClientTls> client_tls() = 0;
 };
 
 }  // namespace keelson::api

@@ -78,19 +78,6 @@ Result<LogQuery> parse_query(const Request& request, const std::string& pod, bas
     return query;
 }
 
-// A node that is not there is told of as if its kubelet had been asked.
-Task<Result<std::shared_ptr<node::LogReader>>> open_on_node(StreamParts parts, const std::string& node_name,
-                                                            node::ContainerQuery container, LogQuery query) {
-    if (const NodeGate::Node* node = parts.nodes.find(node_name)) {
-        auto opening = node->streams.logs(std::move(container), query.previous, std::move(query.options));
-        co_return co_await opening;
-    }
-    KEELSON_CO_TRY(const std::string endpoint, node_endpoint(parts.lookup, node_name));
-    co_return Status(base::Reason::unknown, "Get \"https://" + endpoint + "/containerLogs/" +
-                                                container.namespace_name + "/" + container.pod + "/" +
-                                                container.container + "\": " + refused_text(endpoint));
-}
-
 Task<void> send(Exchange& exchange, std::shared_ptr<node::LogReader> reader) {
     // Fails before the answer begins if it fails at all, mostly.
     auto reading = reader->next();
@@ -115,25 +102,9 @@ Task<void> send(Exchange& exchange, std::shared_ptr<node::LogReader> reader) {
 
 using ReaderPointer = std::shared_ptr<node::LogReader>;
 
-// What was there of a log before its node went away is not to be had; a pod without a node has none yet.
-Task<Result<ReaderPointer>> open(Exchange& exchange, StreamParts parts, const Call& call) {
-    const base::WallTime now = exchange.executor().clock().wall_now();
-    KEELSON_CO_TRY(LogQuery query, parse_query(exchange.request(), call.name, now));
-    object::Arena arena;
-    KEELSON_CO_TRY(PodTarget target, find_pod(parts.lookup, call, arena));
-    KEELSON_CO_TRY_VOID(choose_container(target, exchange.request().query_value("container")));
-    if (target.node.empty()) co_return ReaderPointer();
-    auto opening = open_on_node(parts, target.node, target.query, std::move(query));
-    co_return co_await opening;
-}
-
 Task<void> answer(Exchange& exchange, Result<ReaderPointer> reader) {
     if (!reader) {
         exchange.respond(status_response(reader.error()));
-        co_return;
-    }
-    if (!*reader) {
-        exchange.respond(Response(204, "", ""));
         co_return;
     }
     exchange.on_close([reader = *reader] { reader->stop(); });
@@ -143,24 +114,62 @@ Task<void> answer(Exchange& exchange, Result<ReaderPointer> reader) {
     (*reader)->stop();
 }
 
+Result<LogQuery> query_of(Exchange& exchange, const std::string& pod) {
+    return parse_query(exchange.request(), pod, exchange.executor().clock().wall_now());
+}
+
+Result<PodTarget> find_container(Exchange& exchange, StreamParts parts, const Call& call,
+                                 object::Arena& arena) {
+    KEELSON_TRY_VOID(query_of(exchange, call.name));
+    KEELSON_TRY(PodTarget target, find_pod(parts.lookup, call, arena));
+    KEELSON_TRY_VOID(choose_container(target, exchange.request().query_value("container")));
+    return target;
+}
+
+// A node that is not there is told of as if its kubelet had been asked.
+Task<void> pass_log(Exchange& exchange, StreamParts parts, const PodTarget& target) {
+    node::ContainerQuery query = target.query;
+    query.uid.clear();
+    const std::string path = node_path(exchange.request(), "containerLogs", query);
+    const Result<NodeEndpoint> endpoint = node_endpoint(parts.lookup, target.node);
+    std::string url = endpoint ? "https://" + endpoint->text + path.substr(0, path.find('?')) : std::string();
+    auto passing = pass_to_node(
+        exchange, parts, target.node, path, [url = std::move(url)](Exchange& asked, const std::string& why) {
+            asked.respond(status_response(Status(base::Reason::unknown, "Get \"" + url + "\": " + why)));
+        });
+    co_await passing;
+}
+
 }  // namespace
 
 Task<void> serve_pod_log(Exchange& exchange, StreamParts parts, const Call& call) {
-    auto opening = open(exchange, parts, call);
-    Result<ReaderPointer> reader = co_await opening;
-    auto answering = answer(exchange, std::move(reader));
-    co_await answering;
+    object::Arena arena;
+    const Result<PodTarget> target = find_container(exchange, parts, call, arena);
+    if (!target) {
+        exchange.respond(status_response(target.error()));
+        co_return;
+    }
+    // A pod without a node has no log yet.
+    if (target->node.empty()) {
+        exchange.respond(Response(204, "", ""));
+        co_return;
+    }
+    if (const NodeGate::Node* node = parts.nodes.find(target->node)) {
+        auto serving = serve_log_here(exchange, *node, target->query);
+        co_await serving;
+        co_return;
+    }
+    auto passing = pass_log(exchange, parts, *target);
+    co_await passing;
 }
 
-Task<void> serve_node_log(Exchange& exchange, StreamParts parts, const std::string& node_name,
-                          node::ContainerQuery container) {
-    const base::WallTime now = exchange.executor().clock().wall_now();
-    Result<LogQuery> query = parse_query(exchange.request(), container.pod, now);
+Task<void> serve_log_here(Exchange& exchange, const NodeGate::Node& node, node::ContainerQuery container) {
+    Result<LogQuery> query = query_of(exchange, container.pod);
     if (!query) {
         exchange.respond(status_response(query.error()));
         co_return;
     }
-    auto opening = open_on_node(parts, node_name, std::move(container), std::move(*query));
+    auto opening = node.streams.logs(std::move(container), query->previous, std::move(query->options));
     Result<ReaderPointer> reader = co_await opening;
     auto answering = answer(exchange, std::move(reader));
     co_await answering;

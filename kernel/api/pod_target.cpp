@@ -1,7 +1,7 @@
 #include "kernel/api/pod_target.h"
 
 #include <algorithm>
-#include <array>
+#include <initializer_list>
 #include <vector>
 
 #include "kernel/resource/errors.h"
@@ -22,6 +22,14 @@ std::vector<std::string> container_names(Value spec) {
     for (const std::string_view list : {"initContainers", "containers", "ephemeralContainers"})
         for (const Value container : spec[list].items()) names.push_back(container["name"].to_string());
     return names;
+}
+
+// The first of the first type that there is.
+std::string first_address(Value status, std::initializer_list<std::string_view> types) {
+    for (const std::string_view type : types)
+        for (const Value address : status["addresses"].items())
+            if (address["type"].as_string() == type) return address["address"].to_string();
+    return {};
 }
 
 std::string joined(const std::vector<std::string>& names) {
@@ -61,26 +69,24 @@ Status no_host(const PodTarget& target) {
     return bad_request("pod " + target.query.pod + " does not have a host assigned");
 }
 
-Result<std::string> node_endpoint(const resource::Lookup& lookup, const std::string& node_name) {
+Result<NodeEndpoint> node_endpoint(const resource::Lookup& lookup, const std::string& node_name) {
     Arena arena;
     KEELSON_TRY(const Value node, lookup.get("", "nodes", "", node_name, arena));
     if (node.is_absent()) return resource::not_found(*object::find_resource("", "v1", "nodes"), node_name);
     const Value status = node["status"];
     const Value port = status["daemonEndpoints"]["kubeletEndpoint"]["Port"];
-    const std::int64_t number = port.is_integer() && port.as_integer() > 0 ? port.as_integer() : kKubeletPort;
+    NodeEndpoint endpoint;
+    if (port.is_integer() && port.as_integer() > 0 && port.as_integer() <= 0xffff)
+        endpoint.port = static_cast<std::uint16_t>(port.as_integer());
+    endpoint.address = first_address(status, {"InternalIP", "ExternalIP"});
     // The order in which Kubernetes prefers them.
-    constexpr std::array<std::string_view, 5> kTypes = {"Hostname", "InternalDNS", "InternalIP",
-                                                        "ExternalDNS", "ExternalIP"};
-    for (const std::string_view type : kTypes) {
-        for (const Value address : status["addresses"].items()) {
-            if (address["type"].as_string() != type) continue;
-            std::string host = address["address"].to_string();
-            if (host.find(':') != std::string::npos) host.insert(0, "[").append("]");
-            host.append(":").append(std::to_string(number));
-            return host;
-        }
-    }
-    return Status(base::Reason::unknown, "no preferred addresses found; known addresses: []");
+    std::string host =
+        first_address(status, {"Hostname", "InternalDNS", "InternalIP", "ExternalDNS", "ExternalIP"});
+    if (host.empty())
+        return Status(base::Reason::unknown, "no preferred addresses found; known addresses: []");
+    if (host.find(':') != std::string::npos) host.insert(0, "[").append("]");
+    endpoint.text = host + ":" + std::to_string(endpoint.port != 0 ? endpoint.port : kKubeletPort);
+    return endpoint;
 }
 
 std::string refused_text(const std::string& endpoint) {

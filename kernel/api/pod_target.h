@@ -23,10 +23,15 @@ struct PodTarget {
 // The one that is named, or the only one.
 [[nodiscard]] base::Result<void> choose_container(PodTarget& target, std::string_view wanted);
 [[nodiscard]] base::Status no_host(const PodTarget& target);
-// The address of a node as the API server would call it ("192.0.2.1:10250"); fails when there is no such node
-// or it has none.
-[[nodiscard]] base::Result<std::string> node_endpoint(const resource::Lookup& lookup,
-                                                      const std::string& node_name);
+// Where a node answers for its pods.
+struct NodeEndpoint {
+    std::string text;        // as the API server would call it: "n1:10250"
+    std::string address;     // to be dialled; empty: the node does not say
+    std::uint16_t port = 0;  // 0: the node answers nowhere
+};
+// Fails when there is no such node or it has no address.
+[[nodiscard]] base::Result<NodeEndpoint> node_endpoint(const resource::Lookup& lookup,
+                                                       const std::string& node_name);
 // What is said of a node that is not to be reached.
 [[nodiscard]] std::string refused_text(const std::string& endpoint);
 

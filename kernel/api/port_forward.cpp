@@ -302,21 +302,37 @@ Task<Result<void>> forward_over_spdy(Exchange& exchange, node::NodeStreams& stre
     co_return base::ok();
 }
 
-Task<Result<void>> serve(Exchange& exchange, StreamParts parts, const Call& call) {
-    object::Arena arena;
-    KEELSON_CO_TRY(PodTarget target, find_pod(parts.lookup, call, arena));
-    KEELSON_CO_TRY(const NodeGate::Node* node, reach_node(parts, target));
+Task<Result<void>> serve_here(Exchange& exchange, const NodeGate::Node& node, node::ContainerQuery query) {
     const bool is_websocket = asks_for_websocket(exchange.request());
     if (!is_websocket && !asks_for_spdy(exchange.request())) co_return upgrade_required();
-    auto forwarding = is_websocket ? forward_over_websocket(exchange, node->streams, target.query)
-                                   : forward_over_spdy(exchange, node->streams, target.query);
+    auto forwarding = is_websocket ? forward_over_websocket(exchange, node.streams, std::move(query))
+                                   : forward_over_spdy(exchange, node.streams, std::move(query));
     co_return co_await forwarding;
 }
 
 }  // namespace
 
 Task<void> serve_port_forward(Exchange& exchange, StreamParts parts, const Call& call) {
-    auto serving = serve(exchange, parts, call);
+    object::Arena arena;
+    Result<PodTarget> target = find_pod(parts.lookup, call, arena);
+    if (target && target->node.empty()) target = no_host(*target);
+    if (!target) {
+        refuse_stream(exchange, target.error());
+        co_return;
+    }
+    if (const NodeGate::Node* node = parts.nodes.find(target->node)) {
+        auto serving = serve_port_forward_here(exchange, *node, target->query);
+        co_await serving;
+        co_return;
+    }
+    auto passing = pass_to_node(exchange, parts, target->node,
+                                node_path(exchange.request(), "portForward", target->query), refuse_backend);
+    co_await passing;
+}
+
+Task<void> serve_port_forward_here(Exchange& exchange, const NodeGate::Node& node,
+                                   node::ContainerQuery query) {
+    auto serving = serve_here(exchange, node, std::move(query));
     const Result<void> served = co_await serving;
     if (!served) refuse_stream(exchange, served.error());
 }

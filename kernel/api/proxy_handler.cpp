@@ -5,8 +5,8 @@
 #include <optional>
 #include <vector>
 
-#include "kernel/api/chain.h"
 #include "kernel/api/http_proxy.h"
+#include "kernel/api/node_paths.h"
 #include "kernel/api/streams_handler.h"
 #include "kernel/object/addresses.h"
 #include "kernel/resource/errors.h"
@@ -41,10 +41,7 @@ Result<ProxyName> parse_name(const std::string& text) {
         name = {text.substr(0, first), text.substr(first + 1, second - first - 1), text.substr(second + 1)};
     }
     if (name.name.empty() || name.port.find(':') != std::string::npos) return bad();
-    if (name.scheme == "https")
-        return resource::not_available("proxying over https is not served: ask for \"http:" + name.name +
-                                       ":" + name.port + "\" or forward the port");
-    if (!name.scheme.empty() && name.scheme != "http") return bad();
+    if (!name.scheme.empty() && name.scheme != "http" && name.scheme != "https") return bad();
     return name;
 }
 
@@ -85,19 +82,20 @@ Result<ProxyTarget> pod_target(StreamParts parts, const Call& call, const ProxyN
     KEELSON_TRY(const Value pod, parts.lookup.get("", "pods", call.namespace_name, name.name, arena));
     if (pod.is_absent()) return resource::not_found(*call.resource, name.name);
     ProxyTarget target;
-    target.address = pod["status"]["podIP"].to_string();
-    KEELSON_TRY_VOID(check_address(target.address));
+    OutgoingTarget& server = target.server;
+    server.address = pod["status"]["podIP"].to_string();
+    KEELSON_TRY_VOID(check_address(server.address));
     for (const Value container : pod["spec"]["containers"].items()) {
         for (const Value port : container["ports"].items()) {
             const bool is_named = !name.port.empty() && port["name"].as_string() == name.port;
-            if (target.port == 0 && (name.port.empty() || is_named))
-                target.port = static_cast<std::uint16_t>(port["containerPort"].as_integer());
+            if (server.port == 0 && (name.port.empty() || is_named))
+                server.port = static_cast<std::uint16_t>(port["containerPort"].as_integer());
         }
     }
-    if (const auto number = number_of(name.port)) target.port = *number;
-    if (target.port == 0 && !name.port.empty())
+    if (const auto number = number_of(name.port)) server.port = *number;
+    if (server.port == 0 && !name.port.empty())
         return resource::bad_request("no port \"" + name.port + "\" in pod " + name.name);
-    if (target.port == 0) target.port = 80;
+    if (server.port == 0) server.port = 80;
     return target;
 }
 
@@ -125,8 +123,9 @@ void add_targets(Value slice, std::string_view port_name, std::vector<ProxyTarge
         if (port["name"].as_string() != port_name || !port["port"].is_integer()) continue;
         for (const Value endpoint : slice["endpoints"].items())
             if (serves(endpoint) && !endpoint["addresses"].empty())
-                targets.push_back({endpoint["addresses"].at(0).to_string(),
-                                   static_cast<std::uint16_t>(port["port"].as_integer()), ""});
+                targets.push_back(
+                    {.server = {.address = endpoint["addresses"].at(0).to_string(),
+                                .port = static_cast<std::uint16_t>(port["port"].as_integer())}});
     }
 }
 
@@ -147,62 +146,37 @@ Result<ProxyTarget> service_target(StreamParts parts, const Call& call, const Pr
         return Status(Reason::service_unavailable,
                       "no endpoints available for service \"" + name.name + "\"");
     ProxyTarget target = std::move(targets[turn % targets.size()]);
-    KEELSON_TRY_VOID(check_address(target.address));
+    KEELSON_TRY_VOID(check_address(target.server.address));
     return target;
-}
-
-Task<Result<Response>> node_answer(StreamParts parts, const std::string& node_name, const std::string& path) {
-    const NodeGate::Node* node = parts.nodes.find(node_name);
-    if (node == nullptr) {
-        KEELSON_CO_TRY(const std::string endpoint, node_endpoint(parts.lookup, node_name));
-        co_return Status(Reason::service_unavailable,
-                         "error trying to reach service: " + refused_text(endpoint));
-    }
-    if (path == "/healthz") co_return Response(200, "text/plain; charset=utf-8", "ok");
-    if (path == "/pods" || path == "/pods/") {
-        auto asking = node->agent.pods();
-        std::string pods = co_await asking;
-        co_return Response(200, "application/json", std::move(pods));
-    }
-    if (path == "/stats/summary") {
-        auto asking = node->agent.summary();
-        std::string summary = co_await asking;
-        co_return Response(200, "application/json", std::move(summary));
-    }
-    co_return page_not_found();
-}
-
-// "/containerLogs/NAMESPACE/POD/CONTAINER"
-std::optional<node::ContainerQuery> log_query(const std::string& path) {
-    constexpr std::string_view kBegin = "/containerLogs/";
-    if (!path.starts_with(kBegin)) return std::nullopt;
-    std::vector<std::string> names(1);
-    for (const char byte : path.substr(kBegin.size())) {
-        if (byte == '/')
-            names.emplace_back();
-        else
-            names.back() += byte;
-    }
-    if (names.size() != 3 || std::ranges::find(names, "") != names.end()) return std::nullopt;
-    return node::ContainerQuery{names[0], names[1], "", names[2]};
 }
 
 Task<void> serve_node(Exchange& exchange, StreamParts parts, const Call& call, const std::string& path) {
     const std::string name = call.name.substr(0, call.name.find(':'));
-    if (const auto query = log_query(path)) {
-        auto logging = serve_node_log(exchange, parts, name, *query);
-        co_await logging;
+    if (const NodeGate::Node* node = parts.nodes.find(name)) {
+        auto serving = serve_node_path(exchange, *node, path);
+        co_await serving;
         co_return;
     }
-    auto answering = node_answer(parts, name, path);
-    Result<Response> answer = co_await answering;
-    exchange.respond(answer ? std::move(*answer) : status_response(answer.error()));
+    auto passing =
+        pass_to_node(exchange, parts, name, (path.empty() ? "/" : path) + query_of(exchange.request()),
+                     ProxyTarget::refuse_service);
+    co_await passing;
+}
+
+// Certificates of pods are their own; nobody vouches for them.
+Result<std::shared_ptr<const ClientTls>> unproven_tls() {
+    static const auto tls = ClientTls::create({});
+    return tls;
 }
 
 Result<ProxyTarget> find_target(StreamParts parts, const Call& call, std::size_t turn) {
     KEELSON_TRY(const ProxyName name, parse_name(call.name));
-    if (call.resource->kind == "Pod") return pod_target(parts, call, name);
-    return service_target(parts, call, name, turn);
+    KEELSON_TRY(ProxyTarget target, call.resource->kind == "Pod" ? pod_target(parts, call, name)
+                                                                 : service_target(parts, call, name, turn));
+    if (name.scheme == "https") {
+        KEELSON_TRY(target.server.tls, unproven_tls());
+    }
+    return target;
 }
 
 }  // namespace

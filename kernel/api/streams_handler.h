@@ -1,6 +1,9 @@
 // What of the Kubernetes API reaches into running pods: logs, exec, attach, port-forward, and the proxies.
 #pragma once
 
+#include <functional>
+#include <string>
+
 #include "kernel/api/exchange.h"
 #include "kernel/api/node_gate.h"
 #include "kernel/api/pod_target.h"
@@ -28,14 +31,27 @@ struct StreamParts {
 [[nodiscard]] base::Task<void> serve_port_forward(Exchange& exchange, StreamParts parts,
                                                   const resource::Call& call);
 
-// A log as a node's own path names it.
-[[nodiscard]] base::Task<void> serve_node_log(Exchange& exchange, StreamParts parts,
-                                              const std::string& node_name, node::ContainerQuery query);
 // Of pods, services and nodes (proxy_handler.cpp).
 [[nodiscard]] base::Task<void> serve_proxy(Exchange& exchange, StreamParts parts, const resource::Call& call);
 
-// The node that runs the pod; fails when it has none or it cannot be reached.
-[[nodiscard]] base::Result<const NodeGate::Node*> reach_node(StreamParts parts, const PodTarget& target);
+// The same once the node and the container are known, on the node of this process. Options are in the query.
+[[nodiscard]] base::Task<void> serve_log_here(Exchange& exchange, const NodeGate::Node& node,
+                                              node::ContainerQuery query);
+[[nodiscard]] base::Task<void> serve_command_here(Exchange& exchange, const NodeGate::Node& node,
+                                                  node::ContainerQuery query, bool is_exec);
+[[nodiscard]] base::Task<void> serve_port_forward_here(Exchange& exchange, const NodeGate::Node& node,
+                                                       node::ContainerQuery query);
+
+// Has the request answered by a node elsewhere: `path` is the node's own, with its query. `refuse` says why
+// when it cannot be reached.
+using Refuse = std::function<void(Exchange& exchange, const std::string& why)>;
+[[nodiscard]] base::Task<void> pass_to_node(Exchange& exchange, StreamParts parts, std::string node_name,
+                                            std::string path, Refuse refuse);
+// For streams: "error dialing backend: ...".
+void refuse_backend(Exchange& exchange, const std::string& why);
+// "/containerLogs/NAMESPACE/POD/CONTAINER", "/exec/NAMESPACE/POD/UID/CONTAINER" with the request's query.
+[[nodiscard]] std::string node_path(const Request& request, std::string_view what,
+                                    const node::ContainerQuery& query);
 [[nodiscard]] base::Status upgrade_required();
 // Answers a failure before an upgrade. One without a reason is text, as kubelets say it: clients put what
 // they wanted before it ("unable to upgrade connection: ...").

@@ -120,6 +120,18 @@ std::string alternative_names(const std::vector<std::string>& names) {
     return text;
 }
 
+bool add_request_names(X509_REQ* request, const std::vector<std::string>& names) {
+    X509_EXTENSION* extension =
+        X509V3_EXT_conf_nid(nullptr, nullptr, NID_subject_alt_name, alternative_names(names).c_str());
+    STACK_OF(X509_EXTENSION)* extensions = sk_X509_EXTENSION_new_null();
+    const bool is_good = extension != nullptr && extensions != nullptr &&
+                         sk_X509_EXTENSION_push(extensions, extension) > 0 &&
+                         X509_REQ_add_extensions(request, extensions) == 1;
+    sk_X509_EXTENSION_free(extensions);
+    X509_EXTENSION_free(extension);
+    return is_good;
+}
+
 std::string entry_text(const X509_NAME_ENTRY* entry) {
     unsigned char* utf8 = nullptr;
     const int length = ASN1_STRING_to_UTF8(&utf8, X509_NAME_ENTRY_get_data(entry));
@@ -211,7 +223,8 @@ Result<KeyAndCertificate> issue(const KeyAndCertificate& authority, const Certif
 }
 
 Result<std::string> make_signing_request(const std::string& private_key, const std::string& common_name,
-                                         const std::vector<std::string>& organizations) {
+                                         const std::vector<std::string>& organizations,
+                                         const std::vector<std::string>& names) {
     const auto key = read_key(private_key);
     if (!key) return failure("reading a private key");
     const Owned<X509_REQ> request(X509_REQ_new());
@@ -220,6 +233,8 @@ Result<std::string> make_signing_request(const std::string& private_key, const s
         add_name(subject, NID_organizationName, organization);
     add_name(subject, NID_commonName, common_name);
     X509_REQ_set_pubkey(request.get(), key.get());
+    if (!names.empty() && !add_request_names(request.get(), names))
+        return failure("naming what a certificate request is for");
     if (X509_REQ_sign(request.get(), key.get(), EVP_sha256()) == 0)
         return failure("making a certificate request for " + common_name);
     const Owned<BIO> out(BIO_new(BIO_s_mem()));

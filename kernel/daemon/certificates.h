@@ -37,10 +37,11 @@ struct CertificateRequest {
 [[nodiscard]] base::Result<std::string> make_private_key();
 [[nodiscard]] base::Result<std::string> public_key_of(const std::string& private_key);
 
-// A certificate signing request (PEM, PKCS#10) for the key.
+// A certificate signing request (PEM, PKCS#10) for the key; names and addresses go into the subjectAltName.
 [[nodiscard]] base::Result<std::string> make_signing_request(const std::string& private_key,
                                                              const std::string& common_name,
-                                                             const std::vector<std::string>& organizations);
+                                                             const std::vector<std::string>& organizations,
+                                                             const std::vector<std::string>& names = {});
 // "sha256:" and the hash of the certificate's public key (its SubjectPublicKeyInfo) in hex, as kubeadm has
 // it.
 [[nodiscard]] base::Result<std::string> public_key_hash(const std::string& certificate);

@@ -88,6 +88,7 @@ void read_node(const YAML::Node& node, NodeConfig& wanted) {
          {"logDirectory", text_into(wanted.log_directory)},
          {"staticPodDirectory", text_into(wanted.static_pod_directory)},
          {"resolvConf", text_into(wanted.resolv_conf)},
+         {"port", number_into(wanted.port, 0, 65'535)},
          {"maximumPods", number_into(wanted.maximum_pods, 0, 100'000)}});
 }
 

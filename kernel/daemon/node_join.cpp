@@ -27,7 +27,8 @@ using object::Document;
 using object::Value;
 
 constexpr client::Collection kRequests{"certificates.k8s.io", "v1", "certificatesigningrequests"};
-constexpr std::string_view kSigner = "kubernetes.io/kube-apiserver-client-kubelet";
+constexpr std::string_view kClientSigner = "kubernetes.io/kube-apiserver-client-kubelet";
+constexpr std::string_view kServerSigner = "kubernetes.io/kubelet-serving";
 constexpr base::Duration kAskPause = std::chrono::milliseconds(250);
 // Between two looks at the clock, which may jump, and after a failed rotation.
 constexpr base::Duration kLongestPause = std::chrono::hours(1);
@@ -57,11 +58,12 @@ void fill_request(Document& document, const CertificateOrder& order, const std::
     request.make_metadata(arena).set_generate_name(arena, "node-csr-");
     const auto spec = request.make_spec(arena);
     spec.set_request(arena, base::base64_encode(text));
-    spec.set_signer_name(arena, kSigner);
+    const bool is_server = !order.server_names.empty();
+    spec.set_signer_name(arena, is_server ? kServerSigner : kClientSigner);
     if (order.expiration_seconds) spec.set_expiration_seconds(arena, *order.expiration_seconds);
     const auto usages = spec.make_usages(arena);
     usages.add(arena, "digital signature");
-    usages.add(arena, "client auth");
+    usages.add(arena, is_server ? "server auth" : "client auth");
 }
 
 // The certificate, nothing while there is no answer yet, or the refusal.
@@ -160,7 +162,7 @@ Task<Result<KeyAndCertificate>> order_certificate(client::Client& client, Certif
     KEELSON_CO_TRY(pair.key, make_private_key());
     KEELSON_CO_TRY(const std::string text,
                    make_signing_request(pair.key, std::string(access::node_user_prefix) + order.node_name,
-                                        {std::string(access::nodes_group)}));
+                                        {std::string(access::nodes_group)}, order.server_names));
     Document document;
     fill_request(document, order, text);
     auto creating = client.create(kRequests.address(), document.root, {});
@@ -210,6 +212,7 @@ base::WallTime rotation_time(const CertificateFacts& facts, base::RandomSource& 
 
 Task<void> CertificateRotation::run(std::string certificate) {
     base::Executor& executor = co_await base::current_executor();
+    const std::string_view what = parts_.order.server_names.empty() ? "client" : "server";
     while (true) {
         const Result<CertificateFacts> facts = read_certificate(certificate);
         const base::WallTime due = facts ? rotation_time(*facts, parts_.random) : executor.clock().wall_now();
@@ -222,10 +225,11 @@ Task<void> CertificateRotation::run(std::string certificate) {
         Result<std::string> rotated = co_await rotating;
         if (rotated) {
             certificate = std::move(*rotated);
-            base::log_info("the node's certificate has been renewed");
+            base::log_info("the node has a new certificate", {{"for", what}});
             continue;
         }
-        base::log_warning("the node's certificate has not been renewed yet", {{"reason", rotated.error()}});
+        base::log_warning("the node has no new certificate yet",
+                          {{"for", what}, {"reason", rotated.error()}});
         auto waiting = pause_.sleep(kRetryPause);
         const bool goes_on = co_await waiting;
         if (!goes_on) co_return;

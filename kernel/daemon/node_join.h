@@ -6,6 +6,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "kernel/base/executor.h"
 #include "kernel/base/ids.h"
@@ -53,6 +54,8 @@ class NodeCredentialFiles {
 // `pause` ends the wait early.
 struct CertificateOrder {
     std::string node_name;
+    // Names and addresses that the node answers under: the certificate is a server's then, else a client's.
+    std::vector<std::string> server_names = {};
     std::optional<std::int64_t> expiration_seconds = {};  // nothing: as long as the signer gives
     base::Duration patience = std::chrono::minutes(2);
 };
@@ -79,7 +82,7 @@ class CertificateRotation {
     };
     explicit CertificateRotation(Parts parts) : parts_(std::move(parts)) {}
 
-    // Until stop(); it outlives the task.
+    // Until stop(); it outlives the task. Empty: there is none yet.
     base::Task<void> run(std::string certificate);
     // Thread-safe.
     void stop() { pause_.stop(); }

@@ -10,6 +10,7 @@
 #include "kernel/daemon/data_directory.h"
 #include "kernel/daemon/node_join.h"
 #include "kernel/daemon/node_role.h"
+#include "kernel/daemon/node_server.h"
 #include "kernel/daemon/plugins.h"
 #include "kernel/daemon/renewed_client.h"
 
@@ -41,6 +42,7 @@ class RunningNodeProcess final : public NodeProcess {
         : config_(std::move(config)), data_(std::move(directory)), files_(data_.path()) {}
 
     ~RunningNodeProcess() override {
+        if (server_) server_->stop();
         if (rotation_) {
             rotation_->stop();
             base::sync_wait(*executor_, wait_for(rotation_ended_));
@@ -48,12 +50,14 @@ class RunningNodeProcess final : public NodeProcess {
         node_matters_ = false;
         // Isolated plugins stay: their containers run on, and the next start finds them.
         if (plugins_) base::sync_wait(*executor_, plugins_->stop(false));
+        server_.reset();
         node_.reset();
         client_.reset();
         executor_->stop();
     }
 
     Result<void> start() {
+        KEELSON_TRY(api::Listener listener, api::Listener::open("::", config_.node.port));
         KEELSON_TRY(credentials_, ensure_credentials());
         KEELSON_TRY(auto client, connect(config_, credentials_));
         client_ = std::make_unique<RenewedClient>(std::move(client));
@@ -63,9 +67,14 @@ class RunningNodeProcess final : public NodeProcess {
                                  .client = *client_,
                                  .plugins = *plugins_,
                                  .random = base::system_random(),
-                                 .metrics = metrics_});
+                                 .metrics = metrics_,
+                                 .port = listener.port()});
         node_matters_ = true;
         start_rotation();
+        server_ = std::make_unique<NodeServer>(NodeServer::Parts{std::move(listener), *node_, *client_,
+                                                                 credentials_.authority, *executor_,
+                                                                 base::system_random()});
+        server_->start();
         return base::ok();
     }
 
@@ -140,6 +149,7 @@ class RunningNodeProcess final : public NodeProcess {
     std::unique_ptr<RenewedClient> client_;
     std::unique_ptr<NodeRole> node_;
     std::atomic<bool> node_matters_{false};
+    std::unique_ptr<NodeServer> server_;
     std::unique_ptr<CertificateRotation> rotation_;
     base::Completion<bool> rotation_ended_;
 };

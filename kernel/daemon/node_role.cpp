@@ -29,7 +29,9 @@ std::string default_name() {
     return name;
 }
 
-node::NodeSettings settings_of(const Config& config, const std::string& data_directory) {
+node::NodeSettings settings_of(const NodeRole::Parts& parts) {
+    const Config& config = parts.config;
+    const std::string& data_directory = parts.data_directory;
     const NodeConfig& wanted = config.node;
     node::NodeSettings settings;
     settings.name = node_name(config);
@@ -40,6 +42,7 @@ node::NodeSettings settings_of(const Config& config, const std::string& data_dir
     settings.addresses = wanted.addresses;
     if (settings.addresses.empty()) settings.addresses = node::read_machine_facts().addresses;
     for (const auto& [name, value] : wanted.labels) settings.labels.emplace_back(name, value);
+    settings.port = parts.port;
     settings.maximum_pods = wanted.maximum_pods;
     settings.cluster_cidrs = config.network.pod_cidrs;
     settings.dns.cluster_servers = config.network.dns_servers;
@@ -52,7 +55,7 @@ node::NodeSettings settings_of(const Config& config, const std::string& data_dir
 class RunningNode final : public NodeRole {
   public:
     explicit RunningNode(const Parts& parts)
-        : settings_(settings_of(parts.config, parts.data_directory)),
+        : settings_(settings_of(parts)),
           runtime_(node::make_plugin_runtime(parts.plugins, parts.config.node.runtime)),
           images_(node::make_plugin_images(parts.plugins, parts.config.node.runtime)),
           network_(node::make_plugin_pod_network(parts.plugins, parts.config.node.pod_network)),
@@ -77,6 +80,7 @@ class RunningNode final : public NodeRole {
     [[nodiscard]] node::NodeStreams& streams() override { return *streams_; }
     [[nodiscard]] base::Executor& executor() override { return *executor_; }
     [[nodiscard]] const std::string& name() const override { return settings_.name; }
+    [[nodiscard]] const std::vector<std::string>& addresses() const override { return settings_.addresses; }
 
   private:
     static Task<void> wait_for(base::Completion<bool> ended) { co_await ended; }

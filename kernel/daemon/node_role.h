@@ -1,8 +1,10 @@
 // The node of a running keelsond, on a thread of its own.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "kernel/base/ids.h"
 #include "kernel/base/metrics.h"
@@ -26,6 +28,7 @@ class NodeRole {
         plugin::PluginHost& plugins;
         base::RandomSource& random;
         base::Metrics& metrics;
+        std::uint16_t port = 0;  // of the node's own server; 0: the API of this process answers
     };
 
     // Everything in `parts` outlives it. Starts in the background; null without the role.
@@ -40,6 +43,7 @@ class NodeRole {
     [[nodiscard]] virtual node::NodeStreams& streams() = 0;
     [[nodiscard]] virtual base::Executor& executor() = 0;
     [[nodiscard]] virtual const std::string& name() const = 0;
+    [[nodiscard]] virtual const std::vector<std::string>& addresses() const = 0;
 };
 
 }  // namespace keelson::daemon

@@ -29,21 +29,23 @@
 namespace keelson::daemon {
 namespace {
 
-// The node of this process is the only one that can be reached.
-class LocalNode final : public api::NodeGate {
+class Nodes final : public api::NodeGate {
   public:
-    // Before the first request.
+    // Both before the first request.
     void set(NodeRole& role) {
         name_ = role.name();
         node_.emplace(Node{role.streams(), role.agent()});
     }
+    void set(std::shared_ptr<const api::ClientTls> tls) { tls_ = std::move(tls); }
     [[nodiscard]] const Node* find(const std::string& node_name) override {
         return node_ && node_name == name_ ? &*node_ : nullptr;
     }
+    [[nodiscard]] std::shared_ptr<const api::ClientTls> client_tls() override { return tls_; }
 
   private:
     std::string name_;
     std::optional<Node> node_;
+    std::shared_ptr<const api::ClientTls> tls_;
 };
 
 // Everything that serves requests, in the order in which it is built; torn down the other way round.
@@ -55,7 +57,7 @@ struct Rooms {
     std::shared_ptr<access::PluginAuthenticator> authenticator;
     std::unique_ptr<access::PluginTokenIssuer> issuer;
     std::unique_ptr<api::OpenIdHandler> openid;
-    LocalNode local_node;
+    Nodes nodes;
     std::unique_ptr<api::KubernetesHandler> handler;
     std::unique_ptr<ControlPlane> control_plane;
     std::unique_ptr<client::Client> node_client;
@@ -122,6 +124,21 @@ void wire_access(const WireParts& parts, Rooms& rooms) {
     parts.authorization.add(std::make_shared<access::NodeAuthorizer>(*rooms.node_relations));
 }
 
+// What this API server shows to nodes. It is in no file: a new one is made at every start.
+base::Result<std::shared_ptr<const api::ClientTls>> node_client_tls(const WireParts& parts) {
+    const base::WallTime now = parts.executor.clock().wall_now();
+    CertificateRequest request;
+    request.common_name = "kube-apiserver-kubelet-client";
+    request.organizations = {std::string(access::masters_group)};
+    request.for_client = true;
+    request.not_before = now - std::chrono::minutes(5);
+    request.not_after = now + std::chrono::years(10);
+    KEELSON_TRY(const KeyAndCertificate own, issue(parts.credentials.authority, request));
+    return api::ClientTls::create({.authority = parts.credentials.authority.certificate,
+                                   .certificate = own.certificate,
+                                   .private_key = own.key});
+}
+
 api::ContextHandler make_handler(const std::shared_ptr<Rooms>& rooms) {
     return [rooms, kubernetes = rooms->handler->handler()](api::Exchange& exchange,
                                                            api::RequestContext& context) -> base::Task<void> {
@@ -149,8 +166,10 @@ base::Result<Wiring> wire(const WireParts& parts) {
     bootstrap.api_port = parts.api_port;
     KEELSON_TRY_VOID(base::sync_wait(parts.executor, resource::bootstrap(*rooms->verbs, bootstrap)));
     KEELSON_TRY_VOID(name_flow_control(rooms->verbs->lookup(), parts.flow_control));
+    KEELSON_TRY(auto node_tls, node_client_tls(parts));
+    rooms->nodes.set(std::move(node_tls));
     rooms->handler =
-        std::make_unique<api::KubernetesHandler>(*rooms->verbs, *rooms->subresources, &rooms->local_node);
+        std::make_unique<api::KubernetesHandler>(*rooms->verbs, *rooms->subresources, &rooms->nodes);
     parts.health.add("store", [store = rooms->store.get()]() -> base::Result<void> {
         if (!store->statistics().read_only) return base::ok();
         return base::Status(base::Reason::service_unavailable,
@@ -173,7 +192,7 @@ base::Result<Wiring> wire(const WireParts& parts) {
                                    .plugins = parts.plugins,
                                    .random = parts.random,
                                    .metrics = parts.metrics});
-    if (rooms->node) rooms->local_node.set(*rooms->node);
+    if (rooms->node) rooms->nodes.set(*rooms->node);
     parts.plugin_objects.begin(*rooms->verbs, *rooms->subresources);
     Wiring wiring;
     wiring.kubernetes = make_handler(rooms);

@@ -14,6 +14,8 @@
 #include "kernel/node/pod_plan.h"
 #include "kernel/node/pod_sync.h"
 #include "kernel/node/static_pods.h"
+#include "kernel/node/usage_reports.h"
+#include "kernel/node/usage_sampler.h"
 #include "kernel/object/json.h"
 
 namespace keelson::node {
@@ -59,6 +61,7 @@ class Agent final : public NodeAgent {
                        nodes_,    services_, puller_,   [this](const std::string& uid) { queue_.add(uid); }},
           node_object_(settings_, parts_, *recorder_),
           log_keeper_(settings_, parts_),
+          sampler_(settings_, parts_),
           static_pods_(settings_, parts_, pods_, nodes_) {}
 
     Task<void> run() override {
@@ -77,6 +80,7 @@ class Agent final : public NodeAgent {
             for (std::size_t worker = 0; worker < kWorkers; ++worker) loops.push_back(work());
             loops.push_back(keep_alive());
             loops.push_back(keep_logs());
+            loops.push_back(keep_usage());
             loops.push_back(keep_static_pods());
             auto working = base::gather(std::move(loops));
             (void)co_await working;
@@ -91,6 +95,7 @@ class Agent final : public NodeAgent {
         is_stopped_ = true;
         node_object_.stop();
         log_keeper_.stop();
+        sampler_.stop();
         static_pods_.stop();
         prober_.stop();
         queue_.shut_down();
@@ -123,14 +128,15 @@ class Agent final : public NodeAgent {
         callback();
     }
     Task<std::string> summary() override {
-        base::Completion<std::string> made;
-        parts_.executor.post([this, made] {
-            base::spawn(parts_.executor,
-                        make_summary(settings_.name, settings_.root_directory, parts_, records_copy()),
-                        [made](std::string text) { made.complete(std::move(text)); });
+        return report([this](const UsageReading& reading) {
+            return summary_text(settings_.name, reading, records_copy());
         });
-        co_return co_await made;
     }
+    Task<std::string> resource_metrics() override {
+        return report(
+            [this](const UsageReading& reading) { return resource_metrics_text(reading, records_copy()); });
+    }
+    std::string metrics() override { return parts_.metrics.text(); }
     Task<std::string> pods() override {
         base::Completion<std::string> made;
         parts_.executor.post([this, made] { made.complete(list_pods(records_copy())); });
@@ -144,6 +150,16 @@ class Agent final : public NodeAgent {
         std::vector<Record> result;
         for (const auto& [uid, record] : records_) result.push_back(record);
         return result;
+    }
+
+    // Made on the node's executor, of what is used now.
+    Task<std::string> report(std::function<std::string(const UsageReading&)> write) {
+        base::Completion<std::string> made;
+        parts_.executor.post([this, made, write = std::move(write)] {
+            base::spawn(parts_.executor, sampler_.read(),
+                        [made, write](const UsageReading& reading) { made.complete(write(reading)); });
+        });
+        co_return co_await made;
     }
 
     // What runs already becomes known before anything is decided: containers are adopted, never started
@@ -367,6 +383,12 @@ class Agent final : public NodeAgent {
         co_return true;
     }
 
+    Task<bool> keep_usage() {
+        auto keeping = sampler_.run();
+        co_await keeping;
+        co_return true;
+    }
+
     static NodeNetwork network_of(const client::CachedObject& object) {
         const core_v1::Node node(object.root());
         NodeNetwork network{object.key().name, {}, {}};
@@ -436,6 +458,7 @@ class Agent final : public NodeAgent {
     AgentParts agent_parts_;
     NodeObject node_object_;
     LogKeeper log_keeper_;
+    UsageSampler sampler_;
     StaticPods static_pods_;
     std::unique_ptr<PodSync> sync_;
     base::Pause adopt_pause_;

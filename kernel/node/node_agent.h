@@ -90,6 +90,10 @@ class NodeAgent {
     virtual void when_ended(std::string container_id, base::Callback callback) = 0;
     // The stats summary document of kubelet's /stats/summary, as JSON. Thread-safe.
     virtual base::Task<std::string> summary() = 0;
+    // The text of kubelet's /metrics/resource. Thread-safe.
+    virtual base::Task<std::string> resource_metrics() = 0;
+    // The metrics of this process, in Prometheus' text format. Thread-safe.
+    [[nodiscard]] virtual std::string metrics() = 0;
     // The pods of the node as a PodList, as JSON. Thread-safe.
     virtual base::Task<std::string> pods() = 0;
 };

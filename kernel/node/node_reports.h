@@ -1,4 +1,4 @@
-// What a node tells those who ask it directly: its pods, what they use, where a container's log is.
+// What a node tells those who ask it directly: its pods, and where a container's log is.
 #pragma once
 
 #include <memory>
@@ -14,9 +14,6 @@ using Records = std::vector<std::shared_ptr<PodRecord>>;
 
 // A PodList as JSON.
 [[nodiscard]] std::string list_pods(const Records& records);
-// The document of /stats/summary, as JSON.
-[[nodiscard]] base::Task<std::string> make_summary(std::string node_name, std::string root_directory,
-                                                   const NodeParts& parts, Records records);
 // Failures in the words of the kubelet.
 [[nodiscard]] base::Result<ContainerView> container_view(const PodRecord& record, const ContainerQuery& query,
                                                          const NodeSettings& settings);

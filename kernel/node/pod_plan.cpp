@@ -165,18 +165,15 @@ PodPlan plan_pod(const PodRecord& record, base::MonotonicTime now) {
 
 std::vector<std::string> plan_ending(const PodRecord& record) {
     std::vector<std::string> names;
-    const auto is_alive = [](const ContainerRecord& container) {
-        return container.current && container.current->phase != ContainerPhase::exited;
-    };
     bool others_live = false;
     for (const ContainerRecord& container : record.containers) {
-        if (container.role == ContainerRole::sidecar || !is_alive(container)) continue;
+        if (container.role == ContainerRole::sidecar || !container.is_running()) continue;
         others_live = true;
         if (!container.is_stopping) names.push_back(container.name);
     }
     if (others_live) return names;
     for (auto container = record.containers.rbegin(); container != record.containers.rend(); ++container) {
-        if (!is_alive(*container)) continue;
+        if (!container->is_running()) continue;
         if (!container->is_stopping) names.push_back(container->name);
         break;
     }

@@ -96,9 +96,10 @@ struct PodRecord {
             if (container.name == name) return &container;
         return nullptr;
     }
+    // One that was made and never started has nothing to be stopped.
     [[nodiscard]] bool has_running() const {
         for (const ContainerRecord& container : containers)
-            if (container.current && container.current->phase != ContainerPhase::exited) return true;
+            if (container.is_running()) return true;
         return false;
     }
 };

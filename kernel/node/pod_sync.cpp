@@ -108,6 +108,11 @@ Task<Result<PodSync::Outcome>> PodSync::sync(Record record) {
         else
             failure = std::move(again).error();
         decide_stage(*record);
+        if (record->stage != PodStage::living) {
+            // Some may have been started just now.
+            auto looking = refresh(record);
+            KEELSON_CO_TRY_VOID(co_await looking);
+        }
     }
     if (record->stage == PodStage::ending) end(record);
     if (record->stage == PodStage::ending && !record->has_running()) record->stage = PodStage::ended;

@@ -28,7 +28,8 @@ class Backend {
         EXPECT_EQ(::bind(listener_.get(), reinterpret_cast<sockaddr*>(&address), size), 0);
         EXPECT_EQ(::listen(listener_.get(), 1), 0);
         ::getsockname(listener_.get(), reinterpret_cast<sockaddr*>(&address), &size);
-        target = {"127.0.0.1", ntohs(address.sin_port), "/there?x=1"};
+        target.server = {.address = "127.0.0.1", .port = ntohs(address.sin_port)};
+        target.path = "/there?x=1";
         thread_ =
             std::thread([this, answer = std::move(answer), end = std::move(end)] { serve(answer, end); });
     }

@@ -139,7 +139,10 @@ class PlayedAgent final : public node::NodeAgent {
     }
     Task<Result<std::string>> find_sandbox(node::ContainerQuery) override { co_return std::string("s1"); }
     void when_ended(std::string, base::Callback) override {}
-    Task<std::string> summary() override { co_return "{}"; }
+    std::string usage = "{}";  // what summary() gives
+    Task<std::string> summary() override { co_return usage; }
+    Task<std::string> resource_metrics() override { co_return "node_cpu_usage_seconds_total 1 1\n"; }
+    std::string metrics() override { return "process_things 1\n"; }
     Task<std::string> pods() override { co_return "{}"; }
 };
 
@@ -186,6 +189,7 @@ class StreamsTest : public ServerTest, protected NodeGate {
     [[nodiscard]] const Node* find(const std::string& name) override {
         return name == "n1" ? &node : nullptr;
     }
+    [[nodiscard]] std::shared_ptr<const ClientTls> client_tls() override { return tls; }
 
     void await_process() {
         base::Completion<bool> executed = streams.executed;
@@ -204,6 +208,7 @@ class StreamsTest : public ServerTest, protected NodeGate {
     PlayedStreams streams;
     PlayedAgent agent;
     Node node{streams, agent};
+    std::shared_ptr<const ClientTls> tls;  // for nodes elsewhere
 };
 
 }  // namespace keelson::api

@@ -256,6 +256,18 @@ TEST_F(AgentTest, ARestartedAgentAdoptsWhatRuns) {
     EXPECT_EQ(pod("a").text({"status", "podIP"}), "10.244.0.2");
 }
 
+// The process that made the container was killed before it could start it.
+TEST_F(AgentTest, ADeletedPodDoesNotWaitForAContainerThatNeverStarted) {
+    start();
+    create("a");
+    stop();
+    fake.runtime.find("web")->phase = ContainerPhase::created;
+    ASSERT_TRUE(cluster.remove({"v1/pods", "default", "a"}).ok());
+    start();
+    EXPECT_TRUE(until([&] { return pod("a").code == 404; }));
+    EXPECT_TRUE(fake.runtime.sandboxes.empty());
+}
+
 TEST_F(AgentTest, APodGetsANewSandboxWhenItsOwnIsLost) {
     start();
     const std::string uid = create("a");
