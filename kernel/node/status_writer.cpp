@@ -23,9 +23,11 @@ Task<Result<void>> StatusWriter::write(std::shared_ptr<PodRecord> record, Status
                                          changed.root, own_write);
     client::Client::Object written = co_await writing;
     if (!written) co_return std::move(written).error();
-    // The next look must not start from an older status than its own.
-    if (written->root["metadata"]["uid"].as_string() == record->uid)
-        record->pod = std::make_shared<const client::CachedObject>(written->root, "Pod", "v1");
+    if (written->root["metadata"]["uid"].as_string() != record->uid) co_return base::ok();
+    // The next look must not start from an older status than its own, nor from an older pod than the informer
+    // has brought meanwhile.
+    auto own = std::make_shared<const client::CachedObject>(written->root, "Pod", "v1");
+    if (own->revision() > record->pod->revision()) record->pod = std::move(own);
     co_return base::ok();
 }
 
