@@ -3,7 +3,7 @@
 #include "keelson/network.hpp"
 #include "keelson/runtime.hpp"
 #include "keelson/volume.hpp"
-#include "kernel/node/plugin_calls.h"
+#include "kernel/plugin/capability.h"
 
 namespace keelson::node {
 namespace {
@@ -13,8 +13,12 @@ namespace runtime = keelson::runtime;
 using base::FileDescriptor;
 using base::Result;
 using base::Task;
+using plugin::bad_reply;
 using plugin::CallOptions;
+using plugin::Capability;
+using plugin::from_reply;
 using plugin::Reply;
+using plugin::to_request;
 
 constexpr std::chrono::seconds kStopMargin{30};
 constexpr std::chrono::minutes kPullTime{60};

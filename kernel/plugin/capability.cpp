@@ -1,8 +1,8 @@
-#include "kernel/node/plugin_calls.h"
+#include "kernel/plugin/capability.h"
 
-namespace keelson::node {
+namespace keelson::plugin {
 
-std::shared_ptr<plugin::Plugin> Capability::find() const {
+std::shared_ptr<Plugin> Capability::find() const {
     if (!plugin_.empty()) {
         auto named = plugins_.find(plugin_);
         return named && named->has(id_) ? named : nullptr;
@@ -16,8 +16,8 @@ bool Capability::has(std::string_view method) const {
     return plugin && plugin->has(id_, method);
 }
 
-base::Task<base::Result<plugin::Reply>> Capability::call(std::string_view method, std::string request,
-                                                         plugin::CallOptions options) const {
+base::Task<base::Result<Reply>> Capability::call(std::string_view method, std::string request,
+                                                 CallOptions options) const {
     const auto plugin = find();
     if (!plugin) {
         co_return base::Status(
@@ -34,4 +34,4 @@ base::Status bad_reply(std::string_view method, std::string_view why) {
                                               " is not what the contract says: " + std::string(why)};
 }
 
-}  // namespace keelson::node
+}  // namespace keelson::plugin

@@ -1,4 +1,4 @@
-// Calls of plugins' methods with the structs of the SDK. Private to kernel/node: it brings the JSON library.
+// Calls of plugins' methods with the structs of the SDK. For .cpp files only: it brings the JSON library.
 #pragma once
 
 #include <string>
@@ -9,23 +9,23 @@
 #include "keelson/document.hpp"
 #include "kernel/plugin/plugin_host.h"
 
-namespace keelson::node {
+namespace keelson::plugin {
 
 // The plugins that have one capability.
 class Capability {
   public:
     // `plugin` empty: the first that has the capability.
-    Capability(plugin::PluginHost& plugins, std::string plugin, std::string id)
+    Capability(PluginHost& plugins, std::string plugin, std::string id)
         : plugins_(plugins), plugin_(std::move(plugin)), id_(std::move(id)) {}
 
-    [[nodiscard]] std::shared_ptr<plugin::Plugin> find() const;
+    [[nodiscard]] std::shared_ptr<Plugin> find() const;
     [[nodiscard]] bool has(std::string_view method) const;
     // service_unavailable when no plugin has the capability.
-    base::Task<base::Result<plugin::Reply>> call(std::string_view method, std::string request,
-                                                 plugin::CallOptions options = {}) const;
+    base::Task<base::Result<Reply>> call(std::string_view method, std::string request,
+                                         CallOptions options = {}) const;
 
   private:
-    plugin::PluginHost& plugins_;
+    PluginHost& plugins_;
     std::string plugin_;
     std::string id_;
 };
@@ -47,4 +47,4 @@ base::Result<T> from_reply(std::string_view method, const std::string& body) {
     }
 }
 
-}  // namespace keelson::node
+}  // namespace keelson::plugin
