@@ -16,6 +16,8 @@ const Rule node_rules[] = {
     {{"create"}, {"authentication.k8s.io"}, {"tokenreviews"}},
     {{"create"}, {"authorization.k8s.io"}, {"subjectaccessreviews", "localsubjectaccessreviews"}},
     {{"get", "list", "watch"}, {""}, {"services", "nodes"}},
+    // Its proxy and its DNS server follow these, as system:node-proxier does.
+    {{"get", "list", "watch"}, {"discovery.k8s.io"}, {"endpointslices"}},
     {{"create"}, {""}, {"nodes"}},
     {{"create", "delete"}, {""}, {"pods"}},
     {{"update", "patch"}, {""}, {"pods/status"}},

@@ -2,6 +2,7 @@
 
 #include "kernel/control/bootstrap_tokens.h"
 #include "kernel/control/certificates.h"
+#include "kernel/control/cluster_dns.h"
 #include "kernel/control/cron_job.h"
 #include "kernel/control/daemon_set.h"
 #include "kernel/control/deployment.h"
@@ -34,6 +35,7 @@ void add_all_controllers(Engine& engine, const Surroundings& surroundings,
     engine.add(make_endpoint_slice_controller(surroundings));
     engine.add(make_endpoints_controller(surroundings));
     engine.add(make_endpoint_mirroring_controller(surroundings));
+    engine.add(make_cluster_dns_controller(surroundings, settings.dns_address));
     engine.add(make_node_lifecycle_controller(surroundings));
     engine.add(make_node_ipam_controller(surroundings, settings.pod_cidrs), 1);
     engine.add(make_taint_eviction_controller(surroundings));

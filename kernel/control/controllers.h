@@ -14,6 +14,7 @@ struct ControllerSettings {
     std::vector<std::string> pod_cidrs;  // of the cluster; none: nodes get no addresses for pods
     CertificateAuthority authority;      // signs certificate requests; no key: nobody does
     std::string server;                  // "https://192.0.2.1:6443": where machines that join find the API
+    std::string dns_address;             // of the cluster's DNS, when a node has a server for it
 };
 
 void add_all_controllers(Engine& engine, const Surroundings& surroundings,

@@ -17,6 +17,7 @@
 #include "kernel/base/sync_wait.h"
 #include "kernel/daemon/administration.h"
 #include "kernel/daemon/data_directory.h"
+#include "kernel/daemon/network_role.h"
 #include "kernel/daemon/plugin_objects.h"
 #include "kernel/daemon/plugins.h"
 #include "kernel/daemon/version.h"
@@ -199,8 +200,8 @@ Result<void> App::Impl::start(api::Listener listener) {
 // A plugin that cannot be loaded is listed as such; the daemon starts in any case.
 void App::Impl::start_plugins() {
     plugin::Listener listener;
-    listener.changed = [this](const std::string&) {
-        if (plugins_matter) wiring.plugins_changed();
+    listener.changed = [this](const std::string& name) {
+        if (plugins_matter) wiring.plugin_changed(name);
     };
     listener.reconcile = [this](const std::string&, const std::string& key) {
         if (plugins_matter) wiring.plugin_reconcile(key);
@@ -325,7 +326,9 @@ Result<void> App::reload(const Config& config) {
     KEELSON_TRY_VOID(check_token_file(config));
     KEELSON_TRY(auto audit, open_audit(config, *impl.executor));
     KEELSON_TRY_VOID(base::configure_log(config.log));
-    base::sync_wait(*impl.executor, impl.plugins->apply(wanted_plugins(config)));
+    base::sync_wait(*impl.executor,
+                    impl.plugins->apply(wanted_plugins(config, known_proxies(impl.data.path()))));
+    impl.wiring.reload(config);
     // It would see a new file by itself, but not at once.
     if (impl.plugins->find("token")) {
         auto reloaded = base::sync_wait(*impl.executor, impl.plugins->reload("token"));
@@ -339,6 +342,7 @@ Result<void> App::reload(const Config& config) {
     }
     Config remaining = config;
     remaining.token_file = impl.config.token_file;
+    remaining.network.proxy = impl.config.network.proxy;
     remaining.plugins.entries = impl.config.plugins.entries;
     remaining.audit_policy_file = impl.config.audit_policy_file;
     remaining.audit_log_path = impl.config.audit_log_path;

@@ -95,6 +95,10 @@ void read_node(const YAML::Node& node, NodeConfig& wanted) {
 void read_network(const YAML::Node& node, NetworkConfig& wanted) {
     read_object(node, "'network'",
                 {{"podCidrs", texts_into(wanted.pod_cidrs)},
+                 {"proxy", text_into(wanted.proxy)},
+                 {"nodePortAddresses", texts_into(wanted.node_port_addresses)},
+                 {"dns", text_into(wanted.dns)},
+                 {"dnsPort", number_into(wanted.dns_port, 1, 65'535)},
                  {"dnsServers", texts_into(wanted.dns_servers)},
                  {"clusterDomain", text_into(wanted.cluster_domain)}});
 }

@@ -40,7 +40,13 @@ struct NodeConfig {
 struct NetworkConfig {
     // Of the pods of the whole cluster, at most one per IP family; every node gets a part of each.
     std::vector<std::string> pod_cidrs = {"10.244.0.0/16"};
-    std::vector<std::string> dns_servers;  // for pods with dnsPolicy ClusterFirst; empty: the node's
+    // The plugin that carries traffic for Services ("iptables", "ipvs", "userspace", one of a vendor's), or
+    // "none".
+    std::string proxy = "iptables";
+    std::vector<std::string> node_port_addresses;  // CIDRs; empty: all of the node's
+    std::string dns = "dns";                       // the plugin that answers the cluster's names, or "none"
+    std::uint16_t dns_port = 10053;                // of each node's DNS server
+    std::vector<std::string> dns_servers;  // for pods with dnsPolicy ClusterFirst; empty: the cluster's
     std::string cluster_domain = "cluster.local";
     bool operator==(const NetworkConfig&) const = default;
 };

@@ -32,7 +32,8 @@ class RunningControlPlane final : public ControlPlane {
                                          {parts.root_certificates,
                                           parts.pod_cidrs,
                                           {parts.authority.certificate, parts.authority.key},
-                                          parts.server});
+                                          parts.server,
+                                          parts.dns_address});
         }
         if (parts.roles.contains("scheduler")) {
             scheduling::SchedulerOptions options;

@@ -22,6 +22,7 @@ class ControlPlane {
         const std::vector<std::string>& pod_cidrs;
         const KeyAndCertificate& authority;
         const std::string& server;  // "https://192.0.2.1:6443"
+        const std::string& dns_address;
         resource::Verbs& verbs;
         resource::Subresources& subresources;
         base::RandomSource& random;

@@ -8,6 +8,7 @@
 #include "kernel/base/sync_wait.h"
 #include "kernel/client/http.h"
 #include "kernel/daemon/data_directory.h"
+#include "kernel/daemon/network_role.h"
 #include "kernel/daemon/node_join.h"
 #include "kernel/daemon/node_role.h"
 #include "kernel/daemon/node_server.h"
@@ -51,6 +52,7 @@ class RunningNodeProcess final : public NodeProcess {
         // Isolated plugins stay: their containers run on, and the next start finds them.
         if (plugins_) base::sync_wait(*executor_, plugins_->stop(false));
         server_.reset();
+        network_.reset();
         node_.reset();
         client_.reset();
         executor_->stop();
@@ -69,6 +71,15 @@ class RunningNodeProcess final : public NodeProcess {
                                  .random = base::system_random(),
                                  .metrics = metrics_,
                                  .port = listener.port()});
+        network_ = NetworkRole::start({.config = config_,
+                                       .data_directory = data_.path(),
+                                       .node_name = node_->name(),
+                                       .node_addresses = node_->addresses(),
+                                       .client = *client_,
+                                       .plugins = *plugins_,
+                                       .executor = *executor_,
+                                       .random = base::system_random(),
+                                       .metrics = metrics_});
         node_matters_ = true;
         start_rotation();
         server_ = std::make_unique<NodeServer>(NodeServer::Parts{std::move(listener), *node_, *client_,
@@ -80,9 +91,11 @@ class RunningNodeProcess final : public NodeProcess {
 
     Result<void> reload(const Config& config) override {
         KEELSON_TRY_VOID(base::configure_log(config.log));
-        base::sync_wait(*executor_, plugins_->apply(wanted_plugins(config)));
+        base::sync_wait(*executor_, plugins_->apply(wanted_plugins(config, known_proxies(data_.path()))));
+        network_->reload(config);
         Config remaining = config;
         remaining.plugins.entries = config_.plugins.entries;
+        remaining.network.proxy = config_.network.proxy;
         remaining.log = config_.log;
         if (!(remaining == config_)) base::log_warning("some changes of the configuration need a restart");
         return base::ok();
@@ -106,7 +119,9 @@ class RunningNodeProcess final : public NodeProcess {
     // A plugin that cannot be loaded is listed in the log; the node says that it is not ready meanwhile.
     void start_plugins() {
         plugin::Listener listener;
-        listener.changed = [](const std::string&) {};
+        listener.changed = [this](const std::string& name) {
+            if (node_matters_) network_->plugin_changed(name);
+        };
         listener.reconcile = [this](const std::string&, const std::string& key) {
             if (node_matters_) node_->reconcile(key);
         };
@@ -148,6 +163,7 @@ class RunningNodeProcess final : public NodeProcess {
     std::shared_ptr<plugin::PluginHost> plugins_;
     std::unique_ptr<RenewedClient> client_;
     std::unique_ptr<NodeRole> node_;
+    std::unique_ptr<NetworkRole> network_;
     std::atomic<bool> node_matters_{false};
     std::unique_ptr<NodeServer> server_;
     std::unique_ptr<CertificateRotation> rotation_;

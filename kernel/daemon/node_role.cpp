@@ -8,6 +8,7 @@
 #include "kernel/base/executor_real.h"
 #include "kernel/base/log.h"
 #include "kernel/base/sync_wait.h"
+#include "kernel/daemon/network_role.h"
 #include "kernel/daemon/version.h"
 #include "kernel/node/machine.h"
 #include "kernel/node/plugin_runtime.h"
@@ -46,6 +47,11 @@ node::NodeSettings settings_of(const NodeRole::Parts& parts) {
     settings.maximum_pods = wanted.maximum_pods;
     settings.cluster_cidrs = config.network.pod_cidrs;
     settings.dns.cluster_servers = config.network.dns_servers;
+    if (const std::uint16_t port = dns_port(config); port != 0) {
+        settings.labels.emplace_back("keelson.dev/dns-port", std::to_string(port));
+        if (settings.dns.cluster_servers.empty())
+            settings.dns.cluster_servers.push_back(cluster_dns_address(config));
+    }
     settings.dns.cluster_domain = config.network.cluster_domain;
     if (!wanted.resolv_conf.empty()) settings.dns.node_resolv_conf = wanted.resolv_conf;
     settings.version = "v1.36.0+keelson-" + std::string(keelson_version);

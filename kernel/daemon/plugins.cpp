@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "kernel/base/files.h"
+#include "kernel/daemon/network_role.h"
 
 namespace keelson::daemon {
 namespace {
@@ -38,6 +39,21 @@ PluginSettings own(const std::string& name, const nlohmann::json& config) {
     return settings;
 }
 
+// Proxies that only write tables of the kernel run in this process; those that carry traffic or answer it do
+// not.
+void add_network(const Config& config, std::vector<std::string> proxies, const auto& add) {
+    proxies.insert(proxies.begin(), config.network.proxy);
+    for (const std::string& name : proxies) {
+        PluginSettings isolated;
+        isolated.name = name;
+        const bool is_short = name == "iptables" || name == "ipvs";
+        add(is_short ? own(name, nlohmann::json::object()) : isolated);
+    }
+    PluginSettings dns;
+    dns.name = config.network.dns;
+    add(dns);
+}
+
 bool is_listed(const std::vector<PluginSettings>& plugins, const std::string& name) {
     return std::ranges::any_of(plugins, [&](const PluginSettings& plugin) { return plugin.name == name; });
 }
@@ -49,7 +65,8 @@ std::string own_plugin_directory() {
     return bin.substr(0, bin.rfind('/')) + "/lib/keelson/plugins";
 }
 
-std::vector<PluginSettings> wanted_plugins(const Config& config) {
+std::vector<PluginSettings> wanted_plugins(const Config& config,
+                                           const std::vector<std::string>& former_proxies) {
     std::vector<PluginSettings> plugins = config.plugins.entries;
     const std::string directory = own_plugin_directory();
     auto add = [&](PluginSettings settings) {
@@ -71,12 +88,18 @@ std::vector<PluginSettings> wanted_plugins(const Config& config) {
             add(std::move(settings));
         }
         if (config.node.pod_network == "bridge") add(own(config.node.pod_network, nlohmann::json::object()));
+        add_network(config, former_proxies, add);
     }
     for (PluginSettings& plugin : plugins) {
         const std::string manifest = directory + "/" + plugin.name + ".yaml";
         if (plugin.manifest_path.empty() && base::exists(manifest)) plugin.manifest_path = manifest;
     }
     return plugins;
+}
+
+bool is_available(const Config& config, const std::string& name) {
+    return is_listed(config.plugins.entries, name) ||
+           base::exists(own_plugin_directory() + "/" + name + ".yaml");
 }
 
 plugin::HostSettings plugin_host_settings(const Config& config, const std::string& data_directory) {
@@ -87,7 +110,7 @@ plugin::HostSettings plugin_host_settings(const Config& config, const std::strin
     settings.allowed_directories.push_back(own_plugin_directory());
     settings.state_directory = data_directory + "/plugin-state";
     settings.host_program = program_directory() + "/keelson-plugin-host";
-    settings.plugins = wanted_plugins(config);
+    settings.plugins = wanted_plugins(config, known_proxies(data_directory));
     settings.trusted_keys = config.plugins.trusted_keys;
     settings.own_directory = own_plugin_directory();
     settings.check_documents = config.plugins.check_documents;

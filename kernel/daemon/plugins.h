@@ -15,7 +15,11 @@ namespace keelson::daemon {
 
 // The operator's entries, with manifests of Keelson's own plugins filled in; then those that authentication
 // needs and nobody has listed: x509, serviceaccount, and token when there is a token file.
-[[nodiscard]] std::vector<plugin::PluginSettings> wanted_plugins(const Config& config);
+// `former_proxies` stay besides the proxy that is wanted, until they have been cleared.
+[[nodiscard]] std::vector<plugin::PluginSettings> wanted_plugins(
+    const Config& config, const std::vector<std::string>& former_proxies = {});
+// Whether there is a plugin of that name, Keelson's own or one that the operator lists.
+[[nodiscard]] bool is_available(const Config& config, const std::string& name);
 
 [[nodiscard]] plugin::HostSettings plugin_host_settings(const Config& config,
                                                         const std::string& data_directory);

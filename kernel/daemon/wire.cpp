@@ -17,6 +17,7 @@
 #include "kernel/base/sync_wait.h"
 #include "kernel/client/in_process.h"
 #include "kernel/daemon/control_plane.h"
+#include "kernel/daemon/network_role.h"
 #include "kernel/daemon/node_role.h"
 #include "kernel/resource/bootstrap.h"
 #include "kernel/resource/bootstrap_token_authenticator.h"
@@ -62,7 +63,8 @@ struct Rooms {
     std::unique_ptr<ControlPlane> control_plane;
     std::unique_ptr<client::Client> node_client;
     std::shared_ptr<NodeRole> node;
-    std::mutex node_mutex;  // of the pointer: plugins speak from any thread
+    std::shared_ptr<NetworkRole> network;
+    std::mutex node_mutex;  // of these pointers: plugins speak from any thread
 };
 
 // For benchmarks: KEELSON_TEST_SYNC_DELAY_MS makes every sync of the store take that much longer.
@@ -180,6 +182,7 @@ base::Result<Wiring> wire(const WireParts& parts) {
                                                 .pod_cidrs = parts.config.network.pod_cidrs,
                                                 .authority = parts.credentials.authority,
                                                 .server = advertised_server(parts),
+                                                .dns_address = cluster_dns_address(parts.config),
                                                 .verbs = *rooms->verbs,
                                                 .subresources = *rooms->subresources,
                                                 .random = parts.random,
@@ -192,12 +195,31 @@ base::Result<Wiring> wire(const WireParts& parts) {
                                    .plugins = parts.plugins,
                                    .random = parts.random,
                                    .metrics = parts.metrics});
-    if (rooms->node) rooms->nodes.set(*rooms->node);
+    if (rooms->node) {
+        rooms->nodes.set(*rooms->node);
+        rooms->network = NetworkRole::start({.config = parts.config,
+                                             .data_directory = parts.data_directory,
+                                             .node_name = rooms->node->name(),
+                                             .node_addresses = rooms->node->addresses(),
+                                             .client = *rooms->node_client,
+                                             .plugins = parts.plugins,
+                                             .executor = parts.executor,
+                                             .random = parts.random,
+                                             .metrics = parts.metrics});
+    }
     parts.plugin_objects.begin(*rooms->verbs, *rooms->subresources);
     Wiring wiring;
     wiring.kubernetes = make_handler(rooms);
     wiring.store = rooms->store.get();
-    wiring.plugins_changed = [rooms] { rooms->authenticator->invalidate(); };
+    wiring.plugin_changed = [rooms](const std::string& name) {
+        rooms->authenticator->invalidate();
+        const std::lock_guard lock(rooms->node_mutex);
+        if (rooms->network) rooms->network->plugin_changed(name);
+    };
+    wiring.reload = [rooms](const Config& config) {
+        const std::lock_guard lock(rooms->node_mutex);
+        if (rooms->network) rooms->network->reload(config);
+    };
     wiring.plugin_reconcile = [rooms](const std::string& key) {
         const std::lock_guard lock(rooms->node_mutex);
         if (rooms->node) rooms->node->reconcile(key);
@@ -205,10 +227,13 @@ base::Result<Wiring> wire(const WireParts& parts) {
     wiring.stop = [rooms, &objects = parts.plugin_objects] {
         objects.end();
         std::shared_ptr<NodeRole> node;
+        std::shared_ptr<NetworkRole> network;
         {
             const std::lock_guard lock(rooms->node_mutex);
             node = std::move(rooms->node);
+            network = std::move(rooms->network);
         }
+        network.reset();
         node.reset();
         rooms->control_plane.reset();
         rooms->store->close();

@@ -45,7 +45,9 @@ struct Wiring {
     api::ContextHandler kubernetes;
     store::Store* store = nullptr;  // until stop
     // The plugins have changed: what they said no longer counts. Any thread.
-    std::function<void()> plugins_changed;
+    std::function<void(const std::string& plugin)> plugin_changed;
+    // Takes over what of a configuration that was read again can change.
+    std::function<void(const Config& config)> reload;
     // A plugin asks to look at something. Any thread; not after stop.
     std::function<void(const std::string& key)> plugin_reconcile;
     // Called once, after the API server has stopped: ends what wire() has started and flushes. May be empty.
