@@ -131,9 +131,9 @@ void Message::nest(int type, const std::function<void()>& fill) {
     nla_nest_end(message_.get(), start);
 }
 
-Netlink::Netlink() : socket_(nl_socket_alloc(), nl_socket_free) {
+Netlink::Netlink(int protocol) : socket_(nl_socket_alloc(), nl_socket_free) {
     if (socket_ == nullptr) throw std::bad_alloc();
-    const int status = nl_connect(socket_.get(), NETLINK_ROUTE);
+    const int status = nl_connect(socket_.get(), protocol);
     if (status < 0)
         throw Error(Code::unavailable, std::string("cannot open a netlink socket: ") + nl_geterror(status));
 }
@@ -184,6 +184,11 @@ int Netlink::try_change(Message& message) {
 
 void Netlink::change(Message& message, const std::string& doing) {
     const int error = try_change(message);
+    if (error != 0) fail(doing, error);
+}
+
+void Netlink::ask(Message& message, const std::string& doing, const Handler& handler) {
+    const int error = exchange(message, handler);
     if (error != 0) fail(doing, error);
 }
 
@@ -246,13 +251,13 @@ void Netlink::remove_address(int link, const Address& address, int prefix_length
     if (error != 0 && error != EADDRNOTAVAIL) fail("remove the address " + address.text(), error);
 }
 
-std::vector<Prefix> Netlink::addresses(int link) {
+std::vector<Prefix> Netlink::addresses(std::optional<int> link) {
     Message message(RTM_GETADDR, NLM_F_DUMP);
     message.header(ifaddrmsg{});
     std::vector<Prefix> result;
     const int error = exchange(message, [&](nlmsghdr* header) {
         const auto* info = static_cast<const ifaddrmsg*>(nlmsg_data(header));
-        if (info->ifa_index != std::uint32_t(link)) return;
+        if (link && info->ifa_index != std::uint32_t(*link)) return;
         nlattr* found[IFA_MAX + 1] = {};
         nlmsg_parse(header, sizeof *info, found, IFA_MAX, nullptr);
         const nlattr* own = found[IFA_LOCAL] != nullptr ? found[IFA_LOCAL] : found[IFA_ADDRESS];

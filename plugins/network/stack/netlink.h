@@ -62,14 +62,17 @@ struct Route {
 // Used by one thread at a time. Failures throw with the system's reason.
 class Netlink {
   public:
-    // In the namespace of the calling thread; it stays there, whichever thread uses it.
-    Netlink();
+    // In the namespace of the calling thread; it stays there, whichever thread uses it. protocol: what of the
+    // kernel it speaks with; all but change, try_change and ask are for NETLINK_ROUTE.
+    explicit Netlink(int protocol = NETLINK_ROUTE);
 
     [[nodiscard]] nl_sock* socket() { return socket_.get(); }
     // 0 or the error number.
     int try_change(Message& message);
     // `doing` is for the failure: "cannot <doing>: <reason>".
     void change(Message& message, const std::string& doing);
+    // Hands each message of the answer to the handler.
+    void ask(Message& message, const std::string& doing, const std::function<void(nlmsghdr*)>& handler);
 
     [[nodiscard]] std::optional<Link> find_link(const std::string& name);
     [[nodiscard]] std::optional<Link> find_link(int index);
@@ -80,7 +83,8 @@ class Netlink {
     // Once for all: what is there already is left as it is.
     void add_address(int link, const Address& address, int prefix_length, std::uint32_t flags);
     void remove_address(int link, const Address& address, int prefix_length);
-    [[nodiscard]] std::vector<Prefix> addresses(int link);  // as they are, bits behind the length included
+    // As they are, bits behind the length included; of one link or, without, of all.
+    [[nodiscard]] std::vector<Prefix> addresses(std::optional<int> link = std::nullopt);
 
     void replace_route(const Route& route);
     void remove_route(const Route& route);
