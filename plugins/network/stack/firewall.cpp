@@ -5,16 +5,24 @@
 
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <linux/netfilter/nf_conntrack_common.h>
 #include <linux/netfilter/nf_nat.h>
 #include <linux/netfilter/xt_addrtype.h>
 #include <linux/netfilter/xt_comment.h>
+#include <linux/netfilter/xt_conntrack.h>
+#include <linux/netfilter/xt_mark.h>
+#include <linux/netfilter/xt_recent.h>
+#include <linux/netfilter/xt_statistic.h>
 #include <linux/netfilter/xt_tcpudp.h>
 // The next one is written for C.
 #define _Bool bool  // NOLINT(bugprone-reserved-identifier)
 #include <linux/netfilter/xt_sctp.h>
 #undef _Bool
+#include <linux/netfilter_ipv4/ipt_REJECT.h>
+#include <linux/netfilter_ipv6/ip6t_REJECT.h>
 #include <netinet/in.h>
 #include <sys/file.h>
+#include <sys/socket.h>
 
 extern "C" {
 #include <libiptc/libip6tc.h>
@@ -25,12 +33,14 @@ extern "C" {
 #include <cerrno>
 #include <chrono>
 #include <cstring>
+#include <fstream>
 #include <limits>
 #include <map>
 #include <memory>
 #include <set>
 #include <string_view>
 #include <thread>
+#include <unordered_set>
 
 #include "keelson/error.hpp"
 
@@ -50,6 +60,9 @@ struct Four {
     static constexpr auto free = iptc_free;
     static constexpr auto commit = iptc_commit;
     static constexpr auto is_chain = iptc_is_chain;
+    static constexpr auto first_chain = iptc_first_chain;
+    static constexpr auto next_chain = iptc_next_chain;
+    static constexpr auto is_builtin = iptc_builtin;
     static constexpr auto create_chain = iptc_create_chain;
     static constexpr auto delete_chain = iptc_delete_chain;
     static constexpr auto flush = iptc_flush_entries;
@@ -72,6 +85,9 @@ struct Six {
     static constexpr auto free = ip6tc_free;
     static constexpr auto commit = ip6tc_commit;
     static constexpr auto is_chain = ip6tc_is_chain;
+    static constexpr auto first_chain = ip6tc_first_chain;
+    static constexpr auto next_chain = ip6tc_next_chain;
+    static constexpr auto is_builtin = ip6tc_builtin;
     static constexpr auto create_chain = ip6tc_create_chain;
     static constexpr auto delete_chain = ip6tc_delete_chain;
     static constexpr auto flush = ip6tc_flush_entries;
@@ -133,23 +149,84 @@ void append_match(Bytes& bytes, const char* name, std::uint8_t revision, const D
 void append_port_match(Bytes& bytes, const Rule& rule) {
     constexpr std::uint16_t all = std::numeric_limits<std::uint16_t>::max();
     const std::uint16_t port = rule.destination_port;
-    if (port == 0) return;
+    if (port == 0 && rule.last_destination_port == 0) return;
+    const std::uint16_t last = std::max(port, rule.last_destination_port);
     if (rule.protocol == "TCP") {
         xt_tcp match{};
         match.spts[1] = all;
-        match.dpts[0] = match.dpts[1] = port;
+        match.dpts[0] = port;
+        match.dpts[1] = last;
         append_match(bytes, "tcp", 0, match);
     } else if (rule.protocol == "UDP") {
         xt_udp match{};
         match.spts[1] = all;
-        match.dpts[0] = match.dpts[1] = port;
+        match.dpts[0] = port;
+        match.dpts[1] = last;
         append_match(bytes, "udp", 0, match);
     } else {
         xt_sctp_info match{};
         match.spts[1] = all;
-        match.dpts[0] = match.dpts[1] = port;
+        match.dpts[0] = port;
+        match.dpts[1] = last;
         match.flags = XT_SCTP_DEST_PORTS;
         append_match(bytes, "sctp", 0, match);
+    }
+}
+
+void append_tracking_match(Bytes& bytes, Rule::Tracked tracked) {
+    if (tracked == Rule::Tracked::any) return;
+    xt_conntrack_mtinfo3 match{};
+    match.match_flags = XT_CONNTRACK_STATE;
+    if (tracked == Rule::Tracked::opening) match.state_mask = XT_CONNTRACK_STATE_BIT(IP_CT_NEW);
+    if (tracked == Rule::Tracked::known)
+        match.state_mask = XT_CONNTRACK_STATE_BIT(IP_CT_ESTABLISHED) | XT_CONNTRACK_STATE_BIT(IP_CT_RELATED);
+    if (tracked == Rule::Tracked::translated) match.state_mask = XT_CONNTRACK_STATE_DNAT;
+    append_match(bytes, "conntrack", 3, match);
+}
+
+void append_client_match(Bytes& bytes, const std::string& name, std::uint8_t what, std::uint32_t seconds) {
+    if (name.empty()) return;
+    xt_recent_mtinfo_v1 match{};
+    match.check_set = what;
+    match.seconds = seconds;
+    match.side = XT_RECENT_SOURCE;
+    std::strncpy(match.name, name.c_str(), sizeof match.name - 1);
+    std::memset(&match.mask, 0xff, sizeof match.mask);
+    append_match(bytes, "recent", 1, match);
+}
+
+void append_chance_match(Bytes& bytes, std::uint32_t chance) {
+    if (chance == 0) return;
+    xt_statistic_info match{};
+    match.mode = XT_STATISTIC_MODE_RANDOM;
+    match.u.random.probability = chance;
+    append_match(bytes, "statistic", 0, match);
+}
+
+// In an order in which what costs little, and what changes nothing, comes first.
+void append_matches(Bytes& bytes, const Rule& rule) {
+    append_port_match(bytes, rule);
+    if (rule.marked != 0) {
+        // Set means that the masked bits are not all zero.
+        xt_mark_mtinfo1 match{};
+        match.mask = rule.marked;
+        match.invert = 1;
+        append_match(bytes, "mark", 1, match);
+    }
+    append_tracking_match(bytes, rule.tracked);
+    if (rule.is_to_node || rule.is_from_node) {
+        xt_addrtype_info_v1 match{};
+        match.dest = rule.is_to_node ? XT_ADDRTYPE_LOCAL : 0;
+        match.source = rule.is_from_node ? XT_ADDRTYPE_LOCAL : 0;
+        append_match(bytes, "addrtype", 1, match);
+    }
+    append_chance_match(bytes, rule.chance);
+    append_client_match(bytes, rule.remembered_as, XT_RECENT_CHECK | XT_RECENT_REAP, rule.remembered_seconds);
+    append_client_match(bytes, rule.remember_as, XT_RECENT_SET, 0);
+    if (!rule.comment.empty()) {
+        xt_comment_info match{};
+        std::strncpy(match.comment, rule.comment.c_str(), sizeof match.comment - 1);
+        append_match(bytes, "comment", 0, match);
     }
 }
 
@@ -162,9 +239,30 @@ void append_translation(Bytes& bytes, const Rule& rule) {
     append_extension<xt_entry_target>(bytes, "DNAT", 2, range);
 }
 
+// What a refused client hears at once: replies by ICMP are rationed, resets are not.
+void append_refusal(Bytes& bytes, const Rule& rule, int family) {
+    const bool is_tcp = rule.protocol == "TCP";
+    if (family == AF_INET) {
+        ipt_reject_info refusal{};
+        refusal.with = is_tcp ? IPT_TCP_RESET : IPT_ICMP_PORT_UNREACHABLE;
+        append_extension<xt_entry_target>(bytes, "REJECT", 0, refusal);
+    } else {
+        ip6t_reject_info refusal{};
+        refusal.with = is_tcp ? IP6T_TCP_RESET : IP6T_ICMP6_PORT_UNREACH;
+        append_extension<xt_entry_target>(bytes, "REJECT", 0, refusal);
+    }
+}
+
 void append_target(Bytes& bytes, const Rule& rule, int family) {
     if (rule.target == "DNAT") {
         append_translation(bytes, rule);
+    } else if (rule.target == "REJECT") {
+        append_refusal(bytes, rule, family);
+    } else if (rule.target == "MARK") {
+        xt_mark_tginfo2 mark{};
+        mark.mark = rule.set_bits;
+        mark.mask = rule.set_bits | rule.clear_bits;
+        append_extension<xt_entry_target>(bytes, "MARK", 2, mark);
     } else if (rule.target == "MASQUERADE" && family == AF_INET) {
         nf_nat_ipv4_multi_range_compat range{};
         range.rangesize = 1;
@@ -217,17 +315,7 @@ Bytes encode(const Rule& rule) {
         select_interface(rule.out_interface, selector.outiface, selector.outiface_mask);
         if (!rule.protocol.empty()) Family::select_protocol(entry, number_of(rule.protocol));
     }
-    append_port_match(bytes, rule);
-    if (rule.is_to_node) {
-        xt_addrtype_info_v1 match{};
-        match.dest = XT_ADDRTYPE_LOCAL;
-        append_match(bytes, "addrtype", 1, match);
-    }
-    if (!rule.comment.empty()) {
-        xt_comment_info match{};
-        std::strncpy(match.comment, rule.comment.c_str(), sizeof match.comment - 1);
-        append_match(bytes, "comment", 0, match);
-    }
+    append_matches(bytes, rule);
     const std::size_t target_offset = bytes.size();
     append_target(bytes, rule, Family::family);
     bytes.at<Entry>(0)->target_offset = std::uint16_t(target_offset);
@@ -255,10 +343,22 @@ std::string signature(const typename Family::Entry& entry, const std::string& ta
     }
     const auto& target = *reinterpret_cast<const xt_entry_target*>(start + entry.target_offset);
     text.append(target_name);
-    if (target_name != "DNAT" && target_name != "MASQUERADE") return text;
+    if (target_name != "DNAT" && target_name != "MASQUERADE" && target_name != "MARK" &&
+        target_name != "REJECT")
+        return text;
     text.push_back(char(target.u.user.revision));
     return text.append(data_of(&target, sizeof target, target.u.target_size));
 }
+
+// FNV-1a over all of them.
+struct Fingerprint {
+    std::uint64_t value = 0xcbf29ce484222325;
+
+    void add(std::string_view signature) {
+        for (const char byte : signature) value = (value ^ std::uint8_t(byte)) * 0x100000001b3;
+        value = (value ^ signature.size()) * 0x100000001b3;
+    }
+};
 
 // --- one table, read, changed and written back ---
 
@@ -272,21 +372,37 @@ class Table {
     }
 
     // False when somebody else has changed the table meanwhile.
-    bool write(const std::vector<Chain>& chains) {
+    bool write(const std::vector<Chain>& chains, const IsOwn& is_own) {
+        std::vector<std::string> unwanted = is_own ? leftovers(chains, is_own) : std::vector<std::string>();
+        // A rule can only lead to a chain that is there.
         for (const Chain& chain : chains) {
-            const bool is_wanted = !chain.rules.empty();
-            const bool is_there = Family::is_chain(chain.name.c_str(), handle_.get()) != 0;
-            if (is_wanted && !is_there) check(Family::create_chain(chain.name.c_str(), handle_.get()));
-            if (is_wanted) set_rules(chain);
-            if (is_wanted || is_there) set_jumps(chain, is_wanted);
-            if (!is_wanted && is_there) remove(chain);
+            const bool is_there = has_chain(chain.name);
+            if (!chain.rules.empty() && !is_there)
+                check(Family::create_chain(chain.name.c_str(), handle_.get()));
+            if (chain.rules.empty() && is_there) unwanted.push_back(chain.name);
         }
+        for (const Chain& chain : chains)
+            if (!chain.rules.empty()) set_rules(chain);
+        for (const Chain& chain : chains)
+            if (!chain.jumps.empty()) set_jumps(chain, !chain.rules.empty());
+        for (const std::string& name : unwanted) check(Family::flush(name.c_str(), handle_.get()));
+        for (const std::string& name : unwanted) check(Family::delete_chain(name.c_str(), handle_.get()));
         if (!is_changed_) return true;
         if (Family::commit(handle_.get()) != 0) return true;
         if (errno == EAGAIN) return false;
         fail(errno);
     }
 
+    [[nodiscard]] bool has(const Fingerprints& chains, const std::vector<Chain>& with_jumps) {
+        for (const auto& [name, expected] : chains)
+            if (!has_chain(name) || fingerprint_of(name) != expected) return false;
+        for (const Chain& chain : with_jumps)
+            for (const Jump& jump : chain.jumps)
+                if (!has_jump(chain, jump)) return false;
+        return true;
+    }
+
+    [[nodiscard]] Fingerprints take_written() { return std::move(written_); }
     [[nodiscard]] bool drops(const std::string& chain) {
         xt_counters counters{};
         const char* policy = Family::policy(chain.c_str(), &counters, handle_.get());
@@ -314,6 +430,40 @@ class Table {
         is_changed_ = true;
     }
 
+    [[nodiscard]] bool has_chain(const std::string& name) {
+        return Family::is_chain(name.c_str(), handle_.get()) != 0;
+    }
+    [[nodiscard]] std::vector<std::string> leftovers(const std::vector<Chain>& wanted, const IsOwn& is_own) {
+        std::unordered_set<std::string_view> names;
+        for (const Chain& chain : wanted) names.insert(chain.name);
+        std::vector<std::string> result;
+        for (const char* name = Family::first_chain(handle_.get()); name != nullptr;
+             name = Family::next_chain(handle_.get()))
+            if (is_own(name) && !names.contains(name)) result.emplace_back(name);
+        return result;
+    }
+    [[nodiscard]] std::uint64_t fingerprint_of(const std::string& chain) {
+        Fingerprint result;
+        for_each_rule(chain,
+                      [&](const Entry& entry) { result.add(signature<Family>(entry, target_of(&entry))); });
+        return result.value;
+    }
+    [[nodiscard]] static std::uint64_t fingerprint_of(const std::vector<std::string>& signatures) {
+        Fingerprint result;
+        for (const std::string& one : signatures) result.add(one);
+        return result.value;
+    }
+    [[nodiscard]] bool has_jump(const Chain& chain, const Jump& jump) {
+        Bytes rule = encode<Family>(jump.rule);
+        const std::string wanted = signature<Family>(*rule.template at<Entry>(0), chain.name);
+        bool is_there = false;
+        for_each_rule(jump.from, [&](const Entry& entry) {
+            const std::string target = target_of(&entry);
+            is_there |= target == chain.name && signature<Family>(entry, target) == wanted;
+        });
+        return is_there;
+    }
+
     [[nodiscard]] std::string target_of(const Entry* entry) {
         const char* name = Family::target_of(entry, handle_.get());
         return name == nullptr ? std::string() : std::string(name);
@@ -339,10 +489,13 @@ class Table {
             wanted.push_back(encode<Family>(rule));
             signatures.push_back(signature<Family>(*wanted.back().template at<Entry>(0), rule.target));
         }
+        written_[chain.name] = fingerprint_of(signatures);
         std::vector<std::string> present;
+        present.reserve(signatures.size());
         for_each_rule(chain.name, [&](const Entry& entry) {
             present.push_back(signature<Family>(entry, target_of(&entry)));
         });
+        if (present == signatures) return;
         keep_wanted(chain.name, present, signatures);
         for (std::size_t at = 0; at < wanted.size(); ++at) {
             if (at < present.size() && present[at] == signatures[at]) continue;
@@ -387,25 +540,23 @@ class Table {
                 ++count;
             });
             for (std::size_t at = stale.size(); at-- > 0;) remove_rule(jump.from, stale[at]);
-            if (is_wanted && !is_there) insert(jump.from, rule, count - stale.size());
+            if (is_wanted && !is_there) insert(jump.from, rule, jump.is_first ? 0 : count - stale.size());
         }
-    }
-
-    void remove(const Chain& chain) {
-        check(Family::flush(chain.name.c_str(), handle_.get()));
-        check(Family::delete_chain(chain.name.c_str(), handle_.get()));
     }
 
     std::string name_;
     std::unique_ptr<xtc_handle, void (*)(xtc_handle*)> handle_;
     bool is_changed_ = false;
+    Fingerprints written_;
 };
 
 template <typename Family>
-void write_table(const std::string& table, const std::vector<Chain>& chains) {
-    for (int attempt = 0; attempt < commit_attempts; ++attempt)
-        if (Table<Family>(table).write(chains)) return;
-    throw Error(Code::unavailable, "another program keeps changing the " + table +
+Fingerprints write_table(const std::string& name, const std::vector<Chain>& chains, const IsOwn& is_own) {
+    for (int attempt = 0; attempt < commit_attempts; ++attempt) {
+        Table<Family> table(name);
+        if (table.write(chains, is_own)) return table.take_written();
+    }
+    throw Error(Code::unavailable, "another program keeps changing the " + name +
                                        " table of iptables without its lock; try again");
 }
 
@@ -428,17 +579,45 @@ FirewallLock::FirewallLock(const Host& host, const Call& call)
     }
 }
 
-void write_chains(int family, const std::string& table, const std::vector<Chain>& chains) {
+Fingerprints write_chains(int family, const std::string& table, const std::vector<Chain>& chains,
+                          const IsOwn& is_own) {
     try {
-        if (family == AF_INET)
-            write_table<Four>(table, chains);
-        else
-            write_table<Six>(table, chains);
+        return family == AF_INET ? write_table<Four>(table, chains, is_own)
+                                 : write_table<Six>(table, chains, is_own);
     } catch (const Error& error) {
         const bool is_empty =
             std::ranges::all_of(chains, [](const Chain& chain) { return chain.rules.empty(); });
         if (error.code() != Code::unsupported || !is_empty) throw;
+        return {};
     }
+}
+
+bool has_chains(int family, const std::string& table, const Fingerprints& chains,
+                const std::vector<Chain>& jumps) {
+    return family == AF_INET ? Table<Four>(table).has(chains, jumps) : Table<Six>(table).has(chains, jumps);
+}
+
+bool is_table_used(int family, const std::string& table) {
+    std::ifstream names(family == AF_INET ? "/proc/thread-self/net/ip_tables_names"
+                                          : "/proc/thread-self/net/ip6_tables_names");
+    for (std::string name; std::getline(names, name);)
+        if (name == table) return true;
+    return false;
+}
+
+std::string table_size(int family, const std::string& table) {
+    const Descriptor socket(::socket(family, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW));
+    if (!socket)
+        throw Error(Code::forbidden, std::string("cannot open a raw socket: ") + std::strerror(errno) +
+                                         "; it takes CAP_NET_RAW");
+    // Both families have the same.
+    static_assert(sizeof(ipt_getinfo) == sizeof(ip6t_getinfo) && IPT_SO_GET_INFO == IP6T_SO_GET_INFO);
+    ipt_getinfo info{};
+    std::strncpy(info.name, table.c_str(), sizeof info.name - 1);
+    socklen_t size = sizeof info;
+    const int level = family == AF_INET ? int(IPPROTO_IP) : int(IPPROTO_IPV6);
+    if (::getsockopt(socket.get(), level, IPT_SO_GET_INFO, &info, &size) != 0) return {};
+    return {reinterpret_cast<const char*>(&info), sizeof info};
 }
 
 bool drops_by_default(int family, const std::string& table, const std::string& chain) {

@@ -1,0 +1,80 @@
+// All services of one address family as chains of the kernel's tables, and which of them have changed.
+#ifndef KEELSON_IPTABLES_TABLES_H
+#define KEELSON_IPTABLES_TABLES_H
+
+#include <array>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "dispatcher.h"
+#include "service.h"
+#include "service_rules.h"
+
+namespace keelson::iptables {
+
+class Tables {
+  public:
+    Tables(int family, Surroundings surroundings);
+    Tables(const Tables&) = delete;
+    Tables& operator=(const Tables&) = delete;
+
+    // The service stays where it is until it is removed.
+    void add(const Service& service);
+    void remove(const Service& service);
+
+    // What is to be written since the last time; with the jumps, so that those are mended too.
+    std::vector<Chain> take_nat_changes();
+    std::vector<Chain> take_filter_changes();
+    // The jumps of chains that are there.
+    [[nodiscard]] std::vector<Chain> nat_jumps() const;
+    [[nodiscard]] std::vector<Chain> filter_jumps() const;
+    // Whether forwarded packets are dropped unless a rule accepts them.
+    void set_forwarding_closed(bool is_closed) { is_forwarding_closed_ = is_closed; }
+
+    static bool is_nat_chain(std::string_view name);
+    static bool is_filter_chain(std::string_view name);
+
+  private:
+    using Listed = std::map<std::string, std::vector<const Service*>>;  // by key, each in the order of ids
+
+    // The chains of one table that tell packets by their destination.
+    struct Index {
+        Listed cluster, external;
+        std::array<Listed, 3> ports;  // of nodes, by protocol
+        std::unique_ptr<Dispatcher> to_cluster, to_external;
+        std::array<std::unique_ptr<Dispatcher>, 3> to_ports;
+
+        [[nodiscard]] bool has_ports() const;
+        [[nodiscard]] bool is_empty() const;
+        void take_changes(Chains& changes);
+    };
+    using RulesOf = std::function<std::vector<Rule>(const Service& service)>;
+
+    void prepare(Index& index, const std::string& prefix, const RulesOf& rules_of) const;
+    void change(Index& index, const Service& service, bool is_there, std::size_t rules) const;
+    void count_locals(const Service& service, int by);
+
+    [[nodiscard]] std::vector<Rule> entry_rules() const;
+    [[nodiscard]] std::vector<Rule> node_port_rules(const Index& index) const;
+    [[nodiscard]] std::vector<Rule> jumps_to_node_ports(const char* chain) const;
+    void append_marking(std::vector<Rule>& rules, const std::vector<Prefix>& unmarked) const;
+    [[nodiscard]] std::vector<Chain> fixed_nat_chains() const;
+    [[nodiscard]] std::vector<Chain> fixed_filter_chains() const;
+
+    int family_;
+    Surroundings surroundings_;
+    Index translation_;
+    Index refusal_;
+    std::map<std::string, int> locals_;  // backends on this node, by the digits of their addresses
+    Dispatcher hairpins_;
+    Chains service_chains_;
+    bool is_forwarding_closed_ = false;
+};
+
+}  // namespace keelson::iptables
+
+#endif
