@@ -87,7 +87,7 @@ class Iptables : public keelson::ServiceProxyPlugin {
         if (!surroundings_) throw Error(Code::unavailable, "the proxy is not configured yet; try again");
         proxy::Applied answer{request.generation, {}};
         // The parts of a change that comes in several.
-        if (request.full || pending_.generation != request.generation) pending_ = {};
+        if (pending_.generation != request.generation || (request.full && !pending_.full)) pending_ = {};
         const bool is_full = request.full || pending_.full;
         if (request.more || pending_.generation != 0) {
             gather(request, is_full);

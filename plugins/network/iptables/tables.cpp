@@ -274,9 +274,9 @@ std::vector<Chain> Tables::take_nat_changes() {
     for (Chain& fixed : fixed_nat_chains()) {
         if (fixed.name == hairpin_chain) {
             const auto found = changes.find(hairpin_chain);
-            if (found == changes.end()) continue;
-            fixed.rules = std::move(found->second);
-            changes.erase(found);
+            if (found == changes.end() && !hairpins_.is_empty()) continue;
+            fixed.rules = found == changes.end() ? std::vector<Rule>() : std::move(found->second);
+            if (found != changes.end()) changes.erase(found);
         }
         chains.push_back(std::move(fixed));
     }
