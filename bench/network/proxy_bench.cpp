@@ -1,0 +1,250 @@
+// Measures service proxies in network namespaces of their own. Prints one JSON document a line; values are
+// medians of several runs. Needs root.
+//
+//     proxy_bench sync PLUGIN SERVICES [RUNS]     first sync and one change of so many services with two
+//                                                 backends, and iptables-legacy-restore of the same rules
+//     proxy_bench connect PLUGIN SERVICES [RUNS]  connections one after another from a pod by a service, with
+//                                                 so many services there; PLUGIN "none": straight to the pod
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <iostream>
+#include <string>
+#include <vector>
+
+#include "tests/plugins/network/proxy_fixture.h"
+#include "tests/support/plugin_library.h"
+
+namespace {
+
+using namespace keelson::testing;  // NOLINT: a program of its own
+using Clock = std::chrono::steady_clock;
+
+double ms_since(Clock::time_point start) {
+    return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
+}
+
+double median(std::vector<double> values) {
+    std::ranges::sort(values);
+    return values.at(values.size() / 2);
+}
+
+double rounded(double value) {
+    return double(long(value * 100 + 0.5)) / 100;
+}
+
+std::string address_of(int number, int base) {
+    return "10." + std::to_string(base + number / 62500) + "." + std::to_string(number / 250 % 250) + "." +
+           std::to_string(number % 250 + 1);
+}
+
+Json service(int number, int shift = 0) {
+    Json one = service_document("ns/service-" + std::to_string(number) + ":http", address_of(number, 96),
+                                {backend_document(address_of(2 * number + shift, 128), 8080),
+                                 backend_document(address_of(2 * number + 1 + shift, 128), 8080)});
+    one["name"] = "default/service-" + std::to_string(number) + ":http";
+    return one;
+}
+
+std::vector<Json> services(int count) {
+    std::vector<Json> all;
+    for (int number = 0; number < count; ++number) all.push_back(service(number));
+    return all;
+}
+
+// As the kernel of Keelson sends it: in parts of at most so many services.
+constexpr int services_in_part = 20'000;
+
+class Plugin {
+  public:
+    Plugin(const NetworkNamespace& node, const std::string& name) : node_(node), plugin_(load(name, state_)) {
+        check(invoke(keelson::plugin::kStart, "{}"));
+        const Json node_document = {{"name", "node"},
+                                    {"addresses", {"192.0.2.1", "2001:db8::1"}},
+                                    {"podCidrs", {"10.244.1.0/24", "10.245.0.0/16"}}};
+        call("configure",
+             Json{{"node", node_document}, {"clusterCidrs", {"10.244.0.0/16", "10.128.0.0/9"}}}.dump());
+    }
+    ~Plugin() { invoke(keelson::plugin::kStop, "{}"); }
+
+    // Milliseconds of the calls themselves.
+    double call(const std::string& method, const std::string& request) {
+        return check(
+            invoke(keelson::plugin::find_method("keelson.network.proxy/0", method).value(), request));
+    }
+    double apply(bool is_full, const std::vector<Json>& set) {
+        ++generation_;
+        std::vector<std::string> parts;
+        for (std::size_t first = 0; first == 0 || first < set.size(); first += services_in_part) {
+            const std::size_t last = std::min(first + services_in_part, set.size());
+            const Json some(std::vector<Json>(set.begin() + long(first), set.begin() + long(last)));
+            parts.push_back(Json{
+                {"generation", generation_},
+                {"full", is_full},
+                {"more", last < set.size()},
+                {"set", some},
+                {"removed",
+                 Json::array()}}.dump());
+        }
+        double total = 0;
+        for (const std::string& part : parts) total += call("apply", part);
+        return total;
+    }
+
+  private:
+    static std::unique_ptr<keelson::plugin::LocalPlugin> load(const std::string& name,
+                                                              const TemporaryDirectory& state) {
+        keelson::plugin::HostServices host;
+        host.state_directory = state.path();
+        host.log = [](int, std::string_view) {};
+        host.metric = [](int, std::string_view, double, std::string_view) {};
+        host.event = [](std::string_view) {};
+        host.reconcile = [](std::string_view) {};
+        host.monotonic_us = [] {
+            return std::chrono::duration_cast<std::chrono::microseconds>(Clock::now().time_since_epoch())
+                .count();
+        };
+        host.unix_us = [] { return std::int64_t(0); };
+        auto loaded = keelson::plugin::load_plugin(KEELSON_TEST_PLUGINS "/" + name + ".so",
+                                                   "dev.keelson." + name, "0.1.0", host);
+        if (!loaded) throw std::runtime_error(loaded.error().message());
+        return std::move(*loaded);
+    }
+    struct Timed {
+        keelson::plugin::Outcome outcome;
+        double ms = 0;
+    };
+    Timed invoke(keelson::plugin::MethodId method, const std::string& request) {
+        keelson::plugin::Invocation invocation;
+        invocation.method = method;
+        invocation.request = request;
+        Timed timed;
+        node_.run([&] {
+            const auto start = Clock::now();
+            timed.outcome = plugin_->invoke(invocation);
+            timed.ms = ms_since(start);
+        });
+        return timed;
+    }
+    static double check(const Timed& timed) {
+        if (timed.outcome.code != KEELSON_OK) throw std::runtime_error(timed.outcome.body);
+        return timed.ms;
+    }
+
+    const NetworkNamespace& node_;
+    TemporaryDirectory state_;
+    std::unique_ptr<keelson::plugin::LocalPlugin> plugin_;
+    std::int64_t generation_ = 0;
+};
+
+double time_restore(const NetworkNamespace& space, const std::string& file) {
+    const auto start = Clock::now();
+    space.command("iptables-legacy-restore --noflush < " + file);
+    return ms_since(start);
+}
+
+// The same rules, and one rule more, by the program.
+void measure_restore(const NetworkNamespace& node, std::vector<double>& first, std::vector<double>& change) {
+    const TemporaryDirectory directory;
+    const std::string rules = directory.path() + "/rules";
+    const std::string one = directory.path() + "/one";
+    node.command("iptables-legacy-save -t nat > " + rules);
+    std::ofstream(one)
+        << "*nat\n-A KEELSON-VIP -d 10.100.0.1/32 -p tcp -m tcp --dport 80 -j DNAT --to-destination "
+           "10.129.0.1:8080\nCOMMIT\n";
+    const NetworkNamespace fresh;
+    first.push_back(time_restore(fresh, rules));
+    change.push_back(time_restore(fresh, one));
+}
+
+int sync(const std::string& name, int count, int runs) {
+    std::vector<double> first;
+    std::vector<double> change;
+    std::vector<double> again;
+    std::vector<double> restart;
+    std::vector<double> state;
+    std::vector<double> restore_first;
+    std::vector<double> restore_change;
+    const std::vector<Json> all = services(count);
+    for (int run = 0; run < runs; ++run) {
+        const NetworkNamespace node;
+        {
+            Plugin plugin(node, name);
+            first.push_back(plugin.apply(true, all));
+            for (int number = 0; number < 5; ++number)
+                change.push_back(plugin.apply(false, {service(count / 2 + number, 100)}));
+            again.push_back(plugin.apply(true, all));
+            state.push_back(plugin.call("state", "{}"));
+        }
+        if (name == "iptables") measure_restore(node, restore_first, restore_change);
+        Plugin next(node, name);
+        restart.push_back(next.apply(true, all));
+        next.call("clear", "{}");
+    }
+    Json row = {{"row", "sync"},
+                {"plugin", name},
+                {"services", count},
+                {"first_ms", rounded(median(first))},
+                {"change_ms", rounded(median(change))},
+                {"full_again_ms", rounded(median(again))},
+                {"new_instance_ms", rounded(median(restart))},
+                {"state_ms", rounded(median(state))}};
+    if (!restore_first.empty()) {
+        row["restore_first_ms"] = rounded(median(restore_first));
+        row["restore_change_ms"] = rounded(median(restore_change));
+    }
+    std::cout << row.dump() << std::endl;
+    return 0;
+}
+
+int connect(const std::string& name, int count, int runs) {
+    ProxyWorld world;
+    constexpr int connections = 2000;
+    std::unique_ptr<Plugin> plugin;
+    Target target{world.pod("b").address, ProxyWorld::port};
+    if (name != "none") {
+        plugin = std::make_unique<Plugin>(world.node, name);
+        std::vector<Json> all = services(count - 1);
+        all.push_back(service_document("target", "10.111.200.200", {backend_document(world.pod("b"))}));
+        plugin->apply(true, all);
+        target = {"10.111.200.200", 80};
+    }
+    std::vector<double> micros;
+    for (int run = 0; run < runs; ++run) {
+        const auto start = Clock::now();
+        for (const Heard& heard : ask_many(world.pod("a").space, target, connections))
+            if (heard.who != "b") throw std::runtime_error("a connection was not answered");
+        micros.push_back(ms_since(start) * 1000 / connections);
+    }
+    std::cout << Json{{"row", "connect"},
+                      {"plugin", name},
+                      {"services", count},
+                      {"micros_each", rounded(median(micros))},
+                      {"per_second", long(1e6 / median(micros))}}
+                     .dump()
+              << std::endl;
+    if (plugin) plugin->call("clear", "{}");
+    return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    if (argc < 4) {
+        std::fputs("proxy_bench sync|connect PLUGIN SERVICES [RUNS]\n", stderr);
+        return 2;
+    }
+    try {
+        const std::string what = argv[1];
+        const int runs = argc > 4 ? std::atoi(argv[4]) : 5;
+        return what == "sync" ? sync(argv[2], std::atoi(argv[3]), runs)
+                              : connect(argv[2], std::atoi(argv[3]), runs);
+    } catch (const std::exception& error) {
+        std::fprintf(stderr, "proxy_bench: %s\n", error.what());
+        return 1;
+    }
+}
