@@ -11,9 +11,11 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 #include <fstream>
 #include <iostream>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tests/plugins/network/proxy_fixture.h"
@@ -26,6 +28,12 @@ using Clock = std::chrono::steady_clock;
 
 double ms_since(Clock::time_point start) {
     return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
+}
+
+double processor_ms() {
+    timespec time{};
+    ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+    return double(time.tv_sec) * 1e3 + double(time.tv_nsec) / 1e6;
 }
 
 double median(std::vector<double> values) {
@@ -72,6 +80,7 @@ class Plugin {
     ~Plugin() { invoke(keelson::plugin::kStop, "{}"); }
 
     // Milliseconds of the calls themselves.
+    double used_ms = 0;  // of the processor, so far
     double call(const std::string& method, const std::string& request) {
         return check(
             invoke(keelson::plugin::find_method("keelson.network.proxy/0", method).value(), request));
@@ -117,6 +126,7 @@ class Plugin {
     struct Timed {
         keelson::plugin::Outcome outcome;
         double ms = 0;
+        double processor_ms = 0;
     };
     Timed invoke(keelson::plugin::MethodId method, const std::string& request) {
         keelson::plugin::Invocation invocation;
@@ -124,13 +134,16 @@ class Plugin {
         invocation.request = request;
         Timed timed;
         node_.run([&] {
+            const double processor = processor_ms();
             const auto start = Clock::now();
             timed.outcome = plugin_->invoke(invocation);
             timed.ms = ms_since(start);
+            timed.processor_ms = processor_ms() - processor;
         });
         return timed;
     }
-    static double check(const Timed& timed) {
+    double check(const Timed& timed) {
+        used_ms += timed.processor_ms;
         if (timed.outcome.code != KEELSON_OK) throw std::runtime_error(timed.outcome.body);
         return timed.ms;
     }
@@ -164,6 +177,8 @@ void measure_restore(const NetworkNamespace& node, std::vector<double>& first, s
 int sync(const std::string& name, int count, int runs) {
     std::vector<double> first;
     std::vector<double> change;
+    std::vector<double> first_processor;
+    std::vector<double> change_processor;
     std::vector<double> again;
     std::vector<double> restart;
     std::vector<double> state;
@@ -174,9 +189,12 @@ int sync(const std::string& name, int count, int runs) {
         const NetworkNamespace node;
         {
             Plugin plugin(node, name);
+            plugin.used_ms = 0;
             first.push_back(plugin.apply(true, all));
+            first_processor.push_back(std::exchange(plugin.used_ms, 0));
             for (int number = 0; number < 5; ++number)
                 change.push_back(plugin.apply(false, {service(count / 2 + number, 100)}));
+            change_processor.push_back(plugin.used_ms / 5);
             again.push_back(plugin.apply(true, all));
             state.push_back(plugin.call("state", "{}"));
         }
@@ -190,6 +208,8 @@ int sync(const std::string& name, int count, int runs) {
                 {"services", count},
                 {"first_ms", rounded(median(first))},
                 {"change_ms", rounded(median(change))},
+                {"first_processor_ms", rounded(median(first_processor))},
+                {"change_processor_ms", rounded(median(change_processor))},
                 {"full_again_ms", rounded(median(again))},
                 {"new_instance_ms", rounded(median(restart))},
                 {"state_ms", rounded(median(state))}};
