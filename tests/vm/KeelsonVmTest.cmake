@@ -1,0 +1,37 @@
+# keelson_vm_test(NAME COMMAND program argument... [MODULES module...] [ENVIRONMENT NAME=VALUE...] [MEMORY MiB]
+#                 [TIMEOUT seconds]): a CTest entry that runs the command as root in a virtual machine with Debian's
+# kernel and this machine's files (tests/vm/README.md). Where QEMU is missing there is no entry.
+
+find_package(Python3 REQUIRED COMPONENTS Interpreter)
+find_program(KEELSON_QEMU qemu-system-x86_64)
+set(KEELSON_VM ${CMAKE_CURRENT_LIST_DIR}/vm.py)
+if(NOT KEELSON_QEMU)
+  message(STATUS "qemu-system-x86 is not there: nothing is tested in a virtual machine")
+endif()
+
+function(keelson_vm_test name)
+  cmake_parse_arguments(PARSE_ARGV 1 VM "" "MEMORY;TIMEOUT" "COMMAND;MODULES;ENVIRONMENT")
+  if(NOT VM_COMMAND OR VM_UNPARSED_ARGUMENTS)
+    message(FATAL_ERROR "keelson_vm_test(${name}): see ${CMAKE_CURRENT_FUNCTION_LIST_FILE}")
+  endif()
+  if(NOT KEELSON_QEMU)
+    return()
+  endif()
+  if(NOT VM_TIMEOUT)
+    set(VM_TIMEOUT 120)
+  endif()
+  set(options --cache ${CMAKE_BINARY_DIR}/vm --timeout ${VM_TIMEOUT})
+  if(VM_MEMORY)
+    list(APPEND options --memory ${VM_MEMORY})
+  endif()
+  foreach(module ${VM_MODULES})
+    list(APPEND options --module ${module})
+  endforeach()
+  foreach(variable ${VM_ENVIRONMENT})
+    list(APPEND options --env ${variable})
+  endforeach()
+  add_test(NAME ${name} COMMAND Python3::Interpreter ${KEELSON_VM} ${options} -- ${VM_COMMAND})
+  # CTest's own limit is the second one: the harness shows the console when its time is over.
+  math(EXPR limit "${VM_TIMEOUT} + 30")
+  set_tests_properties(${name} PROPERTIES TIMEOUT ${limit} PROCESSORS 2 FIXTURES_REQUIRED keelson_vm_kernel)
+endfunction()
