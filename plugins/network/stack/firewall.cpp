@@ -256,6 +256,17 @@ void append_refusal(Bytes& bytes, const Rule& rule, int family) {
 void append_target(Bytes& bytes, const Rule& rule, int family) {
     if (rule.target == "DNAT") {
         append_translation(bytes, rule);
+    } else if (rule.target == "REDIRECT" && family == AF_INET) {
+        nf_nat_ipv4_multi_range_compat range{};
+        range.rangesize = 1;
+        range.range[0].flags = NF_NAT_RANGE_PROTO_SPECIFIED;
+        range.range[0].min.all = range.range[0].max.all = htons(rule.new_port);
+        append_extension<xt_entry_target>(bytes, "REDIRECT", 0, range);
+    } else if (rule.target == "REDIRECT") {
+        nf_nat_range range{};
+        range.flags = NF_NAT_RANGE_PROTO_SPECIFIED;
+        range.min_proto.all = range.max_proto.all = htons(rule.new_port);
+        append_extension<xt_entry_target>(bytes, "REDIRECT", 0, range);
     } else if (rule.target == "REJECT") {
         append_refusal(bytes, rule, family);
     } else if (rule.target == "MARK") {
@@ -343,9 +354,8 @@ std::string signature(const typename Family::Entry& entry, const std::string& ta
     }
     const auto& target = *reinterpret_cast<const xt_entry_target*>(start + entry.target_offset);
     text.append(target_name);
-    if (target_name != "DNAT" && target_name != "MASQUERADE" && target_name != "MARK" &&
-        target_name != "REJECT")
-        return text;
+    static const std::set<std::string_view> with_data = {"DNAT", "MARK", "MASQUERADE", "REDIRECT", "REJECT"};
+    if (!with_data.contains(target_name)) return text;
     text.push_back(char(target.u.user.revision));
     return text.append(data_of(&target, sizeof target, target.u.target_size));
 }

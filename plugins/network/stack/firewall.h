@@ -37,9 +37,10 @@ struct Rule {
     std::uint32_t remembered_seconds = 0;
     std::string remember_as;
     std::string comment;  // at most 255 bytes
-    // A chain, "ACCEPT", "DROP", "REJECT", "RETURN", "MASQUERADE", "DNAT" or "MARK".
+    // A chain, "ACCEPT", "DROP", "REJECT", "RETURN", "MASQUERADE", "DNAT", "REDIRECT" or
+    // "MARK".
     std::string target;
-    // For DNAT.
+    // For DNAT, and the port for REDIRECT.
     Address new_destination;
     std::uint16_t new_port = 0;
     // For MARK: the bits that it sets and clears.

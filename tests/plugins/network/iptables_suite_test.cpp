@@ -25,6 +25,8 @@ struct IptablesProxy {
         node.command("iptables-legacy -t nat -F; iptables-legacy -t nat -X");
     }
     static constexpr bool keeps_connections = true;
+    static constexpr bool keeps_sources = true;
+    static constexpr bool carries_sctp = true;
 };
 
 using Proxies = ::testing::Types<IptablesProxy>;

@@ -6,6 +6,8 @@
 //                                                  counters; the same as before the first apply after `clear`
 //   static void sweep(node)                        another program takes that away
 //   static constexpr bool keeps_connections        a new instance leaves connections as they are
+//   static constexpr bool keeps_sources            backends see the clients' addresses
+//   static constexpr bool carries_sctp
 #pragma once
 
 #include <gmock/gmock.h>
@@ -99,14 +101,14 @@ TYPED_TEST_P(ProxySuite, APodReachesAServiceWithItsOwnAddress) {
     this->expect_ok(this->plugin_->apply_full({this->web({"b"})}));
     const Heard heard = ask(this->pod("a").space, this->web_);
     EXPECT_EQ(heard.who, "b");
-    EXPECT_EQ(heard.source, this->pod("a").address);
+    if (TypeParam::keeps_sources) EXPECT_EQ(heard.source, this->pod("a").address);
 }
 
 TYPED_TEST_P(ProxySuite, APodReachesABackendOnAnotherNode) {
     this->expect_ok(this->plugin_->apply_full({this->web({"x"})}));
     const Heard heard = ask(this->pod("a").space, this->web_);
     EXPECT_EQ(heard.who, "x");
-    EXPECT_EQ(heard.source, this->pod("a").address);
+    if (TypeParam::keeps_sources) EXPECT_EQ(heard.source, this->pod("a").address);
 }
 
 TYPED_TEST_P(ProxySuite, TheNodeReachesAService) {
@@ -147,10 +149,11 @@ TYPED_TEST_P(ProxySuite, TcpAndUdpOfOnePortAreServicesOfTheirOwn) {
     EXPECT_EQ(ask(this->pod("c").space, this->web_).who, "a");
     const Heard heard = ask(this->pod("c").space, this->web_udp_);
     EXPECT_EQ(heard.who, "b");
-    EXPECT_EQ(heard.source, this->pod("c").address);
+    if (TypeParam::keeps_sources) EXPECT_EQ(heard.source, this->pod("c").address);
 }
 
 TYPED_TEST_P(ProxySuite, SctpIsCarried) {
+    if (!TypeParam::carries_sctp) GTEST_SKIP() << "it carries TCP and UDP";
     if (!has_sctp()) GTEST_SKIP() << "this kernel has no SCTP";
     this->expect_ok(this->plugin_->apply_full({with(this->web({"b"}), {{"protocol", "SCTP"}})}));
     EXPECT_EQ(ask(this->pod("a").space, {"10.96.0.10", 80, Transport::sctp}).who, "b");
@@ -164,7 +167,7 @@ TYPED_TEST_P(ProxySuite, BothFamiliesAreCarried) {
     EXPECT_EQ(ask(this->pod("a").space, this->web_).who, "b");
     const Heard six = ask(this->pod("a").space, {"fd00:96::10", 80});
     EXPECT_EQ(six.who, "c");
-    EXPECT_EQ(six.source, this->pod("a").address6);
+    if (TypeParam::keeps_sources) EXPECT_EQ(six.source, this->pod("a").address6);
     EXPECT_EQ(ask(this->pod("a").space, {"fd00:96::10", 80, Transport::udp}).who, "x");
     EXPECT_EQ(ask(this->node(), {"fd00:96::10", 80}).who, "c");
 }
@@ -270,7 +273,7 @@ TYPED_TEST_P(ProxySuite, ALocalServiceKeepsTheSourceAndTheNode) {
         {this->node_port({"a", "x", "y"}, {{"local", true}, {"externalBackends", this->backends({"a"})}})}));
     const auto outside = ask_many(this->client(), {"192.0.2.1", 30080}, 20);
     EXPECT_EQ(this->names_of(outside), std::set<std::string>{"a"});
-    EXPECT_EQ(outside.front().source, "192.0.2.3");
+    if (TypeParam::keeps_sources) EXPECT_EQ(outside.front().source, "192.0.2.3");
     EXPECT_EQ(this->names_of(ask_many(this->pod("b").space, {"192.0.2.1", 30080}, 40)),
               (std::set<std::string>{"a", "x", "y"}));
     EXPECT_EQ(this->names_of(ask_many(this->node(), {"192.0.2.1", 30080}, 40)),
@@ -313,7 +316,7 @@ TYPED_TEST_P(ProxySuite, LoadBalancerAndExternalAddressesAreServed) {
     EXPECT_EQ(ask(this->node(), {"198.51.100.8", 80}).who, "x");
     const Heard kept = ask(this->client(), {"198.51.100.9", 80});
     EXPECT_EQ(kept.who, "b");
-    EXPECT_EQ(kept.source, "192.0.2.3");
+    if (TypeParam::keeps_sources) EXPECT_EQ(kept.source, "192.0.2.3");
     EXPECT_EQ(ask(this->pod("a").space, {"198.51.100.9", 80}).who, "x");
 }
 

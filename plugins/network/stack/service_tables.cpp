@@ -1,9 +1,9 @@
-#include "tables.h"
+#include "stack/service_tables.h"
 
 #include <algorithm>
 #include <cassert>
 
-namespace keelson::iptables {
+namespace keelson::stack {
 namespace {
 
 constexpr const char* entry_chain = "KEELSON-SERVICES";
@@ -42,21 +42,21 @@ std::vector<Chain> with_rules(std::vector<Chain> chains) {
 
 }  // namespace
 
-bool Tables::Index::has_ports() const {
+bool ServiceTables::Index::has_ports() const {
     return std::ranges::any_of(to_ports, [](const auto& ports) { return !ports->is_empty(); });
 }
 
-bool Tables::Index::is_empty() const {
+bool ServiceTables::Index::is_empty() const {
     return to_cluster->is_empty() && to_external->is_empty() && !has_ports();
 }
 
-void Tables::Index::take_changes(Chains& changes) {
+void ServiceTables::Index::take_changes(Chains& changes) {
     to_cluster->take_changes(changes);
     to_external->take_changes(changes);
     for (const auto& ports : to_ports) ports->take_changes(changes);
 }
 
-Tables::Tables(int family, Surroundings surroundings)
+ServiceTables::ServiceTables(int family, Surroundings surroundings)
     : family_(family),
       surroundings_(std::move(surroundings)),
       hairpins_({hairpin_chain,
@@ -71,7 +71,7 @@ Tables::Tables(int family, Surroundings surroundings)
     prepare(refusal_, "KEELSON-NO-", refusal_of);
 }
 
-void Tables::prepare(Index& index, const std::string& prefix, const RulesOf& rules_of) const {
+void ServiceTables::prepare(Index& index, const std::string& prefix, const RulesOf& rules_of) const {
     const auto lookup = [rules_of](const Listed& listed) {
         return [&listed, rules_of](const std::string& key) {
             std::vector<Rule> rules;
@@ -105,7 +105,7 @@ void Tables::prepare(Index& index, const std::string& prefix, const RulesOf& rul
     }
 }
 
-void Tables::change(Index& index, const Service& service, bool is_there, std::size_t rules) const {
+void ServiceTables::change(Index& index, const Service& service, bool is_there, std::size_t rules) const {
     const bool is_port = service.kind == Kind::node_port;
     const std::size_t protocol = index_of(service.protocol);
     Listed& listed = is_port                         ? index.ports[protocol]
@@ -130,7 +130,7 @@ void Tables::change(Index& index, const Service& service, bool is_there, std::si
     dispatcher.set(key, count);
 }
 
-void Tables::count_locals(const Service& service, int by) {
+void ServiceTables::count_locals(const Service& service, int by) {
     for (const auto* backends : {&service.backends, &service.external_backends}) {
         for (const Backend& backend : *backends) {
             if (!backend.is_local) continue;
@@ -144,7 +144,7 @@ void Tables::count_locals(const Service& service, int by) {
     }
 }
 
-void Tables::add(const Service& service) {
+void ServiceTables::add(const Service& service) {
     assert(service.family() == family_);
     change(translation_, service, true, count_translation_rules(service));
     change(refusal_, service, true, refusal_of(service).size());
@@ -153,14 +153,14 @@ void Tables::add(const Service& service) {
         service_chains_[chain.name] = std::move(chain.rules);
 }
 
-void Tables::remove(const Service& service) {
+void ServiceTables::remove(const Service& service) {
     change(translation_, service, false, 0);
     change(refusal_, service, false, 0);
     count_locals(service, -1);
     for (const Chain& chain : translation_of(service, surroundings_).chains) service_chains_[chain.name] = {};
 }
 
-void Tables::append_marking(std::vector<Rule>& rules, const std::vector<Prefix>& unmarked) const {
+void ServiceTables::append_marking(std::vector<Rule>& rules, const std::vector<Prefix>& unmarked) const {
     Rule mark = rule_for("MARK");
     mark.set_bits = surroundings_.mark;
     rules.push_back(mark);
@@ -173,7 +173,7 @@ void Tables::append_marking(std::vector<Rule>& rules, const std::vector<Prefix>&
     }
 }
 
-std::vector<Rule> Tables::jumps_to_node_ports(const char* chain) const {
+std::vector<Rule> ServiceTables::jumps_to_node_ports(const char* chain) const {
     Rule rule = rule_for(chain);
     rule.is_to_node = true;
     if (!surroundings_.is_for_some_addresses) return {rule};
@@ -187,7 +187,7 @@ std::vector<Rule> Tables::jumps_to_node_ports(const char* chain) const {
 }
 
 // What goes to the loopback device cannot leave it for a pod.
-std::vector<Rule> Tables::node_port_rules(const Index& index) const {
+std::vector<Rule> ServiceTables::node_port_rules(const Index& index) const {
     std::vector<Rule> rules;
     if (!index.has_ports()) return rules;
     Rule loopback = rule_for("RETURN");
@@ -202,7 +202,7 @@ std::vector<Rule> Tables::node_port_rules(const Index& index) const {
     return rules;
 }
 
-std::vector<Rule> Tables::entry_rules() const {
+std::vector<Rule> ServiceTables::entry_rules() const {
     std::vector<Rule> rules;
     if (translation_.is_empty()) return rules;
     const auto has_own = std::ranges::any_of(
@@ -226,7 +226,7 @@ std::vector<Rule> Tables::entry_rules() const {
     return rules;
 }
 
-std::vector<Chain> Tables::fixed_nat_chains() const {
+std::vector<Chain> ServiceTables::fixed_nat_chains() const {
     Chain entry{
         entry_chain, entry_rules(), {jump_from("PREROUTING", entry_chain), jump_from("OUTPUT", entry_chain)}};
     Chain ports{node_port_chain, node_port_rules(translation_), {}};
@@ -243,7 +243,7 @@ std::vector<Chain> Tables::fixed_nat_chains() const {
     return {entry, ports, hairpins, masquerade};
 }
 
-std::vector<Chain> Tables::fixed_filter_chains() const {
+std::vector<Chain> ServiceTables::fixed_filter_chains() const {
     Chain refusal{refusal_chain, {}, {}};
     for (const char* from : {"INPUT", "FORWARD", "OUTPUT"})
         refusal.jumps.push_back(jump_from(from, refusal_chain, Rule::Tracked::opening));
@@ -264,7 +264,7 @@ std::vector<Chain> Tables::fixed_filter_chains() const {
     return {refusal, ports, forward};
 }
 
-std::vector<Chain> Tables::take_nat_changes() {
+std::vector<Chain> ServiceTables::take_nat_changes() {
     std::vector<Chain> chains;
     append(chains, std::move(service_chains_));
     service_chains_.clear();
@@ -284,7 +284,7 @@ std::vector<Chain> Tables::take_nat_changes() {
     return chains;
 }
 
-std::vector<Chain> Tables::take_filter_changes() {
+std::vector<Chain> ServiceTables::take_filter_changes() {
     Chains changes;
     refusal_.take_changes(changes);
     std::vector<Chain> chains = fixed_filter_chains();
@@ -292,24 +292,24 @@ std::vector<Chain> Tables::take_filter_changes() {
     return chains;
 }
 
-std::vector<Chain> Tables::nat_jumps() const {
+std::vector<Chain> ServiceTables::nat_jumps() const {
     return with_rules(fixed_nat_chains());
 }
 
-std::vector<Chain> Tables::filter_jumps() const {
+std::vector<Chain> ServiceTables::filter_jumps() const {
     return with_rules(fixed_filter_chains());
 }
 
-bool Tables::is_nat_chain(std::string_view name) {
+bool ServiceTables::is_nat_chain(std::string_view name) {
     return std::ranges::any_of(
         std::array<std::string_view, 8>{entry_chain, node_port_chain, masquerade_chain, hairpin_chain,
                                         "KEELSON-SVC-", "KEELSON-VIP", "KEELSON-EXT", "KEELSON-PORT-"},
         [&](std::string_view own) { return name.starts_with(own); });
 }
 
-bool Tables::is_filter_chain(std::string_view name) {
+bool ServiceTables::is_filter_chain(std::string_view name) {
     return std::ranges::any_of(std::array<std::string_view, 3>{refusal_chain, "KEELSON-NO-", forward_chain},
                                [&](std::string_view own) { return name.starts_with(own); });
 }
 
-}  // namespace keelson::iptables
+}  // namespace keelson::stack

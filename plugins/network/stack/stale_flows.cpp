@@ -1,4 +1,4 @@
-#include "stale_flows.h"
+#include "stack/stale_flows.h"
 
 #include <netinet/in.h>
 
@@ -8,7 +8,7 @@
 #include "stack/conntrack.h"
 #include "stack/netlink.h"
 
-namespace keelson::iptables {
+namespace keelson::stack {
 
 void StaleFlows::forget(const Service& service) {
     if (service.protocol != "UDP") return;
@@ -55,8 +55,10 @@ std::size_t StaleFlows::remove(int family) {
         if (expected == nullptr) return false;
         // Flows that this node itself answers are nobody's business once the service is gone.
         if (!expected->is_there) return flow.is_translated();
-        return !expected->backends.contains({flow.reply_source, flow.reply_source_port});
+        const Address here{.family = family};
+        return !expected->backends.contains({flow.reply_source, flow.reply_source_port}) &&
+               !expected->backends.contains({here, flow.reply_source_port});
     });
 }
 
-}  // namespace keelson::iptables
+}  // namespace keelson::stack

@@ -1,8 +1,8 @@
 // Chains that lead a packet to the rules for its address or port in few steps, however many there are: a tree
 // over the hexadecimal digits of the key. A chain depends on the keys below it alone, so that one more key
 // changes one or two chains.
-#ifndef KEELSON_IPTABLES_DISPATCHER_H
-#define KEELSON_IPTABLES_DISPATCHER_H
+#ifndef KEELSON_STACK_DISPATCHER_H
+#define KEELSON_STACK_DISPATCHER_H
 
 #include <cstddef>
 #include <functional>
@@ -13,9 +13,7 @@
 
 #include "stack/firewall.h"
 
-namespace keelson::iptables {
-
-using namespace stack;
+namespace keelson::stack {
 
 using Chains = std::map<std::string, std::vector<Rule>>;  // without rules: gone
 
@@ -58,6 +56,6 @@ std::string digits_of(std::uint16_t port);
 // The other way; what lies behind the digits is open.
 Prefix prefix_of(const std::string& digits, int family);
 
-}  // namespace keelson::iptables
+}  // namespace keelson::stack
 
 #endif

@@ -1,6 +1,6 @@
 // Services as this plugin works with them: addresses read, what cannot be carried left out.
-#ifndef KEELSON_IPTABLES_SERVICE_H
-#define KEELSON_IPTABLES_SERVICE_H
+#ifndef KEELSON_STACK_SERVICE_H
+#define KEELSON_STACK_SERVICE_H
 
 #include <compare>
 #include <cstdint>
@@ -11,9 +11,12 @@
 #include "keelson/network.hpp"
 #include "stack/address.h"
 
-namespace keelson::iptables {
+namespace keelson::stack {
 
-using namespace stack;
+// The address of a backend on this node itself, whichever way the packet has come in.
+inline bool is_unspecified(const Address& address) {
+    return address.bytes == decltype(address.bytes){};
+}
 
 struct Backend {
     Address address;
@@ -43,6 +46,6 @@ struct Service {
 // `problem` says what of it is left out; none when nothing of it can be carried.
 std::optional<Service> read_service(const proxy::Service& service, std::string& problem);
 
-}  // namespace keelson::iptables
+}  // namespace keelson::stack
 
 #endif

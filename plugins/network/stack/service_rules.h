@@ -1,15 +1,15 @@
 // What one service is in the kernel's tables.
-#ifndef KEELSON_IPTABLES_SERVICE_RULES_H
-#define KEELSON_IPTABLES_SERVICE_RULES_H
+#ifndef KEELSON_STACK_SERVICE_RULES_H
+#define KEELSON_STACK_SERVICE_RULES_H
 
 #include <cstdint>
 #include <string>
 #include <vector>
 
-#include "service.h"
 #include "stack/firewall.h"
+#include "stack/service.h"
 
-namespace keelson::iptables {
+namespace keelson::stack {
 
 struct Surroundings {
     std::vector<Prefix> cluster;              // of the pods of all nodes
@@ -31,6 +31,6 @@ std::size_t count_translation_rules(const Service& service);
 // Of the filter table, for what has not been translated: at most one.
 std::vector<Rule> refusal_of(const Service& service);
 
-}  // namespace keelson::iptables
+}  // namespace keelson::stack
 
 #endif

@@ -1,8 +1,8 @@
-#include "service.h"
+#include "stack/service.h"
 
 #include <limits>
 
-namespace keelson::iptables {
+namespace keelson::stack {
 namespace {
 
 bool is_port(std::int32_t port) {
@@ -68,4 +68,4 @@ std::optional<Service> read_service(const proxy::Service& service, std::string& 
     return result;
 }
 
-}  // namespace keelson::iptables
+}  // namespace keelson::stack

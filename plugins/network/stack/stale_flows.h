@@ -1,6 +1,6 @@
 // Tracked UDP flows that a change has left with a backend that their service no longer has, or without one.
-#ifndef KEELSON_IPTABLES_STALE_FLOWS_H
-#define KEELSON_IPTABLES_STALE_FLOWS_H
+#ifndef KEELSON_STACK_STALE_FLOWS_H
+#define KEELSON_STACK_STALE_FLOWS_H
 
 #include <cstdint>
 #include <map>
@@ -8,9 +8,9 @@
 #include <set>
 #include <utility>
 
-#include "service.h"
+#include "stack/service.h"
 
-namespace keelson::iptables {
+namespace keelson::stack {
 
 class StaleFlows {
   public:
@@ -33,6 +33,6 @@ class StaleFlows {
     std::map<std::pair<int, std::uint16_t>, Expected> ports_;  // of nodes, by family
 };
 
-}  // namespace keelson::iptables
+}  // namespace keelson::stack
 
 #endif

@@ -1,4 +1,4 @@
-#include "rivals.h"
+#include "stack/rivals.h"
 
 #include <arpa/inet.h>
 #include <linux/netfilter.h>
@@ -11,10 +11,8 @@
 #include "keelson/error.hpp"
 #include "stack/netlink.h"
 
-namespace keelson::iptables {
+namespace keelson::stack {
 namespace {
-
-using namespace stack;
 
 const char* family_name(int family) {
     return family == NFPROTO_IPV4 ? "ip" : family == NFPROTO_IPV6 ? "ip6" : "inet";
@@ -63,4 +61,4 @@ std::string find_rivals() {
            "or see with \"nft list ruleset\" that they mean other addresses";
 }
 
-}  // namespace keelson::iptables
+}  // namespace keelson::stack

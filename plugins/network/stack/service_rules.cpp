@@ -1,9 +1,9 @@
-#include "service_rules.h"
+#include "stack/service_rules.h"
 
 #include <algorithm>
 #include <cmath>
 
-namespace keelson::iptables {
+namespace keelson::stack {
 namespace {
 
 // So many backends are told apart in one chain; more, and groups of them come first.
@@ -41,7 +41,7 @@ std::uint32_t chance_of(std::size_t part, std::size_t whole) {
 Rule to_backend(const Service& service, const Backend& backend) {
     Rule rule;
     rule.protocol = service.protocol;
-    rule.target = "DNAT";
+    rule.target = is_unspecified(backend.address) ? "REDIRECT" : "DNAT";
     rule.new_destination = backend.address;
     rule.new_port = backend.port;
     return rule;
@@ -202,4 +202,4 @@ std::vector<Rule> refusal_of(const Service& service) {
     return {rule};
 }
 
-}  // namespace keelson::iptables
+}  // namespace keelson::stack

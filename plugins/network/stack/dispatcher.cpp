@@ -1,9 +1,9 @@
-#include "dispatcher.h"
+#include "stack/dispatcher.h"
 
 #include <algorithm>
 #include <cstdio>
 
-namespace keelson::iptables {
+namespace keelson::stack {
 namespace {
 
 // A chain with at most so many rules is not divided.
@@ -144,4 +144,4 @@ Prefix prefix_of(const std::string& digits, int family) {
     return prefix;
 }
 
-}  // namespace keelson::iptables
+}  // namespace keelson::stack

@@ -1,6 +1,6 @@
 // All services of one address family as chains of the kernel's tables, and which of them have changed.
-#ifndef KEELSON_IPTABLES_TABLES_H
-#define KEELSON_IPTABLES_TABLES_H
+#ifndef KEELSON_STACK_SERVICE_TABLES_H
+#define KEELSON_STACK_SERVICE_TABLES_H
 
 #include <array>
 #include <map>
@@ -10,17 +10,17 @@
 #include <string_view>
 #include <vector>
 
-#include "dispatcher.h"
-#include "service.h"
-#include "service_rules.h"
+#include "stack/dispatcher.h"
+#include "stack/service.h"
+#include "stack/service_rules.h"
 
-namespace keelson::iptables {
+namespace keelson::stack {
 
-class Tables {
+class ServiceTables {
   public:
-    Tables(int family, Surroundings surroundings);
-    Tables(const Tables&) = delete;
-    Tables& operator=(const Tables&) = delete;
+    ServiceTables(int family, Surroundings surroundings);
+    ServiceTables(const ServiceTables&) = delete;
+    ServiceTables& operator=(const ServiceTables&) = delete;
 
     // The service stays where it is until it is removed.
     void add(const Service& service);
@@ -75,6 +75,6 @@ class Tables {
     bool is_forwarding_closed_ = false;
 };
 
-}  // namespace keelson::iptables
+}  // namespace keelson::stack
 
 #endif
