@@ -17,6 +17,7 @@ constexpr int datagrams_at_once = 64;
 constexpr std::size_t most_tries = 6;
 constexpr std::size_t largest_datagram = 65'536;
 constexpr std::chrono::seconds sweep_interval(1);
+constexpr std::chrono::seconds retirement(3);
 constexpr std::uint32_t all_edges = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
 
 // Peers that are gone without a word are noticed some day.
@@ -138,6 +139,8 @@ struct Carrier::UdpService : Watched {
     Descriptor socket;
     RoutePointer route;
     std::map<std::pair<End, Address>, std::unique_ptr<Session>> sessions;  // by client and own address
+    // Whose backend is no longer one: answers that are under way still come by.
+    std::vector<std::unique_ptr<Session>> retired;
 };
 
 // --- the thread ---
@@ -245,9 +248,12 @@ void Carrier::sweep() {
         if (!connection->is_connected && now >= connection->patience) late.push_back(connection);
     for (Connection* connection : late) connect_next(*connection);
     std::vector<Session*> idle;
-    for (const auto& [number, service] : services_)
+    for (const auto& [number, service] : services_) {
         for (const auto& [client, session] : service->sessions)
             if (now - session->last >= limits_.udp_idle) idle.push_back(session.get());
+        for (const auto& session : service->retired)
+            if (now - session->last >= retirement) idle.push_back(session.get());
+    }
     for (Session* session : idle) close(*session);
     if (!is_accepting_ && connections_.size() < limits_.connections) set_accepting(true);
 }
@@ -384,10 +390,15 @@ void Carrier::change_service(std::uint64_t number, RoutePointer route) {
         if (found == services_.end()) return;
         UdpService& service = *found->second;
         service.route = route;
-        std::vector<Session*> stale;
-        for (const auto& [client, session] : service.sessions)
-            if (!route->has(session->backend)) stale.push_back(session.get());
-        for (Session* session : stale) close(*session);
+        for (auto at = service.sessions.begin(); at != service.sessions.end();) {
+            if (route->has(at->second->backend)) {
+                ++at;
+                continue;
+            }
+            at->second->last = Clock::now();
+            service.retired.push_back(std::move(at->second));
+            at = service.sessions.erase(at);
+        }
     });
 }
 
@@ -395,7 +406,9 @@ void Carrier::remove_service(std::uint64_t number) {
     later([this, number] {
         const auto found = services_.find(number);
         if (found == services_.end()) return;
-        while (!found->second->sessions.empty()) close(*found->second->sessions.begin()->second);
+        UdpService& service = *found->second;
+        while (!service.sessions.empty()) close(*service.sessions.begin()->second);
+        while (!service.retired.empty()) close(*service.retired.back());
         found->second->is_closed = true;
         found->second->socket.reset();
         closed_.push_back(std::move(found->second));
@@ -480,13 +493,21 @@ void Carrier::on_answers(Session& session) {
 }
 
 void Carrier::close(Session& session) {
-    auto& sessions = session.service.sessions;
-    const auto found = sessions.find({session.client.end(), session.own});
-    if (found == sessions.end() || found->second.get() != &session) return;
+    UdpService& service = session.service;
+    std::unique_ptr<Session> owner;
+    const auto found = service.sessions.find({session.client.end(), session.own});
+    if (found != service.sessions.end() && found->second.get() == &session) {
+        owner = std::move(found->second);
+        service.sessions.erase(found);
+    } else {
+        const auto retired = std::ranges::find(service.retired, &session, &std::unique_ptr<Session>::get);
+        if (retired == service.retired.end()) return;
+        owner = std::move(*retired);
+        service.retired.erase(retired);
+    }
     session.is_closed = true;
     session.socket.reset();
-    closed_.push_back(std::move(found->second));
-    sessions.erase(found);
+    closed_.push_back(std::move(owner));
     --session_count_;
 }
 
