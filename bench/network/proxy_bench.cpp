@@ -5,16 +5,23 @@
 //                                                 backends, and iptables-legacy-restore of the same rules
 //     proxy_bench connect PLUGIN SERVICES [RUNS]  connections one after another from a pod by a service, with
 //                                                 so many services there; PLUGIN "none": straight to the pod
-#include <sys/resource.h>
+//     proxy_bench relay PLUGIN RUNS               connections and bytes a second by a service and by haproxy
+//     on
+//                                                 the same node
+#include <arpa/inet.h>
+#include <sys/socket.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
 #include <fstream>
 #include <iostream>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -251,16 +258,167 @@ int connect(const std::string& name, int count, int runs) {
     return 0;
 }
 
+// --- a proxy that carries connections itself, and haproxy ---
+
+constexpr int bulk_port = 9000;
+constexpr std::size_t bulk_bytes = std::size_t(192) << 20;
+constexpr int bulk_connections = 4;
+constexpr int clients = 4;
+constexpr int connections_each = 1500;
+
+// Sends much to whoever connects, until it is ended.
+class BulkServer {
+  public:
+    explicit BulkServer(const NetworkNamespace& space) {
+        space.run([&] {
+            listening_ = keelson::base::FileDescriptor(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+            sockaddr_in address{};
+            address.sin_family = AF_INET;
+            address.sin_port = htons(bulk_port);
+            if (::bind(listening_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
+                ::listen(listening_.get(), 64) != 0)
+                throw std::runtime_error("the bulk server cannot listen");
+        });
+        thread_ = std::thread([this] {
+            while (true) {
+                const int accepted = ::accept4(listening_.get(), nullptr, nullptr, SOCK_CLOEXEC);
+                if (accepted < 0) return;
+                senders_.emplace_back([accepted] { send_all(accepted); });
+            }
+        });
+    }
+    ~BulkServer() {
+        ::shutdown(listening_.get(), SHUT_RDWR);
+        thread_.join();
+        for (std::thread& sender : senders_) sender.join();
+    }
+    BulkServer(const BulkServer&) = delete;
+    BulkServer& operator=(const BulkServer&) = delete;
+
+  private:
+    static void send_all(int socket) {
+        const keelson::base::FileDescriptor owner(socket);
+        const std::vector<char> data(std::size_t(256) << 10);
+        for (std::size_t sent = 0; sent < bulk_bytes;) {
+            const ssize_t size = ::send(socket, data.data(), data.size(), MSG_NOSIGNAL);
+            if (size <= 0) return;
+            sent += std::size_t(size);
+        }
+    }
+
+    keelson::base::FileDescriptor listening_;
+    std::thread thread_;
+    std::vector<std::thread> senders_;
+};
+
+std::size_t receive_all(const NetworkNamespace& from, const Target& target) {
+    std::size_t total = 0;
+    from.run([&] {
+        const keelson::base::FileDescriptor socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+        sockaddr_in address{};
+        address.sin_family = AF_INET;
+        address.sin_port = htons(std::uint16_t(target.port));
+        ::inet_pton(AF_INET, target.address.c_str(), &address.sin_addr);
+        if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) return;
+        std::vector<char> buffer(std::size_t(256) << 10);
+        for (ssize_t size = 0; (size = ::recv(socket.get(), buffer.data(), buffer.size(), 0)) > 0;)
+            total += std::size_t(size);
+    });
+    return total;
+}
+
+double megabytes_per_second(const NetworkNamespace& from, const Target& target) {
+    std::atomic<std::size_t> total = 0;
+    const auto start = Clock::now();
+    std::vector<std::thread> threads;
+    for (int at = 0; at < bulk_connections; ++at)
+        threads.emplace_back([&] { total += receive_all(from, target); });
+    for (std::thread& one : threads) one.join();
+    if (total != bulk_bytes * bulk_connections) throw std::runtime_error("bytes are missing");
+    return double(total) / 1e6 / (ms_since(start) / 1000);
+}
+
+double connections_per_second(const NetworkNamespace& from, const Target& target) {
+    std::atomic<int> unanswered = 0;
+    const auto start = Clock::now();
+    std::vector<std::thread> threads;
+    for (int at = 0; at < clients; ++at)
+        threads.emplace_back([&] {
+            for (const Heard& heard : ask_many(from, target, connections_each))
+                if (!heard.ok()) ++unanswered;
+        });
+    for (std::thread& one : threads) one.join();
+    if (unanswered != 0) throw std::runtime_error("connections were not answered");
+    return clients * connections_each / (ms_since(start) / 1000);
+}
+
+class Haproxy {
+  public:
+    Haproxy(const NetworkNamespace& node, const std::string& backend) {
+        const std::string file = directory_.path() + "/haproxy.cfg";
+        std::ofstream(file)
+            << "global\n nbthread 2\n maxconn 4000\ndefaults\n mode tcp\n option splice-auto\n"
+               " timeout connect 5s\n timeout client 60s\n timeout server 60s\n"
+               "listen small\n bind :18080\n server b "
+            << backend << ":" << ProxyWorld::port << "\nlisten bulk\n bind :19000\n server b " << backend
+            << ":" << bulk_port << "\n";
+        node.command("haproxy -D -f " + file + " -p " + directory_.path() + "/pid");
+    }
+    ~Haproxy() {
+        int pid = 0;
+        std::ifstream(directory_.path() + "/pid") >> pid;
+        if (pid > 1) ::kill(pid, SIGTERM);
+    }
+    Haproxy(const Haproxy&) = delete;
+    Haproxy& operator=(const Haproxy&) = delete;
+
+  private:
+    TemporaryDirectory directory_;
+};
+
+int relay(const std::string& name, int runs) {
+    ProxyWorld world;
+    const NetworkNamespace& from = world.pod("a").space;
+    const BulkServer bulk(world.pod("b").space);
+    Plugin plugin(world.node, name);
+    plugin.apply(true,
+                 {service_document("small", "10.96.0.10", {backend_document(world.pod("b"))}),
+                  service_document("bulk", "10.96.0.11", {backend_document(world.pod("b"), bulk_port)})});
+    const Haproxy haproxy(world.node, world.pod("b").address);
+    std::vector<double> rate[2];
+    std::vector<double> bytes[2];
+    for (int run = 0; run < runs; ++run) {
+        rate[0].push_back(connections_per_second(from, {"10.96.0.10", 80}));
+        rate[1].push_back(connections_per_second(from, {"10.244.1.1", 18080}));
+        bytes[0].push_back(megabytes_per_second(from, {"10.96.0.11", 80}));
+        bytes[1].push_back(megabytes_per_second(from, {"10.244.1.1", 19000}));
+    }
+    std::cout << Json{{"row", "relay"},
+                      {"plugin", name},
+                      {"connections_per_second", long(median(rate[0]))},
+                      {"haproxy_connections_per_second", long(median(rate[1]))},
+                      {"connections_ratio", rounded(median(rate[0]) / median(rate[1]))},
+                      {"megabytes_per_second", long(median(bytes[0]))},
+                      {"haproxy_megabytes_per_second", long(median(bytes[1]))},
+                      {"bytes_ratio", rounded(median(bytes[0]) / median(bytes[1]))}}
+                     .dump()
+              << std::endl;
+    plugin.call("clear", "{}");
+    return 0;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
     if (argc < 4) {
-        std::fputs("proxy_bench sync|connect PLUGIN SERVICES [RUNS]\n", stderr);
+        std::fputs("proxy_bench sync|connect PLUGIN SERVICES [RUNS]\nproxy_bench relay PLUGIN RUNS\n",
+                   stderr);
         return 2;
     }
     try {
         const std::string what = argv[1];
         const int runs = argc > 4 ? std::atoi(argv[4]) : 5;
+        if (what == "relay") return relay(argv[2], std::atoi(argv[3]));
         return what == "sync" ? sync(argv[2], std::atoi(argv[3]), runs)
                               : connect(argv[2], std::atoi(argv[3]), runs);
     } catch (const std::exception& error) {
