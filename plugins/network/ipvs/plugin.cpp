@@ -1,5 +1,5 @@
-// Service addresses by IPVS: a virtual server for each, their addresses on a device of this plugin, and a few rules of the
-// packet filter. It goes on carrying traffic when the plugin stops.
+// Service addresses by IPVS: a virtual server for each, their addresses on a device of this plugin, and a few
+// rules of the packet filter. It goes on carrying traffic when the plugin stops.
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <unistd.h>
@@ -165,7 +165,8 @@ class Ipvs : public keelson::ServiceProxyPlugin {
         const keelson::stack::FirewallLock firewall(host_, call);
         for (const int family : families)
             for (const char* table : {"nat", "filter"})
-                if (is_table_used(family, table)) write_chains(family, table, {}, is_own_chain_or_jump(family, table));
+                if (is_table_used(family, table))
+                    write_chains(family, table, {}, is_own_chain_or_jump(family, table));
         services_.clear();
         wanted_.clear();
         actual_.clear();
@@ -186,10 +187,12 @@ class Ipvs : public keelson::ServiceProxyPlugin {
     };
     using Clock = std::chrono::steady_clock;
 
-    // Chains are removed with their jumps when they are written empty; those of single services go by their names.
+    // Chains are removed with their jumps when they are written empty; those of single services go by their
+    // names.
     keelson::stack::IsOwn is_own_chain_or_jump(int family, const std::string& table) {
         RuleInputs nothing;
-        write_chains(family, table, table == "nat" ? nat_chains(family, nothing) : filter_chains(family, nothing),
+        write_chains(family, table,
+                     table == "nat" ? nat_chains(family, nothing) : filter_chains(family, nothing),
                      is_own_chain);
         return is_own_chain;
     }
@@ -197,7 +200,8 @@ class Ipvs : public keelson::ServiceProxyPlugin {
     static void prepare_machine() {
         const bool has_conntrack = set_sysctl("ipv4/vs/conntrack", "1");
         if (!has_conntrack)
-            throw Error(Code::unsupported, "this kernel's IPVS does not track connections (CONFIG_IP_VS_NFCT)");
+            throw Error(Code::unsupported,
+                        "this kernel's IPVS does not track connections (CONFIG_IP_VS_NFCT)");
         // Connections to a backend that is gone end, and clients that stick to it get another.
         set_sysctl("ipv4/vs/expire_nodest_conn", "1");
         set_sysctl("ipv4/vs/expire_quiescent_template", "1");
@@ -269,7 +273,8 @@ class Ipvs : public keelson::ServiceProxyPlugin {
         services_[document.id] = std::move(*service);
     }
 
-    void apply_difference(const proxy::Apply& change, std::vector<proxy::Problem>& problems, const Call& call) {
+    void apply_difference(const proxy::Apply& change, std::vector<proxy::Problem>& problems,
+                          const Call& call) {
         std::set<Key> touched;
         std::set<Address> before;
         const auto note_address = [&](const std::string& id) {
@@ -358,7 +363,8 @@ class Ipvs : public keelson::ServiceProxyPlugin {
             for (const BackendState& backend : system_->servers.backends(key)) {
                 server.backends[backend.place] = backend.weight;
                 if (backend.weight == 0 && !is_wanted(key, backend.place))
-                    draining_.try_emplace({key, backend.place}, Clock::now() + std::chrono::seconds(config_.drain_seconds));
+                    draining_.try_emplace({key, backend.place},
+                                          Clock::now() + std::chrono::seconds(config_.drain_seconds));
             }
             actual_[key] = std::move(server);
         }
@@ -386,7 +392,8 @@ class Ipvs : public keelson::ServiceProxyPlugin {
                 continue;
             }
             if (actual == actual_.end() && foreign_.contains(key)) {
-                problems.push_back({wanted->second.first, "another program has a virtual server of that address and port"});
+                problems.push_back(
+                    {wanted->second.first, "another program has a virtual server of that address and port"});
                 continue;
             }
             write_server(key, wanted->second.second, stale, appeared);
@@ -406,7 +413,8 @@ class Ipvs : public keelson::ServiceProxyPlugin {
             actual.scheduler = wanted.scheduler;
             actual.persistent_seconds = wanted.persistent_seconds;
         }
-        if (key.protocol != IPPROTO_TCP && actual.backends.empty() && !wanted.backends.empty()) appeared.insert(key);
+        if (key.protocol != IPPROTO_TCP && actual.backends.empty() && !wanted.backends.empty())
+            appeared.insert(key);
         for (const auto& [place, weight] : wanted.backends) {
             draining_.erase({key, place});
             const auto same = actual.backends.find(place);
@@ -422,7 +430,8 @@ class Ipvs : public keelson::ServiceProxyPlugin {
         }
     }
 
-    // Connections of TCP and SCTP may end before their backend goes; what has none gives a client to another at once.
+    // Connections of TCP and SCTP may end before their backend goes; what has none gives a client to another
+    // at once.
     std::map<Place, std::uint32_t>::iterator retire(const Key& key, Server& actual,
                                                     std::map<Place, std::uint32_t>::iterator place,
                                                     std::vector<std::pair<Key, Place>>& stale) {
@@ -434,7 +443,8 @@ class Ipvs : public keelson::ServiceProxyPlugin {
         }
         if (place->second != 0) system_->servers.change_backend(key, place->first, 0);
         place->second = 0;
-        draining_.try_emplace({key, place->first}, Clock::now() + std::chrono::seconds(config_.drain_seconds));
+        draining_.try_emplace({key, place->first},
+                              Clock::now() + std::chrono::seconds(config_.drain_seconds));
         return std::next(place);
     }
 
@@ -447,7 +457,8 @@ class Ipvs : public keelson::ServiceProxyPlugin {
             const auto actual = actual_.find(key);
             if (actual == actual_.end()) continue;
             std::map<Place, std::uint32_t> active;
-            for (const BackendState& state : system_->servers.backends(key)) active[state.place] = state.active;
+            for (const BackendState& state : system_->servers.backends(key))
+                active[state.place] = state.active;
             for (const Place& place : places) {
                 const auto found = active.find(place);
                 if (found != active.end() && found->second != 0 && draining_.at({key, place}) > now) continue;
@@ -468,7 +479,8 @@ class Ipvs : public keelson::ServiceProxyPlugin {
         for (const auto& [key, place] : stale) places.insert(place);
         Conntrack conntrack;
         for (const int family : families) {
-            if (std::ranges::none_of(keys, [&](const Key& key) { return key.address.family == family; })) continue;
+            if (std::ranges::none_of(keys, [&](const Key& key) { return key.address.family == family; }))
+                continue;
             conntrack.remove_if(family, [&](const Flow& flow) {
                 const Key key{flow.destination, flow.destination_port, flow.protocol, 0};
                 if (appeared.contains(key) && !flow.is_translated()) return true;
@@ -479,8 +491,8 @@ class Ipvs : public keelson::ServiceProxyPlugin {
         }
     }
     static bool is_by_mark(const std::set<Key>& keys, int family) {
-        return std::ranges::any_of(keys,
-                                   [&](const Key& key) { return key.mark != 0 && key.address.family == family; });
+        return std::ranges::any_of(
+            keys, [&](const Key& key) { return key.mark != 0 && key.address.family == family; });
     }
 
     void write_address(const Address& address) {
@@ -514,10 +526,12 @@ class Ipvs : public keelson::ServiceProxyPlugin {
         text += services_.empty() ? "-" : "+";
         for (const std::string& id : with_rules_) {
             const Service& service = services_.at(id);
-            text += "\n" + id + " " + service.protocol + " " + std::to_string(service.port) + " " + std::to_string(service.mark);
+            text += "\n" + id + " " + service.protocol + " " + std::to_string(service.port) + " " +
+                    std::to_string(service.mark);
             text += service.is_silent() ? "s" : "";
             text += service.is_local && service.external_backends.empty() ? "l" : "";
-            for (const Address& address : addresses_of(service, node_addresses_)) text += " " + address.text();
+            for (const Address& address : addresses_of(service, node_addresses_))
+                text += " " + address.text();
             text += service.is_restricted ? " |" : "";
             for (const Prefix& range : service.source_ranges) text += " " + range.text();
         }
@@ -530,18 +544,23 @@ class Ipvs : public keelson::ServiceProxyPlugin {
         const RuleInputs inputs = rule_inputs();
         const keelson::stack::FirewallLock firewall(host_, call);
         for (const int family : families) {
-            const bool is_used = std::ranges::any_of(addresses_, [&](const auto& entry) { return entry.first.family == family; }) ||
-                                 std::ranges::any_of(services_, [&](const auto& entry) { return entry.second.family() == family; });
+            const bool is_used =
+                std::ranges::any_of(addresses_,
+                                    [&](const auto& entry) { return entry.first.family == family; }) ||
+                std::ranges::any_of(services_,
+                                    [&](const auto& entry) { return entry.second.family() == family; });
             RuleInputs own = inputs;
             own.is_used = is_used;
             write_chains(family, "nat", nat_chains(family, own), is_own_chain);
             write_chains(family, "filter", filter_chains(family, own), is_own_chain);
-            for (const char* table : {"nat", "filter"}) sizes_[{family, table}] = keelson::stack::table_size(family, table);
+            for (const char* table : {"nat", "filter"})
+                sizes_[{family, table}] = keelson::stack::table_size(family, table);
         }
         rules_ = std::move(digest);
     }
 
-    // A look at the device, the tables of the packet filter and some of the virtual servers, others each time.
+    // A look at the device, the tables of the packet filter and some of the virtual servers, others each
+    // time.
     bool is_intact() {
         if (!system_->link.is_there()) return false;
         for (const auto& [which, size] : sizes_)
@@ -566,9 +585,11 @@ class Ipvs : public keelson::ServiceProxyPlugin {
         if (!file) return keys;
         const std::string text{std::istreambuf_iterator<char>(file), {}};
         try {
-            for (const RecordedKey& record : keelson::read_as<Records>(keelson::parse({text.data(), text.size()})).servers) {
+            for (const RecordedKey& record :
+                 keelson::read_as<Records>(keelson::parse({text.data(), text.size()})).servers) {
                 Key key;
-                if (const auto address = parse_address(record.address); address && record.mark == 0) key.address = *address;
+                if (const auto address = parse_address(record.address); address && record.mark == 0)
+                    key.address = *address;
                 key.address.family = record.family;
                 key.port = std::uint16_t(record.port);
                 key.protocol = std::uint8_t(record.protocol);
@@ -576,8 +597,9 @@ class Ipvs : public keelson::ServiceProxyPlugin {
                 keys.insert(key);
             }
         } catch (const Error& error) {
-            host_.warn(records_path() + " is damaged; virtual servers of node ports that are no longer wanted stay: " +
-                       error.what());
+            host_.warn(
+                records_path() +
+                " is damaged; virtual servers of node ports that are no longer wanted stay: " + error.what());
         }
         return keys;
     }

@@ -42,7 +42,8 @@ Jump jump(const char* built_in, const char* chain, bool is_to_node) {
 }
 
 // The rule for each address that the service is reached at.
-void add_for(const Service& service, const RuleInputs& inputs, const Rule& pattern, std::vector<Rule>& rules) {
+void add_for(const Service& service, const RuleInputs& inputs, const Rule& pattern,
+             std::vector<Rule>& rules) {
     for (const Address& address : addresses_of(service, inputs.node_addresses)) {
         Rule rule = pattern;
         rule.destination = whole(address);
@@ -64,7 +65,8 @@ std::string sources_chain(const std::string& id) {
 }  // namespace
 
 std::vector<Chain> nat_chains(int family, const RuleInputs& inputs) {
-    Chain services{services_chain, {}, {jump("PREROUTING", services_chain, true), jump("OUTPUT", services_chain, true)}};
+    Chain services{
+        services_chain, {}, {jump("PREROUTING", services_chain, true), jump("OUTPUT", services_chain, true)}};
     Chain inside{inside_chain, {}, {}};
     Chain after{postrouting_chain, {}, {jump("POSTROUTING", postrouting_chain, false)}};
     if (!inputs.is_used) return {services, inside, after};

@@ -1,5 +1,5 @@
-// What the packet filter has to do beside the virtual servers: who is masqueraded, who may not come in, and which
-// connections come from inside of the cluster.
+// What the packet filter has to do beside the virtual servers: who is masqueraded, who may not come in, and
+// which connections come from inside of the cluster.
 #ifndef KEELSON_IPVS_RULES_H
 #define KEELSON_IPVS_RULES_H
 

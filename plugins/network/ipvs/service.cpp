@@ -11,8 +11,8 @@ bool is_port(std::int32_t port) {
     return port > 0 && port <= 65535;
 }
 
-std::vector<Place> read_backends(const std::vector<proxy::Backend>& backends, int family, std::vector<Address>* own,
-                                 std::string& problem) {
+std::vector<Place> read_backends(const std::vector<proxy::Backend>& backends, int family,
+                                 std::vector<Address>* own, std::string& problem) {
     std::vector<Place> places;
     places.reserve(backends.size());
     for (const proxy::Backend& backend : backends) {

@@ -54,7 +54,8 @@ bool ServiceLink::is_there() {
 std::set<Address> ServiceLink::addresses() {
     std::set<Address> result;
     for (const Prefix& prefix : netlink_.addresses(index_)) {
-        if (prefix.length == prefix.address.bits() && !is_for_the_machine_alone(prefix.address)) result.insert(prefix.address);
+        if (prefix.length == prefix.address.bits() && !is_for_the_machine_alone(prefix.address))
+            result.insert(prefix.address);
     }
     return result;
 }

@@ -30,7 +30,8 @@ class ServiceLink {
     void flush() { batch_.flush(); }
 
   private:
-    void change_address(int type, int flags, const Address& address, const char* doing, std::vector<int> ignored);
+    void change_address(int type, int flags, const Address& address, const char* doing,
+                        std::vector<int> ignored);
 
     std::string name_;
     Netlink netlink_;

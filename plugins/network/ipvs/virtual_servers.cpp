@@ -44,7 +44,8 @@ void put_server(Message& message, const Key& key, const Server& server) {
         message.put(IPVS_SVC_ATTR_FLAGS, &flags, sizeof flags);
         message.put(IPVS_SVC_ATTR_TIMEOUT, server.persistent_seconds);
         // Each client by its whole address: as a mask, for IPv6 as a length.
-        message.put(IPVS_SVC_ATTR_NETMASK, key.address.family == AF_INET ? ~std::uint32_t(0) : std::uint32_t(128));
+        message.put(IPVS_SVC_ATTR_NETMASK,
+                    key.address.family == AF_INET ? ~std::uint32_t(0) : std::uint32_t(128));
     });
 }
 
@@ -58,7 +59,8 @@ Address get_address(int family, const nlattr* attribute) {
     Address address;
     address.family = family;
     if (attribute != nullptr)
-        std::memcpy(address.bytes.data(), nla_data(attribute), std::min<std::size_t>(address.size(), std::size_t(nla_len(attribute))));
+        std::memcpy(address.bytes.data(), nla_data(attribute),
+                    std::min<std::size_t>(address.size(), std::size_t(nla_len(attribute))));
     return address;
 }
 
@@ -92,8 +94,8 @@ void Batch::flush() {
         kernel.nl_family = AF_NETLINK;
         ssize_t sent = -1;
         do {
-            sent = ::sendto(socket, bytes_.data(), bytes_.size(), 0, reinterpret_cast<const sockaddr*>(&kernel),
-                            sizeof kernel);
+            sent = ::sendto(socket, bytes_.data(), bytes_.size(), 0,
+                            reinterpret_cast<const sockaddr*>(&kernel), sizeof kernel);
         } while (sent < 0 && errno == EINTR);
         if (sent < 0)
             problem_ = std::string("cannot send netlink messages: ") + std::strerror(errno);
@@ -123,8 +125,9 @@ void Batch::read_answers(std::uint32_t last) {
             const auto* error = static_cast<const nlmsgerr*>(nlmsg_data(header));
             const std::uint32_t at = header->nlmsg_seq - sequence_;
             if (at >= sent_.size()) continue;
-            const bool is_ignored = error->error == 0 || std::ranges::find(sent_[at].ignored, -error->error) !=
-                                                             sent_[at].ignored.end();
+            const bool is_ignored =
+                error->error == 0 ||
+                std::ranges::find(sent_[at].ignored, -error->error) != sent_[at].ignored.end();
             if (!is_ignored && problem_.empty())
                 problem_ = std::string("cannot ") + sent_[at].doing + ": " + std::strerror(-error->error);
             if (header->nlmsg_seq == last) return;
@@ -144,7 +147,8 @@ VirtualServers::VirtualServers() : netlink_(NETLINK_GENERIC), batch_(netlink_) {
         family_ = 0;
     }
     if (family_ == 0)
-        throw Error(Code::unsupported, "this kernel has no IPVS, or its module is not loaded: modprobe ip_vs");
+        throw Error(Code::unsupported,
+                    "this kernel has no IPVS, or its module is not loaded: modprobe ip_vs");
 }
 
 Message VirtualServers::message(std::uint8_t command, int flags) const {
@@ -169,10 +173,13 @@ std::map<Key, Server> VirtualServers::list() {
             key.port = ntohs(get_16(found[IPVS_SVC_ATTR_PORT]));
         }
         Server server;
-        if (found[IPVS_SVC_ATTR_SCHED_NAME] != nullptr) server.scheduler = nla_get_string(found[IPVS_SVC_ATTR_SCHED_NAME]);
+        if (found[IPVS_SVC_ATTR_SCHED_NAME] != nullptr)
+            server.scheduler = nla_get_string(found[IPVS_SVC_ATTR_SCHED_NAME]);
         ip_vs_flags flags{};
-        if (found[IPVS_SVC_ATTR_FLAGS] != nullptr) nla_memcpy(&flags, found[IPVS_SVC_ATTR_FLAGS], sizeof flags);
-        if ((flags.flags & IP_VS_SVC_F_PERSISTENT) != 0) server.persistent_seconds = get_32(found[IPVS_SVC_ATTR_TIMEOUT]);
+        if (found[IPVS_SVC_ATTR_FLAGS] != nullptr)
+            nla_memcpy(&flags, found[IPVS_SVC_ATTR_FLAGS], sizeof flags);
+        if ((flags.flags & IP_VS_SVC_F_PERSISTENT) != 0)
+            server.persistent_seconds = get_32(found[IPVS_SVC_ATTR_TIMEOUT]);
         servers[key] = std::move(server);
     });
     return servers;
@@ -226,8 +233,8 @@ void VirtualServers::remove(const Key& key) {
     batch_.add(made, "remove a virtual server", {ESRCH, ENOENT});
 }
 
-void VirtualServers::put_backend(std::uint8_t command, const Key& key, const Place& place, std::uint32_t weight,
-                                 const char* doing, std::vector<int> ignored) {
+void VirtualServers::put_backend(std::uint8_t command, const Key& key, const Place& place,
+                                 std::uint32_t weight, const char* doing, std::vector<int> ignored) {
     Message made = message(command, 0);
     made.nest(IPVS_CMD_ATTR_SERVICE, [&] { put_key(made, key); });
     made.nest(IPVS_CMD_ATTR_DEST, [&] {

@@ -33,7 +33,7 @@ using Place = std::pair<Address, std::uint16_t>;  // of a backend
 
 struct Server {
     std::string scheduler;
-    std::uint32_t persistent_seconds = 0;      // 0: clients are spread anew each time
+    std::uint32_t persistent_seconds = 0;     // 0: clients are spread anew each time
     std::map<Place, std::uint32_t> backends;  // with weights
 
     [[nodiscard]] bool has_same_settings(const Server& other) const {

@@ -18,7 +18,8 @@ struct IpvsProxy {
     static ProxyKind kind() { return {"ipvs.so", "dev.keelson.ipvs"}; }
     static std::string traces(const NetworkNamespace& node) {
         return node.output(
-            "ipvsadm -Sn | sort; ip -br addr show keelson-ipvs 2>/dev/null | tr ' ' '\\n' | grep -v ^fe80 | sort; "
+            "ipvsadm -Sn | sort; ip -br addr show keelson-ipvs 2>/dev/null | tr ' ' '\\n' | grep -v ^fe80 | "
+            "sort; "
             "for t in iptables ip6tables; do for table in nat filter; do $t-legacy-save -t $table | grep -v "
             "'^#' | sed 's/ \\[.*//' | sort; done; done");
     }
