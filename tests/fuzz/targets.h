@@ -28,6 +28,10 @@ void continue_token(std::string_view input);
 void quantity(std::string_view input);
 void duration(std::string_view input);
 void time(std::string_view input);
+#ifdef KEELSON_FUZZ_DNS
+void dns_query(std::string_view input);
+void dns_answer(std::string_view input);
+#endif
 
 struct NamedTarget {
     std::string_view name;
@@ -48,6 +52,10 @@ inline constexpr NamedTarget kTargets[] = {
     {"quantity", quantity},
     {"duration", duration},
     {"time", time},
+#ifdef KEELSON_FUZZ_DNS
+    {"dns_query", dns_query},
+    {"dns_answer", dns_answer},
+#endif
 };
 
 // Like assert, but in every build.

@@ -26,7 +26,8 @@ TIMED_OUT = 124
 BROKEN = 125
 CONSOLE_LINES = 80  # a panic alone has more than 50
 APPEND = ("console=ttyS0 quiet loglevel=4 panic=-1 oops=panic mitigations=off nokaslr audit=0 no_timer_check "
-          "tsc=reliable random.trust_cpu=on cryptomgr.notests cgroup_no_v1=all net.ifnames=0")
+          "tsc=reliable random.trust_cpu=on cryptomgr.notests cgroup_no_v1=all net.ifnames=0 "
+          "rcupdate.rcu_expedited=1")
 
 
 def parse_arguments():

@@ -6,9 +6,11 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdio>
+#include <fstream>
 #include <set>
 
 #include "tests/plugins/network/dns_fixture.h"
+#include "tests/plugins/network/namespaces.h"
 
 namespace keelson::testing {
 namespace {
@@ -372,8 +374,44 @@ class DnsClientTest : public DnsTest {
         output("command -v " + program);
         return status_ == 0;
     }
+    // In a namespace where this server has port 53 and resolv.conf names it, as in a pod.
+    void serve_in(const NetworkNamespace& space) {
+        space.run([&] { ASSERT_TRUE(configure({}, {{"listen", {"127.0.0.1:53"}}}).ok()); });
+        apply_services();
+        std::ofstream(directory_.path() + "/resolv.conf")
+            << "search default.svc.cluster.local svc.cluster.local cluster.local\nnameserver 127.0.0.1\n"
+               "options ndots:5\n";
+    }
+    std::string resolve(const NetworkNamespace& space, const std::string& command) {
+        return space.output("unshare --mount sh -c 'mount --bind " + directory_.path() +
+                            "/resolv.conf /etc/resolv.conf && " + command + "'");
+    }
+
     static inline int status_ = 0;
 };
+
+TEST_F(DnsClientTest, TheCLibrary) {
+    if (const std::string reason = why_no_namespaces(); !reason.empty()) GTEST_SKIP() << reason;
+    const NetworkNamespace space;
+    serve_in(space);
+    const std::string short_name = resolve(space, "getent ahosts web");
+    EXPECT_THAT(short_name, HasSubstr("10.96.0.10"));
+    EXPECT_THAT(short_name, HasSubstr("fd00::a"));
+    EXPECT_THAT(resolve(space, "getent ahosts web.default.svc"), HasSubstr("10.96.0.10"));
+    EXPECT_THAT(resolve(space, "getent ahosts db"), HasSubstr("10.244.0.7"));
+    EXPECT_THAT(resolve(space, "getent hosts 10.96.0.10"), HasSubstr("web.default.svc.cluster.local"));
+    EXPECT_EQ(resolve(space, "getent ahosts nothing || echo none"), "none\n");
+}
+
+TEST_F(DnsClientTest, Busybox) {
+    if (!has("busybox")) GTEST_SKIP() << "busybox is not there (busybox-static)";
+    if (const std::string reason = why_no_namespaces(); !reason.empty()) GTEST_SKIP() << reason;
+    const NetworkNamespace space;
+    serve_in(space);
+    EXPECT_THAT(resolve(space, "busybox nslookup web.default.svc.cluster.local"), HasSubstr("10.96.0.10"));
+    EXPECT_THAT(resolve(space, "busybox nslookup 10.96.0.10"), HasSubstr("web.default.svc.cluster.local"));
+    EXPECT_THAT(resolve(space, "busybox nslookup nothing.cluster.local || true"), HasSubstr("NXDOMAIN"));
+}
 
 TEST_F(DnsClientTest, Dig) {
     if (!has("dig")) GTEST_SKIP() << "dig is not there (dnsutils)";
