@@ -356,12 +356,11 @@ class Haproxy {
   public:
     Haproxy(const NetworkNamespace& node, const std::string& backend) {
         const std::string file = directory_.path() + "/haproxy.cfg";
-        std::ofstream(file)
-            << "global\n nbthread 2\n maxconn 4000\ndefaults\n mode tcp\n option splice-auto\n"
-               " timeout connect 5s\n timeout client 60s\n timeout server 60s\n"
-               "listen small\n bind :18080\n server b "
-            << backend << ":" << ProxyWorld::port << "\nlisten bulk\n bind :19000\n server b " << backend
-            << ":" << bulk_port << "\n";
+        std::ofstream(file) << "global\n nbthread 2\n maxconn 4000\ndefaults\n mode tcp\n"
+                               " timeout connect 5s\n timeout client 60s\n timeout server 60s\n"
+                               "listen small\n bind :18080\n server b "
+                            << backend << ":" << ProxyWorld::port << "\nlisten bulk\n bind :19000\n server b "
+                            << backend << ":" << bulk_port << "\n";
         node.command("haproxy -D -f " + file + " -p " + directory_.path() + "/pid");
     }
     ~Haproxy() {
