@@ -1,5 +1,5 @@
-// Service addresses by the kernel's packet filter: chains in the legacy nat and filter tables, written without
-// the iptables programs. They go on carrying traffic when the plugin stops.
+// Service addresses by the kernel's packet filter: chains in the legacy nat and filter tables, written
+// without the iptables programs. They go on carrying traffic when the plugin stops.
 #include <mutex>
 #include <optional>
 #include <string>

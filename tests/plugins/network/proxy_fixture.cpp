@@ -6,6 +6,15 @@
 #include "tests/support/plugin_library.h"
 
 namespace keelson::testing {
+namespace {
+
+std::int64_t now_us() {
+    return std::chrono::duration_cast<std::chrono::microseconds>(
+               std::chrono::steady_clock::now().time_since_epoch())
+        .count();
+}
+
+}  // namespace
 
 ProxyPlugin::ProxyPlugin(const NetworkNamespace& node, const ProxyKind& kind,
                          const std::string& state_directory)
@@ -19,11 +28,7 @@ ProxyPlugin::ProxyPlugin(const NetworkNamespace& node, const ProxyKind& kind,
     services.metric = [](int, std::string_view, double, std::string_view) {};
     services.event = [](std::string_view) {};
     services.reconcile = [](std::string_view) {};
-    services.monotonic_us = [] {
-        return std::chrono::duration_cast<std::chrono::microseconds>(
-                   std::chrono::steady_clock::now().time_since_epoch())
-            .count();
-    };
+    services.monotonic_us = now_us;
     services.unix_us = [] { return std::int64_t(1'767'225'600'000'000); };
     auto loaded =
         plugin::load_plugin(std::string(KEELSON_TEST_PLUGINS "/") + kind.library, kind.id, "0.1.0", services);
@@ -42,6 +47,7 @@ ProxyAnswer ProxyPlugin::invoke(plugin::MethodId method, const Json& request) {
     plugin::Invocation invocation;
     invocation.method = method;
     invocation.request = text;
+    if (patience.count() != 0) invocation.deadline_us = now_us() + patience.count() * 1000;
     ProxyAnswer answer;
     node_.run([&] {
         plugin::Outcome outcome = plugin_->invoke(invocation);

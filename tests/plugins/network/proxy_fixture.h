@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <memory>
 #include <mutex>
 #include <nlohmann/json.hpp>
@@ -48,6 +49,8 @@ class ProxyPlugin {
     bool is_intact() { return call("state", Json::object()).document.at("intact"); }
     [[nodiscard]] std::int64_t generation() const { return generation_; }
     std::string log();
+    // What calls are given from now on; none: as long as they take.
+    std::chrono::milliseconds patience{0};
 
   private:
     ProxyAnswer invoke(plugin::MethodId method, const Json& request);
