@@ -130,7 +130,7 @@ class Iptables : public keelson::ServiceProxyPlugin {
     const std::uint32_t mark_;
 
     std::mutex mutex_;
-    ServiceFirewall firewall_;
+    ServiceFirewall firewall_{"KEELSON-"};
     ChangeParts parts_;
     bool is_configured_ = false;
     bool is_known_ = false;  // the system holds what this instance thinks

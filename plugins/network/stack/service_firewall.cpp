@@ -46,6 +46,7 @@ std::optional<proxy::Apply> ChangeParts::add(const proxy::Apply& part) {
 
 void ServiceFirewall::set_surroundings(const Surroundings& surroundings) {
     surroundings_ = surroundings;
+    surroundings_.chain_prefix = chain_prefix_;
     rebuild();
 }
 
@@ -106,7 +107,10 @@ void ServiceFirewall::write_table(std::size_t half, const std::string& table,
     const bool is_empty = std::ranges::all_of(chains, [](const Chain& chain) { return chain.rules.empty(); });
     if (is_empty && !is_table_used(family, table)) return;
     IsOwn is_own;
-    if (is_full) is_own = table == "nat" ? ServiceTables::is_nat_chain : ServiceTables::is_filter_chain;
+    if (is_full)
+        is_own = [&tables = *halves_[half].tables, table](std::string_view name) {
+            return tables.is_own_chain(table, name);
+        };
     Fingerprints written = write_chains(family, table, chains, is_own);
     Fingerprints& known = halves_[half].written[table];
     for (const Chain& chain : chains) known.erase(chain.name);

@@ -35,6 +35,11 @@ class ChangeParts {
 // Used by one thread at a time. Changes are in the system with the next write().
 class ServiceFirewall {
   public:
+    // `chain_prefix`: of the names of its chains, at most 8 bytes.
+    explicit ServiceFirewall(std::string chain_prefix) : chain_prefix_(std::move(chain_prefix)) {
+        set_surroundings({});
+    }
+
     // The services stay.
     void set_surroundings(const Surroundings& surroundings);
     void clear();
@@ -62,6 +67,7 @@ class ServiceFirewall {
     void write_table(std::size_t half, const std::string& table, const std::vector<Chain>& chains,
                      bool is_full);
 
+    const std::string chain_prefix_;
     Surroundings surroundings_;
     std::unordered_map<std::string, Service> services_;  // by id; each stays where it is
     std::array<Half, 2> halves_;

@@ -29,8 +29,8 @@ std::string name_part(const std::string& text) {
     return result;
 }
 
-std::string chain_name(const Service& service, const std::string& part) {
-    return "KEELSON-SVC-" + name_part(service.id + "\n" + part);
+std::string chain_name(const Surroundings& surroundings, const Service& service, const std::string& part) {
+    return surroundings.chain_prefix + "SVC-" + name_part(service.id + "\n" + part);
 }
 
 std::uint32_t chance_of(std::size_t part, std::size_t whole) {
@@ -91,7 +91,7 @@ class Builder {
     }
 
     std::string add(const std::string& part, std::vector<Rule> rules) {
-        chains_.push_back({chain_name(service_, part), std::move(rules), {}});
+        chains_.push_back({chain_name(surroundings_, service_, part), std::move(rules), {}});
         return chains_.back().name;
     }
 

@@ -12,6 +12,8 @@
 namespace keelson::stack {
 
 struct Surroundings {
+    // Of the names of chains: two proxies are in the tables at once while one takes over from the other.
+    std::string chain_prefix;
     std::vector<Prefix> cluster;              // of the pods of all nodes
     std::vector<Prefix> own_pods;             // of this node
     std::vector<Prefix> node_port_addresses;  // empty: all of the node's

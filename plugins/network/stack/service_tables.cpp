@@ -6,13 +6,14 @@
 namespace keelson::stack {
 namespace {
 
-constexpr const char* entry_chain = "KEELSON-SERVICES";
-constexpr const char* node_port_chain = "KEELSON-NODEPORTS";
-constexpr const char* masquerade_chain = "KEELSON-MARKED";
-constexpr const char* hairpin_chain = "KEELSON-HAIRPIN";
-constexpr const char* refusal_chain = "KEELSON-REFUSE";
-constexpr const char* refused_port_chain = "KEELSON-NO-PORT";
-constexpr const char* forward_chain = "KEELSON-OPEN";
+// Behind the prefix of whose they are.
+constexpr const char* entry_chain = "SERVICES";
+constexpr const char* node_port_chain = "NODEPORTS";
+constexpr const char* masquerade_chain = "MARKED";
+constexpr const char* hairpin_chain = "HAIRPIN";
+constexpr const char* refusal_chain = "REFUSE";
+constexpr const char* refused_port_chain = "NO-PORT";
+constexpr const char* forward_chain = "OPEN";
 constexpr std::array<const char*, 3> protocols = {"TCP", "UDP", "SCTP"};
 
 std::size_t index_of(const std::string& protocol) {
@@ -25,7 +26,7 @@ Rule rule_for(const std::string& target) {
     return rule;
 }
 
-Jump jump_from(const char* from, const char* chain, Rule::Tracked tracked = Rule::Tracked::any) {
+Jump jump_from(const char* from, const std::string& chain, Rule::Tracked tracked = Rule::Tracked::any) {
     Rule rule = rule_for(chain);
     rule.tracked = tracked;
     return {from, rule, true};
@@ -59,16 +60,16 @@ void ServiceTables::Index::take_changes(Chains& changes) {
 ServiceTables::ServiceTables(int family, Surroundings surroundings)
     : family_(family),
       surroundings_(std::move(surroundings)),
-      hairpins_({hairpin_chain,
+      hairpins_({surroundings_.chain_prefix + hairpin_chain,
                  [family](Rule& rule, const std::string& digits) { rule.source = prefix_of(digits, family); },
                  [family](const std::string& digits) {
                      Rule rule = rule_for("MASQUERADE");
                      rule.source = rule.destination = prefix_of(digits, family);
                      return std::vector<Rule>{rule};
                  }}) {
-    prepare(translation_, "KEELSON-",
+    prepare(translation_, named(""),
             [this](const Service& service) { return translation_of(service, surroundings_).rules; });
-    prepare(refusal_, "KEELSON-NO-", refusal_of);
+    prepare(refusal_, named("NO-"), refusal_of);
 }
 
 void ServiceTables::prepare(Index& index, const std::string& prefix, const RulesOf& rules_of) const {
@@ -174,7 +175,7 @@ void ServiceTables::append_marking(std::vector<Rule>& rules, const std::vector<P
 }
 
 std::vector<Rule> ServiceTables::jumps_to_node_ports(const char* chain) const {
-    Rule rule = rule_for(chain);
+    Rule rule = rule_for(named(chain));
     rule.is_to_node = true;
     if (!surroundings_.is_for_some_addresses) return {rule};
     std::vector<Rule> rules;
@@ -227,11 +228,14 @@ std::vector<Rule> ServiceTables::entry_rules() const {
 }
 
 std::vector<Chain> ServiceTables::fixed_nat_chains() const {
-    Chain entry{
-        entry_chain, entry_rules(), {jump_from("PREROUTING", entry_chain), jump_from("OUTPUT", entry_chain)}};
-    Chain ports{node_port_chain, node_port_rules(translation_), {}};
-    Chain hairpins{hairpin_chain, {}, {jump_from("POSTROUTING", hairpin_chain, Rule::Tracked::translated)}};
-    Chain masquerade{masquerade_chain, {}, {jump_from("POSTROUTING", masquerade_chain)}};
+    Chain entry{named(entry_chain),
+                entry_rules(),
+                {jump_from("PREROUTING", named(entry_chain)), jump_from("OUTPUT", named(entry_chain))}};
+    Chain ports{named(node_port_chain), node_port_rules(translation_), {}};
+    Chain hairpins{named(hairpin_chain),
+                   {},
+                   {jump_from("POSTROUTING", named(hairpin_chain), Rule::Tracked::translated)}};
+    Chain masquerade{named(masquerade_chain), {}, {jump_from("POSTROUTING", named(masquerade_chain))}};
     masquerade.jumps.front().rule.marked = surroundings_.mark;
     if (!translation_.is_empty()) {
         Rule clear = rule_for("MARK");
@@ -244,15 +248,15 @@ std::vector<Chain> ServiceTables::fixed_nat_chains() const {
 }
 
 std::vector<Chain> ServiceTables::fixed_filter_chains() const {
-    Chain refusal{refusal_chain, {}, {}};
+    Chain refusal{named(refusal_chain), {}, {}};
     for (const char* from : {"INPUT", "FORWARD", "OUTPUT"})
-        refusal.jumps.push_back(jump_from(from, refusal_chain, Rule::Tracked::opening));
+        refusal.jumps.push_back(jump_from(from, named(refusal_chain), Rule::Tracked::opening));
     for (const Dispatcher* one : {refusal_.to_cluster.get(), refusal_.to_external.get()})
         if (!one->is_empty()) refusal.rules.push_back(rule_for(one->name()));
     if (refusal_.has_ports())
         std::ranges::move(jumps_to_node_ports(refused_port_chain), std::back_inserter(refusal.rules));
-    Chain ports{refused_port_chain, node_port_rules(refusal_), {}};
-    Chain forward{forward_chain, {}, {jump_from("FORWARD", forward_chain)}};
+    Chain ports{named(refused_port_chain), node_port_rules(refusal_), {}};
+    Chain forward{named(forward_chain), {}, {jump_from("FORWARD", named(forward_chain))}};
     forward.jumps.front().is_first = false;
     if (is_forwarding_closed_ && !translation_.is_empty()) {
         Rule marked = rule_for("ACCEPT");
@@ -272,8 +276,8 @@ std::vector<Chain> ServiceTables::take_nat_changes() {
     translation_.take_changes(changes);
     hairpins_.take_changes(changes);
     for (Chain& fixed : fixed_nat_chains()) {
-        if (fixed.name == hairpin_chain) {
-            const auto found = changes.find(hairpin_chain);
+        if (fixed.name == named(hairpin_chain)) {
+            const auto found = changes.find(named(hairpin_chain));
             if (found == changes.end() && !hairpins_.is_empty()) continue;
             fixed.rules = found == changes.end() ? std::vector<Rule>() : std::move(found->second);
             if (found != changes.end()) changes.erase(found);
@@ -300,16 +304,14 @@ std::vector<Chain> ServiceTables::filter_jumps() const {
     return with_rules(fixed_filter_chains());
 }
 
-bool ServiceTables::is_nat_chain(std::string_view name) {
-    return std::ranges::any_of(
-        std::array<std::string_view, 8>{entry_chain, node_port_chain, masquerade_chain, hairpin_chain,
-                                        "KEELSON-SVC-", "KEELSON-VIP", "KEELSON-EXT", "KEELSON-PORT-"},
-        [&](std::string_view own) { return name.starts_with(own); });
-}
-
-bool ServiceTables::is_filter_chain(std::string_view name) {
-    return std::ranges::any_of(std::array<std::string_view, 3>{refusal_chain, "KEELSON-NO-", forward_chain},
-                               [&](std::string_view own) { return name.starts_with(own); });
+bool ServiceTables::is_own_chain(const std::string& table, std::string_view name) const {
+    static constexpr std::array<std::string_view, 8> nat = {
+        entry_chain, node_port_chain, masquerade_chain, hairpin_chain, "SVC-", "VIP", "EXT", "PORT-"};
+    static constexpr std::array<std::string_view, 3> filter = {refusal_chain, "NO-", forward_chain};
+    if (!name.starts_with(surroundings_.chain_prefix)) return false;
+    name.remove_prefix(surroundings_.chain_prefix.size());
+    const auto begins = [name](std::string_view own) { return name.starts_with(own); };
+    return table == "nat" ? std::ranges::any_of(nat, begins) : std::ranges::any_of(filter, begins);
 }
 
 }  // namespace keelson::stack

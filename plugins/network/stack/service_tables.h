@@ -35,8 +35,8 @@ class ServiceTables {
     // Whether forwarded packets are dropped unless a rule accepts them.
     void set_forwarding_closed(bool is_closed) { is_forwarding_closed_ = is_closed; }
 
-    static bool is_nat_chain(std::string_view name);
-    static bool is_filter_chain(std::string_view name);
+    // Of "nat" or "filter": whether it may be one of these tables', of whichever services.
+    [[nodiscard]] bool is_own_chain(const std::string& table, std::string_view name) const;
 
   private:
     using Listed = std::map<std::string, std::vector<const Service*>>;  // by key, each in the order of ids
@@ -54,6 +54,7 @@ class ServiceTables {
     };
     using RulesOf = std::function<std::vector<Rule>(const Service& service)>;
 
+    [[nodiscard]] std::string named(const char* part) const { return surroundings_.chain_prefix + part; }
     void prepare(Index& index, const std::string& prefix, const RulesOf& rules_of) const;
     void change(Index& index, const Service& service, bool is_there, std::size_t rules) const;
     void count_locals(const Service& service, int by);

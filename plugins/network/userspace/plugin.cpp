@@ -257,7 +257,7 @@ class Userspace : public keelson::ServiceProxyPlugin {
 
     std::mutex mutex_;
     Surroundings surroundings_;
-    ServiceFirewall firewall_;
+    ServiceFirewall firewall_{"KEEL-U-"};
     ChangeParts parts_;
     std::map<std::string, Placed> routes_by_id_;
     CurrentRoutes current_;

@@ -1,0 +1,232 @@
+#!/usr/bin/env python3
+"""Services and names on a node with real pods, with kubectl: by cluster address, node port and name, in every proxy mode.
+
+  network_test.py KEELSOND KEELCTL KUBECTL [unittest arguments]"""
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import threading
+import time
+import unittest
+
+import support
+
+KEELSOND = KEELCTL = KUBECTL = None
+PATIENCE_SECONDS = 60
+IMAGE = "busybox:1"
+# Says its name to whoever connects.
+SERVER = "mkdir -p /w && hostname > /w/index.html && exec httpd -f -p 8080 -h /w"
+
+
+def plugins():
+    return pathlib.Path(KEELSOND).parent.parent / "lib/keelson/plugins"
+
+
+def fetch(url, seconds=2):
+    """What is there, or nothing."""
+    done = subprocess.run(["curl", "-s", "-m", str(seconds), url], capture_output=True, text=True)
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+class Traffic:
+    """Asks again and again, each time anew; counts what was not answered. Use it as a context."""
+
+    def __init__(self, url):
+        self.url, self.answers, self.longest_gap = url, 0, 0.0
+        self.ending = threading.Event()
+        self.thread = threading.Thread(target=self.run)
+
+    def run(self):
+        last = time.monotonic()
+        while not self.ending.is_set():
+            if fetch(self.url, 1):
+                now = time.monotonic()
+                self.longest_gap = max(self.longest_gap, now - last)
+                self.answers, last = self.answers + 1, now
+        self.longest_gap = max(self.longest_gap, time.monotonic() - last)
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.ending.set()
+        self.thread.join()
+
+
+class NetworkStory(unittest.TestCase):
+    mode = None
+
+    @classmethod
+    def setUpClass(cls):
+        if not (plugins() / f"{cls.mode}.yaml").exists():
+            raise unittest.SkipTest(f"the plugin {cls.mode} is not built")
+        cls.node = support.Node(KEELSOND, KEELCTL, f"network: {{proxy: {cls.mode}}}\n")
+        cls.node.__enter__()
+        cls.addClassCleanup(cls.node.__exit__)
+        cls.kubectl = support.Kubectl(KUBECTL, cls.node)
+        cls.addClassCleanup(cls.k, "delete", "deployment", "--all", code=None)
+        cls.start_pods()
+
+    @classmethod
+    def start_pods(cls):
+        cls.wait(lambda: cls.k("get", "serviceaccount", "default", code=None).code == 0)
+        cls.k("create", "-f", "-", input=json.dumps({
+            "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"},
+            "spec": {"replicas": 3, "selector": {"matchLabels": {"app": "web"}},
+                     "template": {"metadata": {"labels": {"app": "web"}},
+                                  "spec": {"terminationGracePeriodSeconds": 0, "containers": [{
+                                      "name": "c", "image": IMAGE, "command": ["sh", "-c", SERVER],
+                                      "readinessProbe": {"tcpSocket": {"port": 8080}, "periodSeconds": 1}}]}}}}))
+        cls.k("expose", "deployment", "web", "--port=80", "--target-port=8080", "--type=NodePort")
+        cls.k("create", "-f", "-", input=json.dumps({
+            "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "client"},
+            "spec": {"terminationGracePeriodSeconds": 0,
+                     "containers": [{"name": "c", "image": IMAGE, "command": ["sleep", "100000"]}]}}))
+        cls.k("rollout", "status", "deployment/web", "--timeout=60s", timeout=70)
+        cls.k("wait", "--for=condition=Ready", "pod/client", "--timeout=60s", timeout=70)
+        service = cls.k("get", "service", "web", "-o", "json").json()["spec"]
+        cls.address, cls.node_port = service["clusterIP"], service["ports"][0]["nodePort"]
+
+    @classmethod
+    def k(cls, *arguments, **options):
+        return cls.kubectl.run(*arguments, **options)
+
+    @classmethod
+    def wait(cls, condition, seconds=PATIENCE_SECONDS):
+        deadline = time.monotonic() + seconds
+        while not condition():
+            if time.monotonic() > deadline:
+                raise AssertionError("it does not come about:\n" + cls.k("get", "all,events,endpointslices", "-A", code=None).out[-4000:] +
+                                     cls.node.log()[-3000:])
+            time.sleep(0.05)
+
+    def pods(self):
+        return {pod["metadata"]["name"] for pod in self.k("get", "pods", "-l", "app=web", "-o", "json").json()["items"]}
+
+    def in_pod(self, *command):
+        return self.k("exec", "client", "--", *command, code=None).out.strip()
+
+    def fetch_in_pod(self, address):
+        """Without wget: that of a static busybox needs the resolver of a C library that is not there."""
+        ask = f"printf 'GET / HTTP/1.0\\r\\n\\r\\n' | nc -w 2 {address} 80 | tail -n 1"
+        return self.in_pod("sh", "-c", ask)
+
+    def spread(self, ask, tries=60):
+        """All pods answer, and nobody else."""
+        pods, seen = self.pods(), set()
+        for _ in range(tries):
+            answer = ask()
+            if answer:
+                self.assertIn(answer, pods)
+                seen.add(answer)
+            if seen == pods:
+                return
+        self.fail(f"of {pods} only {seen} answered\n" + self.node.log()[-2000:])
+
+    # In the order of their names.
+    def test_1_the_node_and_pods_reach_a_service_and_every_pod_gets_a_share(self):
+        self.wait(lambda: fetch(f"http://{self.address}/") in self.pods())
+        self.spread(lambda: fetch(f"http://{self.address}/"))
+        self.spread(lambda: self.fetch_in_pod(self.address))
+
+    def test_2_a_node_port_is_served(self):
+        self.wait(lambda: fetch(f"http://192.0.2.1:{self.node_port}/") in self.pods())
+        self.spread(lambda: fetch(f"http://192.0.2.1:{self.node_port}/"))
+
+    def test_3_names_are_answered_in_pods(self):
+        self.wait(lambda: self.k("-n", "kube-system", "get", "service", "kube-dns", code=None).code == 0)
+        self.wait(lambda: self.address in self.in_pod("nslookup", "web.default.svc.cluster.local"))
+        self.assertIn("nameserver 10.96.0.10", self.in_pod("cat", "/etc/resolv.conf"))
+        self.assertIn(self.address, self.in_pod("nslookup", "web.default.svc.cluster.local."))
+        self.k("expose", "deployment", "web", "--name=headless", "--port=8080", "--cluster-ip=None")
+        self.wait(lambda: all(address in self.in_pod("nslookup", "headless.default.svc.cluster.local") for address in
+                              (pod["status"]["podIP"] for pod in
+                               self.k("get", "pods", "-l", "app=web", "-o", "json").json()["items"])))
+        self.assertNotEqual(self.k("exec", "client", "--", "nslookup", "nothing.default.svc.cluster.local", code=None).code, 0)
+
+    def test_4_a_client_keeps_its_backend_when_asked(self):
+        self.k("expose", "deployment", "web", "--name=sticky", "--port=80", "--target-port=8080", "--session-affinity=ClientIP")
+        address = self.k("get", "service", "sticky", "-o", "json").json()["spec"]["clusterIP"]
+        self.wait(lambda: fetch(f"http://{address}/") in self.pods())
+        self.assertEqual(len({fetch(f"http://{address}/") for _ in range(20)}), 1)
+
+    def test_5_what_scales_and_dies_is_followed(self):
+        self.k("scale", "deployment", "web", "--replicas=1")
+        self.wait(lambda: len(self.pods()) == 1)
+        self.wait(lambda: len({fetch(f"http://{self.address}/") for _ in range(10)} - {""}) == 1)
+        self.k("scale", "deployment", "web", "--replicas=0")
+        self.wait(lambda: not self.pods())
+        self.wait(lambda: not fetch(f"http://{self.address}/"))
+        begin = time.monotonic()
+        self.assertEqual(fetch(f"http://{self.address}/", 5), "")
+        self.assertLess(time.monotonic() - begin, 3, "refused at once, not after a time-out")
+        self.k("scale", "deployment", "web", "--replicas=3")
+        self.k("rollout", "status", "deployment/web", "--timeout=60s", timeout=70)
+        self.wait(lambda: fetch(f"http://{self.address}/") in self.pods())
+
+    def test_6_traffic_goes_on_while_keelsond_is_killed_and_starts_again(self):
+        self.wait(lambda: fetch(f"http://{self.address}/") in self.pods())
+        with Traffic(f"http://{self.address}/") as traffic:
+            self.node.kill()
+            self.wait_for_answers(traffic, 20)
+            self.node.start()
+            self.wait_for_answers(traffic, 50)
+        self.assertLess(traffic.longest_gap, 1.5)
+
+    def wait_for_answers(self, traffic, count):
+        goal = traffic.answers + count
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while traffic.answers < goal:
+            self.assertLess(time.monotonic(), deadline, self.node.log()[-3000:])
+            time.sleep(0.02)
+
+
+class Iptables(NetworkStory):
+    mode = "iptables"
+
+    def test_7_another_proxy_takes_over_while_traffic_runs(self):
+        if not (plugins() / "userspace.yaml").exists():
+            self.skipTest("the plugin userspace is not built")
+        for mode in ("userspace", "iptables"):
+            with Traffic(f"http://{self.address}/") as traffic:
+                self.switch(mode)
+                self.wait_for_answers(traffic, 20)
+            self.assertLess(traffic.longest_gap, 1.5, mode)
+        rules = subprocess.run(["iptables-legacy-save"], capture_output=True, text=True).stdout
+        self.assertNotIn("REDIRECT", rules, "the former proxy has left nothing")
+
+    def switch(self, mode):
+        path = self.node.directory / "keelsond.yaml"
+        before = path.read_text()
+        path.write_text("\n".join(f"network: {{proxy: {mode}}}" if line.startswith("network:") else line
+                                  for line in before.splitlines()) + "\n")
+        os.kill(self.node.process.pid, signal.SIGHUP)
+        self.wait(lambda: (self.node.data / "node/proxies").read_text() == mode + "\n")
+
+
+class Userspace(NetworkStory):
+    mode = "userspace"
+
+
+del NetworkStory
+
+
+def main():
+    global KEELSOND, KEELCTL, KUBECTL
+    if len(sys.argv) < 4:
+        sys.exit(__doc__)
+    KEELSOND, KEELCTL, KUBECTL = sys.argv[1:4]
+    reason = support.why_no_containers() or ("" if pathlib.Path(KUBECTL).exists() else f"there is no {KUBECTL}")
+    if reason:
+        print(f"skipped: {reason}")
+        sys.exit(support.SKIPPED)
+    support.enter_private_network()
+    unittest.main(argv=[sys.argv[0], *sys.argv[4:]], verbosity=2)
+
+
+if __name__ == "__main__":
+    main()
