@@ -98,7 +98,7 @@ class JoiningNode:
         self.data = self.directory / "data"
         # Pods share the host's network: there is no need of a plugin that connects them.
         (self.directory / "keelsond.yaml").write_text(
-            f"node: {{name: {name}, podNetwork: ''}}\nlog: {{level: info}}\nplugins:\n  entries:\n"
+            f"node: {{name: {name}, podNetwork: '', port: 0}}\nlog: {{level: info}}\nplugins:\n  entries:\n"
             f"  - name: oci\n    config: {{images: {{registries: {{'{registry.host}': {{plainHttp: true}}}}}}}}\n")
         self.process = None
 
@@ -256,7 +256,8 @@ class JoinStory(unittest.TestCase):
         self.wait_for(lambda: self.is_ready("node", "joined"))
         self.assertEqual((self.node.data / "pki/node-client.key").stat().st_mode & 0o777, 0o600)
         requests = self.kubectl.run("get", "csr", "-o", "json").json()["items"]
-        self.assertEqual([request["spec"]["username"] for request in requests], ["system:bootstrap:abcdef"])
+        self.assertEqual({request["spec"]["username"] for request in requests if "client" in request["spec"]["signerName"]},
+                         {"system:bootstrap:abcdef"})
 
     def test_3_a_pod_runs_on_it(self):
         self.kubectl.run("create", "secret", "generic", "used", "--from-literal=word=hello")
@@ -269,6 +270,29 @@ class JoinStory(unittest.TestCase):
                                 "volumeMounts": [{"name": "o", "mountPath": "/o"}, {"name": "s", "mountPath": "/s"}]})
         self.wait_for(lambda: (out / "word").exists() and (out / "word").read_text() == "hello")
 
+    def test_3a_logs_commands_and_usage_come_from_there(self):
+        self.run_pod("talker", container={"command": ["sh", "-c", "echo from afar; while true; do sleep 1; done"]})
+        port = self.kubectl.run("get", "node", "joined", "-o", "jsonpath={.status.daemonEndpoints.kubeletEndpoint.Port}").out
+        self.assertGreater(int(port), 0)
+        self.wait_for(lambda: self.kubectl.run("logs", "talker", code=None).out == "from afar\n")
+        done = self.kubectl.run("exec", "-i", "talker", "--", "cat", input="there and back")
+        self.assertEqual(done.out, "there and back")
+        self.assertEqual(self.kubectl.run("exec", "talker", "--", "sh", "-c", "exit 3", code=None).code, 3)
+        self.kubectl.run("cp", "/etc/hostname", "talker:/tmp/name")
+        self.assertEqual(self.kubectl.run("exec", "talker", "--", "cat", "/tmp/name").out, pathlib.Path("/etc/hostname").read_text())
+        self.wait_for(lambda: "talker" in self.kubectl.run("top", "pods", code=None).out)
+        self.assertRegex(self.kubectl.run("top", "nodes").out, r"joined +\d+m +\d+% +\d+Mi +\d+%")
+        self.assertRegex(self.kubectl.run("top", "pod", "talker", "--containers").out, r"talker +c +\d+m +\d+Mi")
+        summary = self.kubectl.run("get", "--raw", "/api/v1/nodes/joined/proxy/stats/summary").json()
+        self.assertEqual(summary["node"]["nodeName"], "joined")
+        metrics = self.kubectl.run("get", "--raw", "/api/v1/nodes/joined/proxy/metrics/resource").out
+        self.assertIn('container_memory_working_set_bytes{container="c",namespace="default",pod="talker"}', metrics)
+        context = ssl._create_unverified_context()
+        context.load_cert_chain(self.node.data / "pki/node-client.crt", self.node.data / "pki/node-client.key")
+        with self.assertRaises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(f"https://127.0.0.1:{port}/pods", context=context, timeout=10)
+        self.assertEqual(refused.exception.code, 401, "nodes do not ask each other")
+
     def test_4_the_node_touches_only_what_is_its_own(self):
         secrets = "/api/v1/namespaces/default/secrets/"
         code, secret = self.as_node("GET", secrets + "used")
@@ -280,7 +304,7 @@ class JoinStory(unittest.TestCase):
                      "/api/v1/pods?fieldSelector=spec.nodeName%3Dother", "/api/v1/configmaps"):
             self.assertEqual(self.as_node("GET", path)[0], 403, path)
         code, pods = self.as_node("GET", "/api/v1/pods?fieldSelector=spec.nodeName%3Djoined")
-        self.assertEqual((code, [pod["metadata"]["name"] for pod in pods["items"]]), (200, ["reader"]))
+        self.assertEqual((code, {pod["metadata"]["name"] for pod in pods["items"]}), (200, {"reader", "talker"}))
         self.kubectl.run("create", "-f", "-", input='{"apiVersion":"v1","kind":"Node","metadata":{"name":"other"}}')
         label = {"metadata": {"labels": {"a": "b"}}}
         self.assertEqual(self.as_node("PATCH", "/api/v1/nodes/other", label)[0], 403)

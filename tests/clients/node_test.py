@@ -155,6 +155,15 @@ class Life(NodeStory):
         self.wait_for(lambda: self.status("b").get("restartCount", 0) >= 1)
         self.assertIn("Unhealthy", self.events("b"))
 
+    def test_what_pods_use_is_told(self):
+        self.apply(pod("a", "while true; do :; done", container={"resources": {"limits": {"cpu": "100m"}}}))
+        self.ready("a")
+        self.wait_for(lambda: "a " in self.k("top", "pods", code=None).out)
+        used = self.k("get", "--raw", f"/apis/metrics.k8s.io/v1beta1/namespaces/{self.namespace}/pods/a").json()
+        nano_cores = int(used["containers"][0]["usage"]["cpu"].rstrip("n"))
+        self.assertTrue(10_000_000 < nano_cores < 200_000_000, nano_cores)
+        self.assertRegex(self.kubectl.run("top", "nodes").out, r"n1 +\d+m +\d+% +\d+Mi +\d+%")
+
     def test_a_deadline_ends_a_pod(self):
         self.apply(pod("a", "sleep 1000", activeDeadlineSeconds=1))
         self.phase_is("a", "Failed")
