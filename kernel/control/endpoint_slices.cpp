@@ -128,7 +128,20 @@ class EndpointSliceController final : public Controller {
         refer_to_pod(endpoint.make_target_ref(arena), *object, arena);
         if (!pod.spec().node_name().empty()) endpoint.set_node_name(arena, pod.spec().node_name());
         if (node && !zone_of(node).empty()) endpoint.set_zone(arena, zone_of(node));
+        if (conditions.ready()) hint(service, endpoint, arena);
         return endpoint;
+    }
+
+    // Whom a ready endpoint is meant for when traffic shall stay near
+    // (https://kubernetes.io/docs/concepts/services-networking/service/#traffic-distribution).
+    static void hint(Service service, Endpoint endpoint, Arena& arena) {
+        const std::string_view wanted = service.spec().traffic_distribution();
+        const bool by_node = wanted == "PreferSameNode";
+        if (!by_node && wanted != "PreferClose" && wanted != "PreferSameZone") return;
+        if (!endpoint.zone().empty())
+            endpoint.make_hints(arena).make_for_zones(arena).add(arena).set_name(arena, endpoint.zone());
+        if (by_node && !endpoint.node_name().empty())
+            endpoint.make_hints(arena).make_for_nodes(arena).add(arena).set_name(arena, endpoint.node_name());
     }
 
     static void describe(const ObjectPointer& object, ObjectMeta metadata, Arena& arena) {

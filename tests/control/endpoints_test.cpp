@@ -93,6 +93,24 @@ TEST_F(EndpointsTest, SayWhereAPodRuns) {
     EXPECT_EQ(endpoint["targetRef"]["name"].as_string(), "a");
 }
 
+TEST_F(EndpointsTest, SayWhomAnEndpointIsMeantForWhenTrafficShallStayNear) {
+    const std::string base = R"({"selector":{"app":"x"},"ports":[{"port":80}],"trafficDistribution":")";
+    service(base + "PreferSameNode\"}");
+    pod("a", "10.0.0.1");
+    pod("b", "10.0.0.2", false);
+    plane.settle();
+    const auto slice = plane.get({kSlices, "default", plane.names(kSlices)[0]});
+    for (const auto endpoint : slice["endpoints"].items()) {
+        const auto hints = endpoint["hints"];
+        if (endpoint["addresses"].at(0).as_string() != "10.0.0.1") {
+            EXPECT_TRUE(hints.is_unset()) << "it is not ready";
+            continue;
+        }
+        EXPECT_EQ(hints["forZones"].at(0)["name"].as_string(), "a");
+        EXPECT_EQ(hints["forNodes"].at(0)["name"].as_string(), "n1");
+    }
+}
+
 TEST_F(EndpointsTest, APodThatIsEndingServesButIsNotReady) {
     service();
     pod("a", "10.0.0.1");

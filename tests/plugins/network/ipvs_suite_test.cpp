@@ -25,6 +25,8 @@ struct IpvsProxy {
     }
     static void sweep(const NetworkNamespace& node) { node.command("ipvsadm -C"); }
     static constexpr bool keeps_connections = true;
+    static constexpr bool keeps_sources = true;
+    static constexpr bool carries_sctp = true;
 };
 
 using Proxies = ::testing::Types<IpvsProxy>;
