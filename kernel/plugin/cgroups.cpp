@@ -118,6 +118,9 @@ void PluginCgroup::kill_all() const {
     if (directories_.empty()) return;
     const std::string& directory = directories_.front();
     if (write_value(directory + "/cgroup.kill", "1")) return;
+    // What forks faster than it is killed forks no more.
+    for (const std::string& one : directories_)
+        if (base::exists(one + "/pids.max")) write_value(one + "/pids.max", "0");
     for (int round = 0; round < kKillRounds && kill_once(directory); ++round) {
     }
 }
