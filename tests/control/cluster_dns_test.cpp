@@ -29,7 +29,7 @@ class ClusterDnsTest : public ::testing::Test {
 
 TEST_F(ClusterDnsTest, WithoutAServerThereIsNoService) {
     node("n1", "192.0.2.1", "");
-    EXPECT_EQ(plane.get({"v1/services", "kube-system", "kube-dns"}).code, 404);
+    EXPECT_EQ(plane.cluster.get({"v1/services", "kube-system", "kube-dns"}).code, 404);
 }
 
 TEST_F(ClusterDnsTest, EachNodeWithAServerIsAnEndpoint) {
@@ -57,7 +57,7 @@ TEST_F(ClusterDnsTest, AServerThatIsGoneOrNotReadyIsNoEndpoint) {
     EXPECT_FALSE(slice["endpoints"].at(0)["conditions"]["ready"].as_boolean());
     plane.merge({"v1/nodes", "", "n1"}, R"({"metadata":{"labels":{"keelson.dev/dns-port":null}}})");
     plane.settle();
-    EXPECT_EQ(plane.get({kSlices, "kube-system", "kube-dns-10053"}).code, 404);
+    EXPECT_EQ(plane.cluster.get({kSlices, "kube-system", "kube-dns-10053"}).code, 404);
 }
 
 }  // namespace

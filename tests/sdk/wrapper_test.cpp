@@ -239,7 +239,7 @@ TEST(Wrapper, SeveralCapabilitiesInOneClass) {
     EXPECT_EQ(driven.method(KEELSON_VOLUME, "remove"), nullptr);
     EXPECT_NE(driven.method(KEELSON_VOLUME_SNAPSHOT, "remove"), nullptr);
     EXPECT_EQ(driven.call(KEELSON_SERVICE_PROXY, "state", Json::object()).document,
-              Json({{"generation", 7}}));
+              Json({{"generation", 7}, {"intact", true}}));
     EXPECT_EQ(driven.call(KEELSON_DNS, "state", Json::object()).document["generation"], 8);
     EXPECT_EQ(driven.call(KEELSON_SERVICE_PROXY, "clear", Json::object()).document, Json::object());
     const Json known = {{"token", "good"}, {"audiences", Json::array()}};
