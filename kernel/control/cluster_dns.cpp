@@ -43,7 +43,7 @@ struct Server {
 struct SliceKey {
     std::int64_t port = 0;
     bool is_v6 = false;
-    auto operator<=>(const SliceKey&) const = default;
+    auto operator<=>(const SliceKey&) const = default;  // NOLINT: clang-tidy 14 takes it for a null pointer
     [[nodiscard]] std::string name() const {
         return std::string(kName) + "-" + std::to_string(port) + (is_v6 ? "-ipv6" : "");
     }

@@ -77,6 +77,7 @@ class Checks final : public network::HealthChecks {
         if (ports == said_) return;
         said_ = ports;
         std::vector<admin::HealthCheckAnswer> answers;
+        answers.reserve(ports.size());
         for (network::HealthCheckPort& port : ports)
             answers.push_back(
                 {port.port, std::move(port.namespace_name), std::move(port.service), port.local_endpoints});

@@ -161,7 +161,7 @@ class Maker {
 
 class Records final : public DnsRecords {
   public:
-    explicit Records(std::string zone) : zone_(lower(zone)) {
+    explicit Records(const std::string& zone) : zone_(lower(zone)) {
         const DnsKey version{"dns-version." + zone_, "TXT"};
         contributions_[version][{}].emplace(kVersion);
         changed_.insert(version);
@@ -237,8 +237,8 @@ class Records final : public DnsRecords {
 
 }  // namespace
 
-std::unique_ptr<DnsRecords> DnsRecords::make(std::string zone) {
-    return std::make_unique<Records>(std::move(zone));
+std::unique_ptr<DnsRecords> DnsRecords::make(const std::string& zone) {
+    return std::make_unique<Records>(zone);
 }
 
 }  // namespace keelson::network

@@ -17,7 +17,7 @@ namespace keelson::network {
 struct DnsKey {
     std::string name;  // in lower case, without the last dot: "web.default.svc.cluster.local"
     std::string type;  // "A", "AAAA", "SRV", "PTR", "CNAME", "TXT"
-    auto operator<=>(const DnsKey&) const = default;
+    auto operator<=>(const DnsKey&) const = default;  // NOLINT: clang-tidy 14 takes it for a null pointer
 };
 
 // All values of one name and type, in the form of zone files, names in them without the last dot.
@@ -36,7 +36,7 @@ struct DnsChange {
 
 class DnsRecords {
   public:
-    [[nodiscard]] static std::unique_ptr<DnsRecords> make(std::string zone);
+    [[nodiscard]] static std::unique_ptr<DnsRecords> make(const std::string& zone);
     virtual ~DnsRecords() = default;
 
     virtual void service_changed(const client::ObjectKey& key, client::ObjectPointer now) = 0;

@@ -73,6 +73,7 @@ std::vector<Candidate> candidates_in(const ServiceObjects::Slices& slices, bool 
         }
     }
     std::vector<Candidate> candidates;
+    candidates.reserve(found.size());
     for (auto& [place, candidate] : found) candidates.push_back(std::move(candidate));
     return candidates;
 }

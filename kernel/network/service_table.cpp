@@ -50,7 +50,7 @@ struct Claimant {
     ObjectKey service;
     ServiceKind kind = ServiceKind::cluster_ip;
     std::string port_name;
-    auto operator<=>(const Claimant&) const = default;
+    auto operator<=>(const Claimant&) const = default;  // NOLINT: clang-tidy 14 takes it for a null pointer
 };
 
 // "192.0.2.10:80/TCP"

@@ -19,9 +19,9 @@ namespace keelson::network {
 struct Backend {
     std::string address;
     std::uint16_t port = 0;
-    bool is_local = false;        // on this node
-    bool is_terminating = false;  // gets connections because there are no better ones
-    auto operator<=>(const Backend&) const = default;
+    bool is_local = false;                             // on this node
+    bool is_terminating = false;                       // gets connections because there are no better ones
+    auto operator<=>(const Backend&) const = default;  // NOLINT: clang-tidy 14 takes it for a null pointer
 };
 
 enum class ServiceKind : std::uint8_t { cluster_ip, node_port, load_balancer, external_ip };

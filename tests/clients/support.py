@@ -216,7 +216,9 @@ class Node(Server):
                              {"kind": "DeleteOptions", "apiVersion": "v1", "gracePeriodSeconds": 0})
             # They are given the grace that they have asked for.
             self.wait(lambda: not self.sandboxes(), "pods were left", 60)
-            self.keelctl("plugin", "disable", "oci")
+            # Their processes would stay for the next keelsond of this data directory.
+            for plugin in ("oci", "dns", "userspace"):
+                self.keelctl("plugin", "disable", plugin)
         finally:
             self.stop()
             for hierarchy in glob.glob("/sys/fs/cgroup/*/keelson/pods") + ["/sys/fs/cgroup/keelson/pods"]:
