@@ -39,20 +39,6 @@ std::vector<proxy::Backend> backends_of(const std::vector<Backend>& backends) {
     return result;
 }
 
-std::string_view kind_text(ServiceKind kind) {
-    switch (kind) {
-        case ServiceKind::cluster_ip:
-            return "ClusterIP";
-        case ServiceKind::node_port:
-            return "NodePort";
-        case ServiceKind::load_balancer:
-            return "LoadBalancer";
-        case ServiceKind::external_ip:
-            return "ExternalIP";
-    }
-    return {};
-}
-
 proxy::Service service_of(const ServiceEntry& entry) {
     proxy::Service service;
     service.id = entry.id;

@@ -21,20 +21,6 @@ using core_v1::ServicePort;
 constexpr std::int64_t kAffinitySeconds = 10'800;
 constexpr std::string_view kSourceRanges = "service.beta.kubernetes.io/load-balancer-source-ranges";
 
-std::string_view kind_text(ServiceKind kind) {
-    switch (kind) {
-        case ServiceKind::cluster_ip:
-            return "ClusterIP";
-        case ServiceKind::node_port:
-            return "NodePort";
-        case ServiceKind::load_balancer:
-            return "LoadBalancer";
-        case ServiceKind::external_ip:
-            return "ExternalIP";
-    }
-    return {};
-}
-
 bool is_v6(std::string_view address) {
     return address.find(':') != std::string_view::npos;
 }
@@ -299,6 +285,20 @@ class Table final : public ServiceTable {
 };
 
 }  // namespace
+
+std::string_view kind_text(ServiceKind kind) {
+    switch (kind) {
+        case ServiceKind::cluster_ip:
+            return "ClusterIP";
+        case ServiceKind::node_port:
+            return "NodePort";
+        case ServiceKind::load_balancer:
+            return "LoadBalancer";
+        case ServiceKind::external_ip:
+            return "ExternalIP";
+    }
+    return {};
+}
 
 std::unique_ptr<ServiceTable> ServiceTable::make(NodeFacts node) {
     return std::make_unique<Table>(std::move(node));

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "kernel/client/informer.h"
@@ -25,6 +26,9 @@ struct Backend {
 };
 
 enum class ServiceKind : std::uint8_t { cluster_ip, node_port, load_balancer, external_ip };
+
+// "ClusterIP", "NodePort", ...: as plugins are told.
+[[nodiscard]] std::string_view kind_text(ServiceKind kind);
 
 // As `keelson.network.proxy` has it, where the fields are explained (sdk/include/keelson/network.h).
 struct ServiceEntry {
