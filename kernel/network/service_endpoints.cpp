@@ -19,12 +19,19 @@ struct Candidate {
     std::set<std::string, std::less<>> nodes;
 };
 
-// What is not said counts as ready, and as serving when ready.
+// What is not said counts as ready and as serving.
 bool is_ready(discovery_v1::EndpointConditions conditions) {
     return !conditions.has_ready() || conditions.ready();
 }
 bool is_serving(discovery_v1::EndpointConditions conditions) {
-    return conditions.has_serving() ? conditions.serving() : is_ready(conditions);
+    return !conditions.has_serving() || conditions.serving();
+}
+
+// Others may keep slices for themselves, as they may services.
+bool is_for_proxy(EndpointSlice slice) {
+    const auto labels = slice.metadata().labels();
+    return !labels.has("service.kubernetes.io/service-proxy-name") &&
+           !labels.has("service.kubernetes.io/headless");
 }
 
 std::uint16_t port_in(EndpointSlice slice, std::string_view name, std::string_view protocol) {
@@ -61,7 +68,7 @@ std::vector<Candidate> candidates_in(const ServiceObjects::Slices& slices, bool 
     std::map<std::pair<std::string, std::uint16_t>, Candidate> found;
     for (const auto& [key, object] : slices) {
         const EndpointSlice slice(object->root());
-        if (slice.address_type() != (is_v6 ? "IPv6" : "IPv4")) continue;
+        if (slice.address_type() != (is_v6 ? "IPv6" : "IPv4") || !is_for_proxy(slice)) continue;
         const std::uint16_t port = port_in(slice, port_name, protocol);
         if (port == 0) continue;
         for (const discovery_v1::Endpoint endpoint : slice.endpoints()) {
@@ -146,11 +153,15 @@ PortEndpoints choose_endpoints(const ServiceObjects::Slices& slices, bool is_v6,
 
 std::size_t count_local_ready(const ServiceObjects::Slices& slices, const NodeFacts& node) {
     std::set<std::string> addresses;
-    for (const auto& [key, object] : slices)
-        for (const discovery_v1::Endpoint endpoint : EndpointSlice(object->root()).endpoints())
+    if (node.name.empty()) return 0;
+    for (const auto& [key, object] : slices) {
+        const EndpointSlice slice(object->root());
+        if (!is_for_proxy(slice)) continue;
+        for (const discovery_v1::Endpoint endpoint : slice.endpoints())
             if (!endpoint.addresses().empty() && endpoint.node_name() == node.name &&
                 is_ready(endpoint.conditions()))
                 addresses.emplace(endpoint.addresses()[0]);
+    }
     return addresses.size();
 }
 

@@ -61,8 +61,9 @@ std::vector<std::string> cluster_addresses(Service service) {
 
 std::vector<std::string> source_ranges(Service service) {
     std::vector<std::string> ranges;
+    // Kubernetes takes ranges with spaces around them.
     for (const std::string_view range : service.spec().load_balancer_source_ranges())
-        ranges.emplace_back(range);
+        std::erase(ranges.emplace_back(range), ' ');
     if (!ranges.empty()) return ranges;
     std::string text(service.metadata().annotations()[kSourceRanges]);
     std::erase(text, ' ');

@@ -214,6 +214,77 @@ TEST_F(ServiceTableTest, OfTwoServicesWithOneAddressTheOlderHasIt) {
     EXPECT_TRUE(table->conflicts().empty());
 }
 
+TEST_F(ServiceTableTest, AnEndingEndpointThatDoesNotSayWhetherItServesDoes) {
+    put(service_of("web", kClusterIp));
+    put(slice_of("web-1", "web", endpoint("10.0.0.1", "n1", R"({"ready":false,"terminating":true})")));
+    EXPECT_EQ(backends(entry(web).backends), Strings({"10.0.0.1:8080 terminating"}));
+}
+
+TEST_F(ServiceTableTest, LocalEndpointsThatEndAreTheLastResortOfExternalTraffic) {
+    put(service_of("web", R"("type":"NodePort","clusterIP":"10.96.0.1","externalTrafficPolicy":"Local",)"
+                          R"("ports":[{"name":"http","port":80,"nodePort":30080}])"));
+    put(slice_of("web-1", "web",
+                 endpoint("10.0.0.1", "n2") + "," +
+                     endpoint("10.0.0.2", "n1", R"({"ready":false,"serving":true,"terminating":true})")));
+    const ServiceEntry found = entry("default/web:http/NodePort/0.0.0.0/30080/TCP");
+    EXPECT_EQ(backends(found.backends), Strings({"10.0.0.1:8080"}));
+    EXPECT_EQ(backends(found.external_backends), Strings({"10.0.0.2:8080 terminating"}));
+}
+
+TEST_F(ServiceTableTest, SourceRangesMayHaveSpacesAroundThem) {
+    put(service_of("web",
+                   R"("type":"LoadBalancer","clusterIP":"10.96.0.1","ports":[{"name":"http","port":80}],)"
+                   R"("loadBalancerSourceRanges":[" 198.51.100.0/24 "])",
+                   {}, R"({"loadBalancer":{"ingress":[{"ip":"203.0.113.1"}]}})"));
+    EXPECT_EQ(entry("default/web:http/LoadBalancer/203.0.113.1/80/TCP").source_ranges,
+              Strings({"198.51.100.0/24"}));
+}
+
+TEST_F(ServiceTableTest, LabelsKeepServicesAndSlicesFromTheProxy) {
+    for (const std::string label : {"headless", "service-proxy-name"}) {
+        const std::string name = "service.kubernetes.io/" + label;
+        put(service_of("web", kClusterIp, R"(,"labels":{")" + name + R"(":""})"));
+        EXPECT_TRUE(ids().empty()) << label;
+        put(service_of("web", kClusterIp));
+        put(object_of(
+            R"({"metadata":{"name":"web-1","namespace":"default","labels":{"kubernetes.io/service-name":"web",")" +
+                name + R"(":""}},"addressType":"IPv4","endpoints":[)" + endpoint("10.0.0.1") +
+                R"(],"ports":[{"name":"http","port":8080,"protocol":"TCP"}]})",
+            "EndpointSlice", "discovery.k8s.io/v1"));
+        EXPECT_TRUE(entry(web).backends.empty()) << label;
+    }
+}
+
+TEST_F(ServiceTableTest, NothingIsLocalToANodeWithoutAName) {
+    table = ServiceTable::make({});
+    put(service_of(
+        "web",
+        R"("type":"LoadBalancer","clusterIP":"10.96.0.1","externalTrafficPolicy":"Local","healthCheckNodePort":32000,)"
+        R"("ports":[{"name":"http","port":80}])"));
+    put(slice_of("web-1", "web", R"({"addresses":["10.0.0.1"]})"));
+    EXPECT_FALSE(entry(web).backends.at(0).is_local);
+    EXPECT_EQ(table->health_check_ports().at(0).local_endpoints, 0u);
+}
+
+TEST_F(ServiceTableTest, ManualSlicesServeAnSctpPortWithoutAName) {
+    put(service_of("web",
+                   R"("type":"ClusterIP","clusterIP":"10.96.0.1","ports":[{"port":9,"protocol":"SCTP"}])"));
+    put(slice_of("mine", "web", R"({"addresses":["10.0.0.1"]})",
+                 R"([{"name":"","port":7,"protocol":"TCP"},{"name":"","port":8,"protocol":"SCTP"}])"));
+    EXPECT_EQ(backends(entry("default/web/ClusterIP/10.96.0.1/9/SCTP").backends), Strings({"10.0.0.1:8"}));
+}
+
+TEST_F(ServiceTableTest, OfTwoServicesOfTheSameAgeTheSmallerUidHasTheAddress) {
+    for (const std::string name : {"b", "a"})
+        put(service_of(name,
+                       R"("clusterIP":"10.96.0.)" + std::string(name == "a" ? "1" : "2") +
+                           R"(","externalIPs":["192.0.2.7"],"ports":[{"name":"http","port":80}])",
+                       R"(,"creationTimestamp":"2026-01-01T00:00:00Z")"));
+    (void)table->take_change();
+    EXPECT_EQ(table->conflicts(),
+              std::vector<AddressConflict>({{{"default", "b"}, {"default", "a"}, "192.0.2.7:80/TCP"}}));
+}
+
 // --- histories ---
 
 class History : public ::testing::TestWithParam<unsigned> {
@@ -283,6 +354,7 @@ TEST_P(History, DifferencesGiveTheSameAsBuildingFromScratch) {
             fresh->service_changed(at->first, at->second);
         (void)fresh->take_change();
         std::vector<ServiceEntry> entries;
+        entries.reserve(followed.size());
         for (const auto& [id, entry] : followed) entries.push_back(entry);
         ASSERT_EQ(entries, fresh->all()) << "seed " << GetParam() << ", step " << step;
         ASSERT_EQ(table->all(), fresh->all());
