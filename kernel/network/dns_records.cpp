@@ -66,10 +66,11 @@ std::string dashed(const IpAddress& address) {
     return text;
 }
 
-struct EndpointName {
-    std::string name;
-    IpAddress address;
-};
+// As names are written here: in lower case, without the last dot.
+std::string zone_name(std::string_view zone) {
+    if (zone.ends_with('.')) zone.remove_suffix(1);
+    return lower(zone);
+}
 
 // The records of one service.
 class Maker {
@@ -137,8 +138,9 @@ class Maker {
                 put(reverse_name(*address), "PTR", name);
                 for (const discovery_v1::EndpointPort port : slice.ports())
                     if (!port.name().empty() && port.port() > 0)
-                        targets_[{std::string(port.name()), std::string(port.protocol())}].emplace(
-                            name, port.port());
+                        targets_[{std::string(port.name()),
+                                  std::string(port.protocol().empty() ? "TCP" : port.protocol())}]
+                            .emplace(name, port.port());
             }
         }
     }
@@ -161,7 +163,7 @@ class Maker {
 
 class Records final : public DnsRecords {
   public:
-    explicit Records(const std::string& zone) : zone_(lower(zone)) {
+    explicit Records(const std::string& zone) : zone_(zone_name(zone)) {
         const DnsKey version{"dns-version." + zone_, "TXT"};
         contributions_[version][{}].emplace(kVersion);
         changed_.insert(version);

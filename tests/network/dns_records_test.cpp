@@ -63,6 +63,32 @@ TEST_F(DnsRecordsTest, EndpointsOfBothFamiliesShareTheirNames) {
     EXPECT_EQ(find("a.db.default.svc.cluster.local", "AAAA"), Strings({"fd00::5"}));
 }
 
+TEST_F(DnsRecordsTest, AnAddressHasTheNamesOfAllItsServices) {
+    for (const std::string name : {"y", "x"}) {
+        put(service_of(name, R"("clusterIP":"None","ports":[])"));
+        put(slice_of(name + "-1", name, endpoint("10.0.0.1")));
+    }
+    EXPECT_EQ(find("1.0.0.10.in-addr.arpa", "PTR"),
+              Strings({"10-0-0-1.x.default.svc.cluster.local", "10-0-0-1.y.default.svc.cluster.local"}));
+}
+
+TEST_F(DnsRecordsTest, TargetsOfAPortShareItsWeightAlsoWhenASliceDoesNotSayTcp) {
+    put(service_of("db", R"("clusterIP":"None","ports":[])"));
+    put(slice_of("db-1", "db", endpoint("10.0.0.1") + "," + endpoint("10.0.0.2")));
+    put(slice_of("db-2", "db", endpoint("10.0.0.3"), R"([{"name":"http","port":8080}])"));
+    EXPECT_EQ(find("_http._tcp.db.default.svc.cluster.local", "SRV"),
+              Strings({"0 33 8080 10-0-0-1.db.default.svc.cluster.local",
+                       "0 33 8080 10-0-0-2.db.default.svc.cluster.local",
+                       "0 33 8080 10-0-0-3.db.default.svc.cluster.local"}));
+}
+
+TEST_F(DnsRecordsTest, TheZoneMayBeWrittenWithItsLastDot) {
+    records = DnsRecords::make("Cluster.Local.");
+    put(service_of("web", kClusterIp));
+    EXPECT_EQ(find("web.default.svc.cluster.local", "A"), Strings({"10.96.0.1"}));
+    EXPECT_EQ(records->all().at(0).ttl_seconds, 5);
+}
+
 TEST_F(DnsRecordsTest, AnExternalNameIsAnAlias) {
     put(service_of("out", R"("type":"ExternalName","externalName":"Example.COM.")"));
     EXPECT_EQ(find("out.default.svc.cluster.local", "CNAME"), Strings({"example.com"}));
