@@ -4,6 +4,7 @@
 //     network_model_bench [SERVICES...]
 #include <malloc.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
@@ -40,8 +41,8 @@ std::string address_of(int first, int number) {
            std::to_string(number % 256);
 }
 
-ObjectPointer service_of(int number) {
-    const std::string address = address_of(100, number);
+ObjectPointer service_of(int number, int network = 100) {
+    const std::string address = address_of(network, number);
     return object_of(R"({"metadata":{"name":"s)" + std::to_string(number) +
                          R"(","namespace":"default","uid":"u)" + std::to_string(number) +
                          R"("},"spec":{"type":"ClusterIP","clusterIP":")" + address + R"(","clusterIPs":[")" +
@@ -82,19 +83,36 @@ void measure(int count) {
     const double table_mb = held_mb() - before_mb;
     const double records_ms = fill(*records);
     const double records_mb = held_mb() - before_mb - table_mb;
+    // Made before the clock starts: reading JSON is no part of a change. For the table a slice loses an
+    // endpoint and gets it back; for DNS a service gets another address and has the first again.
     constexpr int kChanges = 200;
-    const double began = cpu_ms();
+    std::vector<ObjectPointer> changed_slices;
+    std::vector<ObjectPointer> changed_services;
     for (int change = 0; change < kChanges; ++change) {
-        const ObjectPointer slice = slices[static_cast<std::size_t>(change * 37 % count)];
-        const bool is_whole = change % 2 != 0;
         const int number = change / 2 * 2 * 37 % count;
-        const ObjectPointer other = slice_of(number, is_whole ? 2 : 1);
-        table->slice_changed(other->key(), other);
-        if (table->take_change().set.empty()) std::abort();
+        const bool is_back = change % 2 != 0;
+        changed_slices.push_back(slice_of(number, is_back ? 2 : 1));
+        changed_services.push_back(service_of(number, is_back ? 100 : 120));
     }
-    const double change_us = (cpu_ms() - began) * 1e3 / kChanges;
-    std::printf("%6d services x 2: table %7.1f ms %6.1f MB, DNS %7.1f ms %6.1f MB, one change %6.1f us\n",
-                count, table_ms, table_mb, records_ms, records_mb, change_us);
+    const auto change_us = [](auto& model, const auto& change_one,
+                              const std::vector<ObjectPointer>& changes) {
+        const double began = cpu_ms();
+        for (const ObjectPointer& object : changes) {
+            change_one(object);
+            if (model.take_change().set.empty()) std::abort();
+        }
+        return (cpu_ms() - began) * 1e3 / kChanges;
+    };
+    const double table_us = change_us(
+        *table, [&](const ObjectPointer& slice) { table->slice_changed(slice->key(), slice); },
+        changed_slices);
+    const double records_us = change_us(
+        *records, [&](const ObjectPointer& service) { records->service_changed(service->key(), service); },
+        changed_services);
+    std::printf(
+        "%6d services x 2: table %7.1f ms %6.1f MB, DNS %7.1f ms %6.1f MB, one change %5.1f us and %5.1f "
+        "us\n",
+        count, table_ms, table_mb, records_ms, records_mb, table_us, records_us);
 }
 
 }  // namespace
