@@ -19,20 +19,6 @@ struct Fault {
 
 enum class Flow : std::uint8_t { on, leave, next };
 
-// Every number of a document is a float64 to a template.
-Json as_templates_see(const Json& value) {
-    if (value.is_number_integer()) return Json(value.get<double>());
-    if (!value.is_structured()) return value;
-    Json copy = value.is_object() ? Json::object() : Json::array();
-    for (const auto& [name, member] : value.items()) {
-        if (value.is_object())
-            copy[name] = as_templates_see(member);
-        else
-            copy.push_back(as_templates_see(member));
-    }
-    return copy;
-}
-
 class Runner {
   public:
     Runner(const TemplateTree& tree, bool allows_missing, std::string& out)
@@ -127,7 +113,7 @@ class Runner {
         const std::size_t inside = variables_.size();
         Flow flow = Flow::on;
         if (value && !value->is_null() && !value->is_structured())
-            complain(pipe, "range can't iterate over " + go_text(*value));
+            complain(innermost(pipe), "range can't iterate over " + go_text(*value));
         if (!is_true(value)) {
             if (node.children.size() > 2) flow = list(node.children[2], dot);
         } else {
@@ -165,6 +151,11 @@ class Runner {
             variable->value = value;
             return;
         }
+    }
+
+    // What was evaluated last.
+    static const TreeNode& innermost(const TreeNode& pipe) {
+        return pipe.children.empty() ? pipe : innermost(pipe.children.back());
     }
 
     TemplateValue pipeline(const TreeNode& pipe, const TemplateValue& dot) {
@@ -299,7 +290,7 @@ Result<GoTemplate> GoTemplate::parse(std::string_view text) {
 Result<void> GoTemplate::run(const Json& object, bool allows_missing, std::string& out) const {
     try {
         Runner(tree_, allows_missing, out)
-            .run(std::string(kMainTemplate), make_value(as_templates_see(object)), nullptr);
+            .run(std::string(kMainTemplate), TemplateValue(TemplateValue(), &object), nullptr);
         return {};
     } catch (const Fault& fault) {
         return fail(fault.message);

@@ -127,7 +127,7 @@ Answer escaped(const TemplateValues& values) {
 }
 
 Answer length(const TemplateValues& values) {
-    if (is_nothing(values[0])) return fail("len of nil pointer");
+    if (is_nothing(values[0])) return fail("reflect: call of reflect.Value.Type on zero Value");
     const Json& value = *values[0];
     if (value.is_string())
         return make_value(Json(static_cast<std::int64_t>(value.get_ref<const std::string&>().size())));

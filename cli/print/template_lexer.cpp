@@ -135,6 +135,7 @@ class Lexer {
             if (--depth_ < 0) return complain("unexpected right paren", begin);
             return take(TokenKind::right_parenthesis, 1);
         }
+        if (letter > ' ' && letter < 127) return take(TokenKind::symbol, 1);
         complain("unrecognized character in action: " + named(rest()), begin);
     }
 

@@ -29,6 +29,7 @@ enum class TokenKind : std::uint8_t {
     number,
     character,
     string,
+    symbol,  // any other of ASCII
 };
 
 struct Token {

@@ -173,8 +173,9 @@ class Parser {
     }
 
     Stop template_call(TreeNode& list) {
-        const Token& token = take();
-        TreeNode node{TreeKind::call, token.position, template_name("template clause")};
+        take();
+        const std::size_t position = peek_word().position;
+        TreeNode node{TreeKind::call, position, template_name("template clause")};
         if (peek_word().kind != TokenKind::right)
             node.children.push_back(pipeline("template clause", TokenKind::right));
         else
@@ -202,8 +203,9 @@ class Parser {
     }
 
     Stop block(TreeNode& list) {
-        const Token& token = take();
-        TreeNode node{TreeKind::call, token.position, template_name("block clause")};
+        take();
+        const std::size_t position = peek_word().position;
+        TreeNode node{TreeKind::call, position, template_name("block clause")};
         node.children.push_back(pipeline("block clause", TokenKind::right));
         add_template(node.text, "block clause");
         list.children.push_back(std::move(node));
@@ -242,7 +244,8 @@ class Parser {
             const Token& token = peek_word();
             if (token.kind == end) break;
             if (token.kind == TokenKind::right || token.kind == TokenKind::right_parenthesis ||
-                token.kind == TokenKind::pipe || token.kind == TokenKind::end)
+                token.kind == TokenKind::pipe || token.kind == TokenKind::end ||
+                token.kind == TokenKind::symbol)
                 unexpected(token, context);
             pipe.children.push_back(command());
         }
@@ -264,9 +267,6 @@ class Parser {
             if (token.kind == TokenKind::space) continue;
             if (token.kind == TokenKind::pipe) {
                 take();
-                const Token& next = peek_word();
-                if (next.kind == TokenKind::right || next.kind == TokenKind::right_parenthesis)
-                    complain("missing value for command", next.line);
                 break;
             }
             if (token.kind == TokenKind::right || token.kind == TokenKind::right_parenthesis) break;
