@@ -4,6 +4,7 @@
 #include <map>
 #include <vector>
 
+#include "kernel/network/node_labels.h"
 #include "kernel/object/accessors/core_v1.h"
 #include "kernel/object/accessors/discovery_v1.h"
 #include "kernel/object/accessors/meta_v1.h"
@@ -26,7 +27,6 @@ using object::Value;
 
 constexpr std::string_view kNamespace = "kube-system";
 constexpr std::string_view kName = "kube-dns";
-constexpr std::string_view kPortLabel = "keelson.dev/dns-port";
 constexpr std::string_view kServiceLabel = "kubernetes.io/service-name";
 constexpr std::string_view kManagerLabel = "endpointslice.kubernetes.io/managed-by";
 constexpr std::string_view kManager = "cluster-dns.keelson.dev";
@@ -51,7 +51,7 @@ struct SliceKey {
 using Servers = std::map<SliceKey, std::vector<Server>>;
 
 std::int64_t port_of(Node node) {
-    const std::string_view text = node.metadata().labels()[kPortLabel];
+    const std::string_view text = node.metadata().labels()[network::kDnsPortLabel];
     std::int64_t port = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
     return error == std::errc() && end == text.data() + text.size() && port > 0 && port <= 0xffff ? port : 0;

@@ -10,6 +10,7 @@
 #include "kernel/base/files.h"
 #include "kernel/base/yaml_settings.h"
 #include "kernel/daemon/node_join.h"
+#include "kernel/object/quantity.h"
 #include "kernel/plugin/settings_reader.h"
 #include "kernel/resource/bootstrap_token_authenticator.h"
 
@@ -77,6 +78,26 @@ void read_labels(const YAML::Node& node, std::vector<std::pair<std::string, std:
                             scalar<std::string>(entry.second, entry.first.as<std::string>(), "a text"));
 }
 
+void read_bytes(const YAML::Node& node, const std::string& key, std::int64_t& bytes) {
+    const auto quantity = object::Quantity::parse(scalar<std::string>(node, key, "a quantity, like 100Mi"));
+    if (!quantity || quantity->sign() < 0) fail(node, "'" + key + "' must be a quantity, like 100Mi");
+    bytes = quantity->value();
+}
+
+void read_eviction(const YAML::Node& node, node::EvictionThresholds& wanted) {
+    std::int64_t seconds = wanted.transition.count();
+    read_object(node, "'eviction'",
+                {{"memoryAvailable",
+                  [&](const YAML::Node& value, const std::string& key) {
+                      read_bytes(value, key, wanted.memory_available_bytes);
+                  }},
+                 {"diskAvailablePercent", number_into(wanted.disk_available_percent, 0, 100)},
+                 {"inodesFreePercent", number_into(wanted.inodes_free_percent, 0, 100)},
+                 {"processesAvailablePercent", number_into(wanted.processes_available_percent, 0, 100)},
+                 {"transitionSeconds", number_into(seconds, 0, 86'400)}});
+    wanted.transition = std::chrono::seconds(seconds);
+}
+
 void read_node(const YAML::Node& node, NodeConfig& wanted) {
     read_object(
         node, "'node'",
@@ -89,7 +110,13 @@ void read_node(const YAML::Node& node, NodeConfig& wanted) {
          {"staticPodDirectory", text_into(wanted.static_pod_directory)},
          {"resolvConf", text_into(wanted.resolv_conf)},
          {"port", number_into(wanted.port, 0, 65'535)},
-         {"maximumPods", number_into(wanted.maximum_pods, 0, 100'000)}});
+         {"maximumPods", number_into(wanted.maximum_pods, 0, 100'000)},
+         {"eviction",
+          [&](const YAML::Node& value, const std::string&) { read_eviction(value, wanted.eviction); }},
+         {"imageHighPercent", number_into(wanted.image_keeping.high_percent, 0, 100)},
+         {"imageLowPercent", number_into(wanted.image_keeping.low_percent, 0, 100)}});
+    if (wanted.image_keeping.low_percent > wanted.image_keeping.high_percent)
+        fail(node, "'imageLowPercent' must not be more than 'imageHighPercent'");
 }
 
 void read_network(const YAML::Node& node, NetworkConfig& wanted) {

@@ -9,6 +9,7 @@
 
 #include "kernel/base/log.h"
 #include "kernel/base/result.h"
+#include "kernel/node/node_agent.h"
 #include "kernel/plugin/plugin_host.h"
 
 namespace keelson::daemon {
@@ -32,6 +33,8 @@ struct NodeConfig {
     std::string static_pod_directory;    // empty: no static pods
     std::string resolv_conf;  // whose servers pods with dnsPolicy Default get; empty: the machine's
     std::int32_t maximum_pods = 110;
+    node::EvictionThresholds eviction;
+    node::ImageKeeping image_keeping;
     // Where a node without an API of its own answers for logs and streams; 0: any free one.
     std::uint16_t port = 10250;
     bool operator==(const NodeConfig&) const = default;

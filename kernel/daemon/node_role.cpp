@@ -45,10 +45,12 @@ node::NodeSettings settings_of(const NodeRole::Parts& parts) {
     for (const auto& [name, value] : wanted.labels) settings.labels.emplace_back(name, value);
     settings.port = parts.port;
     settings.maximum_pods = wanted.maximum_pods;
+    settings.eviction = wanted.eviction;
+    settings.image_keeping = wanted.image_keeping;
     settings.cluster_cidrs = config.network.pod_cidrs;
     settings.dns.cluster_servers = config.network.dns_servers;
     if (const std::uint16_t port = dns_port(config); port != 0) {
-        settings.labels.emplace_back("keelson.dev/dns-port", std::to_string(port));
+        settings.dns_port = port;
         if (settings.dns.cluster_servers.empty())
             settings.dns.cluster_servers.push_back(cluster_dns_address(config));
     }

@@ -1,9 +1,12 @@
 #include "kernel/node/admission.h"
 
+#include <algorithm>
 #include <array>
 #include <set>
 #include <string>
 
+#include "kernel/node/container_settings.h"
+#include "kernel/node/eviction.h"
 #include "kernel/resource/quota_usage.h"
 
 namespace keelson::node {
@@ -95,6 +98,28 @@ std::optional<PodFailure> refuse_by_selector(core_v1::Pod pod, core_v1::Node nod
     return std::nullopt;
 }
 
+bool tolerates(core_v1::Pod pod, std::string_view taint) {
+    return std::ranges::any_of(pod.spec().tolerations(), [taint](core_v1::Toleration toleration) {
+        const bool is_any = toleration.key().empty() && toleration.operator_() == "Exists";
+        const bool is_effect = toleration.effect().empty() || toleration.effect() == "NoSchedule";
+        return is_effect && (is_any || toleration.key() == taint);
+    });
+}
+
+std::optional<PodFailure> refuse_by_pressure(core_v1::Pod pod, const NodePressure& pressure) {
+    if (is_critical(pod)) return std::nullopt;
+    std::string conditions;
+    for (const Pressure one : {Pressure::memory, Pressure::disk, Pressure::processes})
+        if (pressure.has(one)) conditions += (conditions.empty() ? "" : " ") + std::string(condition_of(one));
+    if (conditions.empty()) return std::nullopt;
+    // Who has asked for memory has a claim to it; for the rest there is none.
+    if (conditions == condition_of(Pressure::memory) &&
+        (quality_of_service(pod.untyped()) != "BestEffort" ||
+         tolerates(pod, "node.kubernetes.io/memory-pressure")))
+        return std::nullopt;
+    return PodFailure{"Evicted", "The node had condition: [" + conditions + "]. "};
+}
+
 std::optional<PodFailure> refuse_by_system(core_v1::Pod pod) {
     const std::string_view system = pod.spec().os().name();
     if (system.empty() || system == "linux") return std::nullopt;
@@ -105,7 +130,8 @@ std::optional<PodFailure> refuse_by_system(core_v1::Pod pod) {
 }  // namespace
 
 std::optional<PodFailure> refuse_pod(core_v1::Pod pod, const std::vector<core_v1::Pod>& others,
-                                     const client::ObjectPointer& node) {
+                                     const client::ObjectPointer& node, const NodePressure& pressure) {
+    if (auto refused = refuse_by_pressure(pod, pressure)) return refused;
     if (auto refused = refuse_by_system(pod)) return refused;
     if (auto refused = refuse_by_ports(pod, others)) return refused;
     if (!node) return std::nullopt;

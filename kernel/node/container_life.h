@@ -25,6 +25,7 @@ struct AgentParts {
     client::Informer& nodes;  // this node at least
     client::Informer& services;
     ImagePuller& puller;
+    const NodePressure& pressure;
     // Looks at the pod again.
     std::function<void(const std::string& uid)> wake;
 

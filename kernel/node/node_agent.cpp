@@ -8,6 +8,7 @@
 #include "kernel/base/log.h"
 #include "kernel/client/collections.h"
 #include "kernel/client/work_queue.h"
+#include "kernel/node/evictor.h"
 #include "kernel/node/log_keeper.h"
 #include "kernel/node/node_object.h"
 #include "kernel/node/node_reports.h"
@@ -57,12 +58,15 @@ class Agent final : public NodeAgent {
                  {.initial = std::chrono::milliseconds(100),
                   .longest = std::chrono::seconds(30),
                   .jitter = 0.1}),
-          agent_parts_{settings_, parts_,    *objects_, *recorder_,
-                       nodes_,    services_, puller_,   [this](const std::string& uid) { queue_.add(uid); }},
-          node_object_(settings_, parts_, *recorder_),
+          agent_parts_{settings_,  parts_,    *objects_,
+                       *recorder_, nodes_,    services_,
+                       puller_,    pressure_, [this](const std::string& uid) { queue_.add(uid); }},
+          node_object_(settings_, parts_, *recorder_, pressure_),
           log_keeper_(settings_, parts_),
           sampler_(settings_, parts_),
-          static_pods_(settings_, parts_, pods_, nodes_) {}
+          static_pods_(settings_, parts_, pods_, nodes_),
+          evictor_({settings_, parts_, *recorder_, sampler_, pressure_, [this] { return records_copy(); },
+                    [this](const std::string& uid) { queue_.add(uid); }}) {}
 
     Task<void> run() override {
         informers_->start();
@@ -82,6 +86,7 @@ class Agent final : public NodeAgent {
             loops.push_back(keep_logs());
             loops.push_back(keep_usage());
             loops.push_back(keep_static_pods());
+            loops.push_back(keep_place());
             auto working = base::gather(std::move(loops));
             (void)co_await working;
         }
@@ -97,6 +102,7 @@ class Agent final : public NodeAgent {
         log_keeper_.stop();
         sampler_.stop();
         static_pods_.stop();
+        evictor_.stop();
         prober_.stop();
         queue_.shut_down();
         // Whoever waits for the first list waits no longer.
@@ -383,6 +389,11 @@ class Agent final : public NodeAgent {
         co_return true;
     }
 
+    Task<bool> keep_place() {
+        auto keeping = evictor_.run();
+        co_await keeping;
+        co_return true;
+    }
     Task<bool> keep_usage() {
         auto keeping = sampler_.run();
         co_await keeping;
@@ -453,6 +464,7 @@ class Agent final : public NodeAgent {
     std::unique_ptr<ObjectCache> objects_;
     std::unique_ptr<Volumes> volumes_;
     ImagePuller puller_;
+    NodePressure pressure_{settings_.eviction};
     Prober prober_;
     client::WorkQueue<std::string> queue_;
     AgentParts agent_parts_;
@@ -460,6 +472,7 @@ class Agent final : public NodeAgent {
     LogKeeper log_keeper_;
     UsageSampler sampler_;
     StaticPods static_pods_;
+    Evictor evictor_;
     std::unique_ptr<PodSync> sync_;
     base::Pause adopt_pause_;
     std::map<std::string, Record> records_;  // by uid

@@ -15,9 +15,18 @@
 #include "kernel/base/metrics.h"
 #include "kernel/client/client.h"
 #include "kernel/node/container_settings.h"
+#include "kernel/node/node_pressure.h"
 #include "kernel/node/runtime.h"
 
 namespace keelson::node {
+
+// When images make place for others; the defaults are the kubelet's.
+struct ImageKeeping {
+    int high_percent = 85;  // of the disk used: begin to remove
+    int low_percent = 80;   // go on until
+    std::chrono::seconds minimum_age{120};
+    bool operator==(const ImageKeeping&) const = default;
+};
 
 struct NodeSettings {
     std::string name;
@@ -27,12 +36,15 @@ struct NodeSettings {
     std::string seccomp_directory;       // of Localhost profiles; empty: <root>/seccomp
     std::vector<std::string> addresses;  // of the node, the main one first
     std::vector<std::pair<std::string, std::string>> labels;
-    std::uint16_t port = 0;  // where the node answers for logs and streams; 0: nowhere
+    std::uint16_t port = 0;      // where the node answers for logs and streams; 0: nowhere
+    std::uint16_t dns_port = 0;  // of the cluster's DNS server on this node; 0: it has none
     std::int32_t maximum_pods = 110;
     std::vector<std::string> cluster_cidrs;
     DnsSettings dns;
     std::uint64_t log_maximum_bytes = 10u << 20;
     int log_maximum_files = 5;
+    EvictionThresholds eviction;
+    ImageKeeping image_keeping;
     std::chrono::seconds heartbeat{10};
     std::chrono::seconds status_interval{300};  // of the node's own status when nothing changes
     std::string version;                        // "v1.36.0-keelson-0.1.0"

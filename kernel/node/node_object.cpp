@@ -4,6 +4,7 @@
 
 #include "kernel/base/log.h"
 #include "kernel/client/collections.h"
+#include "kernel/network/node_labels.h"
 #include "kernel/object/accessors/coordination_v1.h"
 #include "kernel/object/accessors/core_v1.h"
 #include "kernel/object/accessors/meta_v1.h"
@@ -26,27 +27,21 @@ constexpr std::int64_t kLeaseSeconds = 40;
 constexpr int kAttempts = 5;
 constexpr base::Duration kRetry = std::chrono::seconds(1);
 constexpr std::size_t kMostImages = 50;
-// Below these the node refuses new pods, as the kubelet's default eviction thresholds say.
-constexpr std::int64_t kLeastMemoryBytes = 100 << 20;
-constexpr double kLeastDiskPart = 0.10;
-constexpr double kLeastInodesPart = 0.05;
-constexpr double kLeastProcessesPart = 0.01;
 
-struct Pressure {
-    std::string_view type;
+struct PressureTexts {
+    Pressure pressure;
     std::string_view pressed_reason;
     std::string_view pressed_message;
     std::string_view calm_reason;
     std::string_view calm_message;
 };
-constexpr Pressure kMemory{"MemoryPressure", "KubeletHasInsufficientMemory",
-                           "kubelet has insufficient memory available", "KubeletHasSufficientMemory",
-                           "kubelet has sufficient memory available"};
-constexpr Pressure kDisk{"DiskPressure", "KubeletHasDiskPressure", "kubelet has disk pressure",
-                         "KubeletHasNoDiskPressure", "kubelet has no disk pressure"};
-constexpr Pressure kProcesses{"PIDPressure", "KubeletHasInsufficientPID",
-                              "kubelet has insufficient PID available", "KubeletHasSufficientPID",
-                              "kubelet has sufficient PID available"};
+constexpr PressureTexts kPressures[] = {
+    {Pressure::memory, "KubeletHasInsufficientMemory", "kubelet has insufficient memory available",
+     "KubeletHasSufficientMemory", "kubelet has sufficient memory available"},
+    {Pressure::disk, "KubeletHasDiskPressure", "kubelet has disk pressure", "KubeletHasNoDiskPressure",
+     "kubelet has no disk pressure"},
+    {Pressure::processes, "KubeletHasInsufficientPID", "kubelet has insufficient PID available",
+     "KubeletHasSufficientPID", "kubelet has sufficient PID available"}};
 
 client::WriteOptions own_write() {
     client::WriteOptions options;
@@ -64,8 +59,13 @@ bool is_address(const core_v1::NodeAddress address, std::string_view type, std::
 
 }  // namespace
 
-NodeObject::NodeObject(const NodeSettings& settings, const NodeParts& parts, client::EventRecorder& recorder)
-    : settings_(settings), parts_(parts), recorder_(recorder), facts_(read_machine_facts()) {}
+NodeObject::NodeObject(const NodeSettings& settings, const NodeParts& parts, client::EventRecorder& recorder,
+                       NodePressure& pressure)
+    : settings_(settings),
+      parts_(parts),
+      recorder_(recorder),
+      pressure_(pressure),
+      facts_(read_machine_facts()) {}
 
 Task<void> NodeObject::register_node() {
     while (true) {
@@ -216,6 +216,11 @@ void NodeObject::put_facts(Value root, Arena& arena) {
     label("beta.kubernetes.io/os", "linux");
     label("beta.kubernetes.io/arch", facts_.architecture);
     for (const auto& [name, value] : settings_.labels) label(name, value);
+    // Whoever looks for DNS servers must not find one that was switched off.
+    if (settings_.dns_port != 0)
+        label(network::kDnsPortLabel, std::to_string(settings_.dns_port));
+    else
+        labels.erase(network::kDnsPortLabel);
     const auto status = node.make_status(arena);
     const MachineState state = read_machine_state(settings_.root_directory);
     for (const std::string_view list : {"capacity", "allocatable"}) {
@@ -225,7 +230,9 @@ void NodeObject::put_facts(Value root, Arena& arena) {
         };
         amount("cpu", std::to_string(facts_.processors));
         // What the kernel of the machine and this process need is not for pods.
-        const std::int64_t kept = list == "allocatable" ? kLeastMemoryBytes : 0;
+        const std::int64_t kept =
+            list == "allocatable" ? std::min(facts_.memory_bytes, settings_.eviction.memory_available_bytes)
+                                  : 0;
         amount("memory", kibibytes(facts_.memory_bytes - kept));
         amount("ephemeral-storage", list == "allocatable" ? std::to_string(state.disk_bytes / 10 * 9)
                                                           : kibibytes(state.disk_bytes));
@@ -272,21 +279,15 @@ void NodeObject::put_conditions(Value status, const Readiness& readiness, Arena&
     const MachineState state = read_machine_state(settings_.root_directory);
     const Value conditions = core_v1::NodeStatus(status).make_conditions(arena).untyped();
     const base::WallTime now = parts_.executor.clock().wall_now();
-    const auto put = [&](const Pressure& pressure, bool is_pressed) {
+    pressure_.look(state, facts_.process_limit, parts_.executor.clock().now());
+    for (const PressureTexts& texts : kPressures) {
+        const bool is_pressed = pressure_.has(texts.pressure);
         object::set_condition(conditions,
-                              {pressure.type, is_pressed ? "True" : "False",
-                               is_pressed ? pressure.pressed_reason : pressure.calm_reason,
-                               is_pressed ? pressure.pressed_message : pressure.calm_message},
+                              {condition_of(texts.pressure), is_pressed ? "True" : "False",
+                               is_pressed ? texts.pressed_reason : texts.calm_reason,
+                               is_pressed ? texts.pressed_message : texts.calm_message},
                               now, arena);
-    };
-    const auto is_below = [](std::int64_t available, std::int64_t all, double part) {
-        return all > 0 && static_cast<double>(available) < static_cast<double>(all) * part;
-    };
-    put(kMemory, state.available_memory_bytes < kLeastMemoryBytes);
-    put(kDisk, is_below(state.available_disk_bytes, state.disk_bytes, kLeastDiskPart) ||
-                   is_below(state.available_inodes, state.inodes, kLeastInodesPart));
-    put(kProcesses,
-        is_below(facts_.process_limit - state.processes, facts_.process_limit, kLeastProcessesPart));
+    }
     object::set_condition(
         conditions, {"Ready", readiness.is_ready ? "True" : "False", readiness.reason, readiness.message},
         now, arena);

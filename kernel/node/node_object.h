@@ -15,7 +15,8 @@ namespace keelson::node {
 
 class NodeObject {
   public:
-    NodeObject(const NodeSettings& settings, const NodeParts& parts, client::EventRecorder& recorder);
+    NodeObject(const NodeSettings& settings, const NodeParts& parts, client::EventRecorder& recorder,
+               NodePressure& pressure);
 
     // Makes the Node, or takes over the one that is there; tries until the API answers or stop().
     base::Task<void> register_node();
@@ -44,6 +45,7 @@ class NodeObject {
     const NodeSettings& settings_;
     const NodeParts& parts_;
     client::EventRecorder& recorder_;
+    NodePressure& pressure_;
     MachineFacts facts_;
     RuntimeInfo runtime_;
     std::string lease_holder_;

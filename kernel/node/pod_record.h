@@ -58,6 +58,8 @@ struct ContainerRecord {
 struct PodFailure {
     std::string reason;
     std::string message;
+    std::optional<std::chrono::seconds> grace = std::nullopt;  // of its containers; none: the pod's own
+    bool is_eviction = false;
 };
 
 enum class PodStage : std::uint8_t {

@@ -261,6 +261,8 @@ class StatusMaker {
                 not_all("Initialized", "ContainersNotInitialized", "incomplete", uninitialized, text));
         put_readiness(conditions, phase, is_over, unready);
         put(conditions, {"PodScheduled", "True", "", ""});
+        if (record_.failure && record_.failure->is_eviction)
+            put(conditions, {"DisruptionTarget", "True", "TerminationByKubelet", record_.failure->message});
     }
 
     void put_readiness(Value conditions, std::string_view phase, bool is_over,

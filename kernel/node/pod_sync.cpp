@@ -154,8 +154,8 @@ void PodSync::decide_stage(PodRecord& record) {
         // Pods that were here before are not asked again.
         const bool was_here = !pod.status().container_statuses().empty();
         if (!was_here)
-            record.failure =
-                refuse_pod(pod, others_(record.uid), parts_.nodes.get({"", parts_.settings.name}));
+            record.failure = refuse_pod(pod, others_(record.uid),
+                                        parts_.nodes.get({"", parts_.settings.name}), parts_.pressure);
         record.is_admitted = !record.failure;
         if (record.failure) tell(record, EventType::warning, record.failure->reason, record.failure->message);
     }
@@ -169,7 +169,7 @@ void PodSync::decide_stage(PodRecord& record) {
         tell(record, EventType::normal, "DeadlineExceeded",
              "Pod was active on the node longer than the specified deadline");
     }
-    if (record.failure) begin_ending(std::nullopt);
+    if (record.failure) begin_ending(record.failure->grace);
 }
 
 // --- a pod that lives ---

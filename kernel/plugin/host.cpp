@@ -7,6 +7,7 @@
 #include <mutex>
 #include <set>
 
+#include "kernel/base/gather.h"
 #include "kernel/base/log.h"
 #include "kernel/base/pause.h"
 #include "kernel/plugin/plugin_host.h"
@@ -294,11 +295,12 @@ class Host final : public PluginHost, public std::enable_shared_from_this<Host> 
 
     // --- loading ---
 
-    // Those that nothing else has to be waited for first; then what they make possible.
+    // Those that nothing else has to be waited for first, all at once: most of a load is waiting for a
+    // process. Then what they make possible.
     Task<void> load_all(std::vector<PluginSettings> wanted, bool may_adopt) {
         while (!wanted.empty()) {
             std::vector<PluginSettings> later;
-            bool progress = false;
+            std::vector<Task<bool>> loads;
             for (PluginSettings& plugin : wanted) {
                 auto slot = slot_for(plugin.name);
                 if (!plugin.enabled) {
@@ -313,18 +315,24 @@ class Host final : public PluginHost, public std::enable_shared_from_this<Host> 
                     later.push_back(std::move(plugin));
                     continue;
                 }
-                progress = true;
-                const std::string path = plugin.manifest_path;
-                auto loading = slot->load(plugin, path, may_adopt);
-                auto loaded = co_await loading;
-                if (!loaded)
-                    base::log_error("a plugin cannot be loaded",
-                                    {{"plugin", plugin.name}, {"error", loaded.error()}});
+                loads.push_back(load_one(std::move(slot), std::move(plugin), may_adopt));
             }
             wanted = std::move(later);
-            if (!progress) break;
+            if (loads.empty()) break;
+            auto loading = base::gather(std::move(loads));
+            co_await loading;
         }
         unmet_ = std::move(wanted);
+    }
+
+    static Task<bool> load_one(std::shared_ptr<Slot> slot, PluginSettings settings, bool may_adopt) {
+        std::string path = settings.manifest_path;
+        auto loading = slot->load(std::move(settings), std::move(path), may_adopt);
+        const auto loaded = co_await loading;
+        if (!loaded)
+            base::log_error("a plugin cannot be loaded",
+                            {{"plugin", slot->name()}, {"error", loaded.error()}});
+        co_return loaded.has_value();
     }
 
     // The id that is not ready yet; empty: none, or the manifest cannot be read, which loading will report.

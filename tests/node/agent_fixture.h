@@ -25,6 +25,7 @@ class AgentTest : public ::testing::Test {
         settings.log_directory = directory.path() + "/logs";
         settings.static_pod_directory = directory.path() + "/manifests";
         settings.addresses = {"192.0.2.1"};
+        adjust(settings);
         parts_ =
             std::make_unique<NodeParts>(NodeParts{*client_, cluster.executor, cluster.random, metrics,
                                                   fake.runtime, fake.images, fake.network, fake.drivers});
@@ -87,6 +88,8 @@ class AgentTest : public ::testing::Test {
 
     resource::Cluster cluster;
     base::Metrics metrics;
+    std::function<void(NodeSettings&)> adjust = [](NodeSettings&) {};
+    bool is_short_of_memory = false;
     FakeNode fake;
     TemporaryDirectory directory;
     std::unique_ptr<NodeAgent> agent;

@@ -21,6 +21,19 @@ TEST_F(AgentTest, TheNodeRegistersItselfAndRenewsItsLease) {
     EXPECT_GT(renewed(), first);
 }
 
+TEST_F(AgentTest, TheNodeTellsWhereItsDnsServerIsAsLongAsItHasOne) {
+    const auto label = [this] {
+        return cluster.get({"v1/nodes", {}, "n1"}).text({"metadata", "labels", "keelson.dev/dns-port"});
+    };
+    adjust = [](NodeSettings& settings) { settings.dns_port = 10053; };
+    start();
+    EXPECT_EQ(label(), "10053");
+    stop();
+    adjust = [](NodeSettings&) {};
+    start();
+    EXPECT_EQ(label(), "");
+}
+
 TEST_F(AgentTest, ANodeWithoutItsRuntimeIsNotReady) {
     fake.log.fail("info", {base::Reason::service_unavailable, "no plugin offers keelson.runtime/0"}, 1000);
     start();

@@ -79,8 +79,10 @@ class RuntimeSuite : public ::testing::Test {
         return call("stop_container", {{"containerId", "c-" + pod}, {"graceSeconds", grace_seconds}});
     }
     void run(const std::string& pod, std::optional<int> exit_code = std::nullopt) {
-        ASSERT_TRUE(run_sandbox(pod, exit_code).ok());
-        ASSERT_TRUE(create(pod, exit_code).ok());
+        const auto made = run_sandbox(pod, exit_code);
+        ASSERT_TRUE(made.ok()) << made.message();
+        const auto created = create(pod, exit_code);
+        ASSERT_TRUE(created.ok()) << created.message();
         const auto started = start(pod);
         ASSERT_TRUE(started.ok()) << started.message();
     }

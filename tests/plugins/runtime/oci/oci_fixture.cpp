@@ -145,11 +145,17 @@ std::vector<std::string> Oci::log() {
     return log_;
 }
 
+std::string make_oci_directory() {
+    std::string path =
+        (std::getenv("KEELSON_VM") != nullptr ? "/run" : OCI_DIRECTORY) + std::string("/oci-XXXXXX");
+    if (::mkdtemp(path.data()) == nullptr) throw std::runtime_error("no directory for a test: " + path);
+    return path;
+}
+
 // --- the test ---
 
 OciTest::OciTest() {
-    std::string text = std::string(OCI_DIRECTORY) + "/oci-XXXXXX";
-    root_ = ::mkdtemp(text.data());
+    root_ = make_oci_directory();
     number_ = root_.substr(root_.rfind('-') + 1);
 }
 

@@ -59,6 +59,9 @@ class Oci {
 void make_test_image(const std::string& state_directory, const std::string& name, const Json& config);
 // Why the tests cannot run here; empty: they can.
 std::string missing_for_oci();
+// A new directory where file systems of containers can be made: the files of a virtual machine are an overlay
+// already, and another cannot lie on that.
+std::string make_oci_directory();
 // Removes the group below the root of every hierarchy, with what is in it.
 void remove_test_cgroup(const std::string& path);
 

@@ -13,8 +13,7 @@ template <typename Program>
 class OciWorld {
   public:
     OciWorld() {
-        std::string path = std::string(OCI_DIRECTORY) + "/suite-XXXXXX";
-        directory_ = ::mkdtemp(path.data());
+        directory_ = make_oci_directory();
         if (!missing().empty()) return;
         make_test_image(directory_ + "/state", "box", Json::object());
         restart();

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 
@@ -168,7 +169,10 @@ TEST_F(OciTest, UpdatesResources) {
     const OciAnswer updated = oci().call(
         "update_resources", {{"containerId", id_of("web")}, {"resources", {{"memoryLimitBytes", 32 << 20}}}});
     ASSERT_TRUE(updated.ok()) << updated.message();
-    EXPECT_EQ(execute("web", {"cat", "/sys/fs/cgroup/memory/memory.limit_in_bytes"}).first, "33554432\n");
+    const bool is_unified = ::access("/sys/fs/cgroup/cgroup.controllers", F_OK) == 0;
+    const char* file =
+        is_unified ? "/sys/fs/cgroup/memory.max" : "/sys/fs/cgroup/memory/memory.limit_in_bytes";
+    EXPECT_EQ(execute("web", {"cat", file}).first, "33554432\n");
 }
 
 // As deep as a hostile container likes.
@@ -189,7 +193,10 @@ TEST_F(OciTest, CountsWhatIsUsed) {
     ASSERT_EQ(stats["containers"].size(), 1u);
     EXPECT_GT(stats["containers"][0]["cpuNanoseconds"], 0);
     EXPECT_GT(stats["containers"][0]["memoryBytes"], 5 << 20) << "the page cache counts";
-    EXPECT_LT(stats["containers"][0]["workingSetBytes"], stats["containers"][0]["memoryBytes"]);
+    // Files of a virtual machine are in its memory: there none of them can be given back.
+    EXPECT_LE(stats["containers"][0]["workingSetBytes"], stats["containers"][0]["memoryBytes"]);
+    if (std::getenv("KEELSON_VM") == nullptr)
+        EXPECT_LT(stats["containers"][0]["workingSetBytes"], stats["containers"][0]["memoryBytes"]);
     EXPECT_GE(stats["containers"][0]["fileSystemBytes"], 5 << 20);
     ASSERT_EQ(stats["sandboxes"].size(), 1u);
     EXPECT_GT(stats["sandboxes"][0]["processes"], 1);
