@@ -146,6 +146,49 @@ def measure_crun(count, directory):
             subprocess.run(["crun", "delete", "--force", f"keelson-bench-{index}"], stderr=subprocess.DEVNULL)
 
 
+CONTAINERD = """version = 2
+root = "{0}/root"
+state = "{0}/state"
+disabled_plugins = ["io.containerd.grpc.v1.cri"]
+[grpc]
+address = "{0}/containerd.sock"
+"""
+
+
+def measure_ctr(count, directory):
+    """None when containerd is not there."""
+    if not all(map(shutil.which, ("containerd", "ctr", "runc"))):
+        return None
+    root = bundle(directory)
+    config = directory / "containerd.toml"
+    config.write_text(CONTAINERD.format(directory))
+    ctr = lambda *arguments, **more: subprocess.run(
+        ["ctr", "--address", f"{directory}/containerd.sock", "--namespace", "keelson-bench", *arguments],
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, **more)
+    daemon = subprocess.Popen(["containerd", "--config", str(config)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        deadline = time.monotonic() + 30
+        while ctr("version").returncode != 0:
+            if daemon.poll() is not None or time.monotonic() > deadline:
+                sys.exit("containerd does not start")
+            time.sleep(0.1)
+
+        def run(index):
+            done = ctr("run", "--detach", "--rootfs", str(root), f"bench-{index}", "/bin/sleep", "1000")
+            if done.returncode != 0:
+                sys.exit("ctr: " + done.stderr)
+        begin = time.monotonic()
+        with concurrent.futures.ThreadPoolExecutor(2) as pool:
+            list(pool.map(run, range(count)))
+        return time.monotonic() - begin
+    finally:
+        for index in range(count):
+            ctr("task", "delete", "--force", f"bench-{index}")
+            ctr("container", "delete", f"bench-{index}")
+        daemon.terminate()
+        daemon.wait(30)
+
+
 def main():
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("binaries")
@@ -174,6 +217,10 @@ def main():
     with tempfile.TemporaryDirectory(prefix="keelson-crun-") as directory:
         crun = measure_crun(wanted.pods, pathlib.Path(directory))
     print(f"{wanted.pods} containers by crun alone, two at a time: {crun:.2f} s; ratio a container {ready / crun:.2f} (budget 2)")
+    with tempfile.TemporaryDirectory(prefix="keelson-ctr-") as directory:
+        ctr = measure_ctr(wanted.pods, pathlib.Path(directory))
+    print("containerd: left out, it is not installed" if ctr is None else
+          f"the same by containerd's ctr run: {ctr:.2f} s; ratio a container {ready / ctr:.2f}")
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 """Pods that really run, with kubectl, on a node with the oci runtime.
 
   node_test.py KEELSOND KEELCTL KUBECTL [unittest arguments]"""
+import contextlib
 import glob
 import json
 import os
@@ -361,23 +362,40 @@ class Restarts(NodeStory):
         self.assertEqual(self.running_ids()["a"], before)
 
     def test_kills_at_random_points_lose_and_leave_nothing(self):
-        dice = random.Random(7)
-        self.k("create", "deployment", "web", "--image=" + IMAGE, "--replicas=20", "--", "sleep", "1000")
+        dice, count = random.Random(7), 50
+        self.k("create", "deployment", "web", "--image=" + IMAGE, f"--replicas={count}", "--", "sleep", "1000")
         self.k("patch", "deployment", "web", "-p", '{"spec":{"template":{"spec":{"terminationGracePeriodSeconds":1}}}}')
-        for _ in range(5):
-            time.sleep(dice.random() * 0.7)
+        for _ in range(8):
+            time.sleep(dice.random())
             if dice.random() < 0.4:
                 os.kill(self.node.plugin_host(), signal.SIGKILL)
             self.node.kill()
             self.node.start()
             self.k("set", "env", "deployment/web", f"A={dice.random()}")
-        self.k("rollout", "status", "deployment/web", "--timeout=90s")
-        self.wait_for(lambda: len(self.k("get", "pods", "-o", "name").out.split()) == 20, 90)
-        self.wait_for(lambda: len(os.listdir(self.node.data / "plugin-state/state/oci/sandboxes")) == 20, 60)
-        self.assertEqual(len(os.listdir(self.node.data / "node/pods")), 20)
+        self.k("rollout", "status", "deployment/web", "--timeout=120s", timeout=130)
+        self.wait_for(lambda: len(self.k("get", "pods", "-o", "name").out.split()) == count, 90)
+        self.wait_for(lambda: len(os.listdir(self.node.data / "plugin-state/state/oci/sandboxes")) == count, 60)
+        self.assertEqual(len(os.listdir(self.node.data / "node/pods")), count)
+        self.assertEqual(self.processes_of_pods().count("sleep"), count, "each container runs, and runs once")
         self.k("delete", "deployment", "web")
         self.k("delete", "pods", "--all", "--grace-period=0", "--force")
         self.wait_for(lambda: not self.node.sandboxes(), 60)
+        self.wait_for(lambda: not self.processes_of_pods() and not self.groups_of_pods(), 20)
+
+    @staticmethod
+    def processes_of_pods():
+        """The names of all processes in the control groups of pods."""
+        names = []
+        for path in glob.glob("/proc/[0-9]*"):
+            with contextlib.suppress(OSError):
+                if "/keelson/pods/" in pathlib.Path(path, "cgroup").read_text():
+                    names.append(pathlib.Path(path, "comm").read_text().strip())
+        return names
+
+    @staticmethod
+    def groups_of_pods():
+        return [path for pattern in ("/sys/fs/cgroup/*/keelson/pods/**/pod*", "/sys/fs/cgroup/keelson/pods/**/pod*")
+                for path in glob.glob(pattern, recursive=True)]
 
 
 def main():

@@ -157,7 +157,9 @@ void Machine::start_container(const std::string& id) {
         record = started->record;
         const bool has_failed = started->phase == Phase::exited && record.reason == "StartError";
         if (has_failed) throw Error(Code::internal, record.message);
-        if (started->phase != Phase::created) return;
+        // One that went with its pod's shim has not been started.
+        const bool was_started = started->phase != Phase::exited || started->status.started_ns > 0;
+        if (started->phase != Phase::created && was_started) return;
         const auto pod = sandboxes_.find(record.sandbox_id);
         if (pod == sandboxes_.end() || pod->second->record.is_stopped || !pod->second->watch)
             throw Error(Code::conflict, "sandbox " + record.sandbox_id + " is not ready");
