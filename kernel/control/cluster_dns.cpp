@@ -71,7 +71,8 @@ Servers servers_of(const ObjectList& nodes) {
         std::map<bool, std::string> addresses;  // the first of each family
         for (const NodeAddress address : node.status().addresses()) {
             const auto parsed = object::IpAddress::parse(address.address());
-            if (address.type() == "InternalIP" && parsed)
+            // A machine without a network has an address that pods cannot reach, and slices may not name.
+            if (address.type() == "InternalIP" && parsed && !parsed->is_loopback())
                 addresses.emplace(address.address().find(':') != std::string_view::npos, parsed->to_string());
         }
         for (const auto& [is_v6, address] : addresses)

@@ -32,6 +32,11 @@ TEST_F(ClusterDnsTest, WithoutAServerThereIsNoService) {
     EXPECT_EQ(plane.cluster.get({"v1/services", "kube-system", "kube-dns"}).code, 404);
 }
 
+TEST_F(ClusterDnsTest, AServerThatPodsCannotReachIsNoEndpoint) {
+    node("n1", "127.0.0.1", R"("keelson.dev/dns-port":"10053")");
+    EXPECT_EQ(plane.cluster.get({kSlices, "kube-system", "kube-dns-10053"}).code, 404);
+}
+
 TEST_F(ClusterDnsTest, EachNodeWithAServerIsAnEndpoint) {
     node("n1", "192.0.2.1", R"("keelson.dev/dns-port":"10053")");
     node("n2", "192.0.2.2", R"("keelson.dev/dns-port":"10053")");
