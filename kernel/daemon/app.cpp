@@ -206,6 +206,9 @@ void App::Impl::start_plugins() {
     listener.reconcile = [this](const std::string&, const std::string& key) {
         if (plugins_matter) wiring.plugin_reconcile(key);
     };
+    listener.event = [this](const std::string& name, const std::string& event) {
+        if (plugins_matter) wiring.plugin_event(name, event);
+    };
     plugin::HostSettings settings = plugin_host_settings(config, data.path());
     settings.objects = &plugin_objects;
     // There to be dropped into.

@@ -12,6 +12,7 @@
 #include "kernel/daemon/node_join.h"
 #include "kernel/daemon/node_role.h"
 #include "kernel/daemon/node_server.h"
+#include "kernel/daemon/plugin_events.h"
 #include "kernel/daemon/plugins.h"
 #include "kernel/daemon/renewed_client.h"
 
@@ -54,6 +55,7 @@ class RunningNodeProcess final : public NodeProcess {
         server_.reset();
         network_.reset();
         node_.reset();
+        events_.reset();
         client_.reset();
         executor_->stop();
     }
@@ -80,6 +82,7 @@ class RunningNodeProcess final : public NodeProcess {
                                        .executor = *executor_,
                                        .random = base::system_random(),
                                        .metrics = metrics_});
+        events_ = PluginEvents::start(*client_, base::system_random(), node_name(config_));
         node_matters_ = true;
         start_rotation();
         server_ = std::make_unique<NodeServer>(NodeServer::Parts{std::move(listener), *node_, *client_,
@@ -125,6 +128,9 @@ class RunningNodeProcess final : public NodeProcess {
         listener.reconcile = [this](const std::string&, const std::string& key) {
             if (node_matters_) node_->reconcile(key);
         };
+        listener.event = [this](const std::string& name, const std::string& event) {
+            if (node_matters_) events_->take(name, event);
+        };
         plugin::HostSettings settings = plugin_host_settings(config_, data_.path());
         if (config_.plugins.directory.empty())
             if (auto made = base::make_directory(settings.directory, 0755); !made)
@@ -162,6 +168,7 @@ class RunningNodeProcess final : public NodeProcess {
     NodeCredentials credentials_;
     std::shared_ptr<plugin::PluginHost> plugins_;
     std::unique_ptr<RenewedClient> client_;
+    std::unique_ptr<PluginEvents> events_;
     std::unique_ptr<NodeRole> node_;
     std::unique_ptr<NetworkRole> network_;
     std::atomic<bool> node_matters_{false};

@@ -19,6 +19,7 @@
 #include "kernel/daemon/control_plane.h"
 #include "kernel/daemon/network_role.h"
 #include "kernel/daemon/node_role.h"
+#include "kernel/daemon/plugin_events.h"
 #include "kernel/resource/bootstrap.h"
 #include "kernel/resource/bootstrap_token_authenticator.h"
 #include "kernel/resource/node_relations.h"
@@ -64,6 +65,7 @@ struct Rooms {
     std::unique_ptr<client::Client> node_client;
     std::shared_ptr<NodeRole> node;
     std::shared_ptr<NetworkRole> network;
+    std::shared_ptr<PluginEvents> plugin_events;
     std::mutex node_mutex;  // of these pointers: plugins speak from any thread
 };
 
@@ -189,6 +191,7 @@ base::Result<Wiring> wire(const WireParts& parts) {
                                                 .metrics = parts.metrics});
     rooms->node_client = client::make_in_process_client(*rooms->verbs, *rooms->subresources,
                                                         access::node_identity(node_name(parts.config)));
+    rooms->plugin_events = PluginEvents::start(*rooms->node_client, parts.random, node_name(parts.config));
     rooms->node = NodeRole::start({.config = parts.config,
                                    .data_directory = parts.data_directory,
                                    .client = *rooms->node_client,
@@ -224,15 +227,22 @@ base::Result<Wiring> wire(const WireParts& parts) {
         const std::lock_guard lock(rooms->node_mutex);
         if (rooms->node) rooms->node->reconcile(key);
     };
+    wiring.plugin_event = [rooms](const std::string& plugin, const std::string& event_json) {
+        const std::lock_guard lock(rooms->node_mutex);
+        if (rooms->plugin_events) rooms->plugin_events->take(plugin, event_json);
+    };
     wiring.stop = [rooms, &objects = parts.plugin_objects] {
         objects.end();
         std::shared_ptr<NodeRole> node;
         std::shared_ptr<NetworkRole> network;
+        std::shared_ptr<PluginEvents> events;
         {
             const std::lock_guard lock(rooms->node_mutex);
             node = std::move(rooms->node);
             network = std::move(rooms->network);
+            events = std::move(rooms->plugin_events);
         }
+        events.reset();
         network.reset();
         node.reset();
         rooms->control_plane.reset();

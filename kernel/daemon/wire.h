@@ -50,6 +50,8 @@ struct Wiring {
     std::function<void(const Config& config)> reload;
     // A plugin asks to look at something. Any thread; not after stop.
     std::function<void(const std::string& key)> plugin_reconcile;
+    // A plugin tells something about an object. Any thread; not after stop.
+    std::function<void(const std::string& plugin, const std::string& event_json)> plugin_event;
     // Called once, after the API server has stopped: ends what wire() has started and flushes. May be empty.
     std::function<void()> stop;
 };
