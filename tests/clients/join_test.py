@@ -293,6 +293,30 @@ class JoinStory(unittest.TestCase):
             urllib.request.urlopen(f"https://127.0.0.1:{port}/pods", context=context, timeout=10)
         self.assertEqual(refused.exception.code, 401, "nodes do not ask each other")
 
+    def test_3b_attached_and_forwarded_streams_go_there(self):
+        port = support.free_port()  # of the pod, which is on the node's own network
+        self.run_pod("listener", container={"stdin": True, "stdinOnce": True, "command": [
+            "sh", "-c", f"mkdir -p /tmp/w; hostname > /tmp/w/index.html; httpd -p {port} -h /tmp/w; "
+                        "while read line; do echo got $line; done; sleep 1000"]})
+        near = support.free_port()
+        forward = self.kubectl.start("port-forward", "pod/listener", f"{near}:{port}")
+        try:
+            self.assertIn("Forwarding from", forward.stdout.readline())
+            with urllib.request.urlopen(f"http://127.0.0.1:{near}/", timeout=30) as answer:
+                self.assertTrue(answer.read())
+        finally:
+            forward.kill()
+            forward.communicate()
+        attached = subprocess.Popen([self.kubectl.binary, "attach", "-i", "listener"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                    stderr=subprocess.PIPE, text=True, env=self.kubectl.environment())
+        try:
+            attached.stdin.write("one\n")
+            attached.stdin.flush()
+            self.assertEqual(attached.stdout.readline(), "got one\n")
+        finally:
+            attached.kill()
+            attached.communicate()
+
     def test_4_the_node_touches_only_what_is_its_own(self):
         secrets = "/api/v1/namespaces/default/secrets/"
         code, secret = self.as_node("GET", secrets + "used")
@@ -304,7 +328,7 @@ class JoinStory(unittest.TestCase):
                      "/api/v1/pods?fieldSelector=spec.nodeName%3Dother", "/api/v1/configmaps"):
             self.assertEqual(self.as_node("GET", path)[0], 403, path)
         code, pods = self.as_node("GET", "/api/v1/pods?fieldSelector=spec.nodeName%3Djoined")
-        self.assertEqual((code, {pod["metadata"]["name"] for pod in pods["items"]}), (200, {"reader", "talker"}))
+        self.assertEqual((code, {pod["metadata"]["name"] for pod in pods["items"]}), (200, {"reader", "talker", "listener"}))
         self.kubectl.run("create", "-f", "-", input='{"apiVersion":"v1","kind":"Node","metadata":{"name":"other"}}')
         label = {"metadata": {"labels": {"a": "b"}}}
         self.assertEqual(self.as_node("PATCH", "/api/v1/nodes/other", label)[0], 403)
