@@ -1,9 +1,11 @@
 #include "cli/command_line.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <memory>
 
 #include "cli/commands.h"
+#include "cli/kube/command.h"
 #include "cli/output.h"
 
 namespace keelson::cli {
@@ -195,6 +197,8 @@ Command print_text(std::string text) {
 }  // namespace
 
 Result<Command> parse_command_line(int count, const char* const* arguments) {
+    const std::vector<std::string> words(arguments + std::min(count, 1), arguments + count);
+    if (kube::registry().knows(words)) return Command([words] { return kube::registry().run(words); });
     const auto line = std::make_shared<Line>();
     CLI::App app("Keelson's own commands, over the admin API of keelsond", "keelctl");
     app.option_defaults()->always_capture_default(false);

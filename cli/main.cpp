@@ -13,7 +13,10 @@ using namespace keelson::cli;
 
 int complain(const Failure& failure) {
     std::fflush(stdout);
-    std::fprintf(stderr, "error: %s\n", printable(failure.message).c_str());
+    if (!failure.message.empty())
+        std::fprintf(
+            stderr, "%s%s\n", failure.is_whole ? "" : "error: ",
+            failure.is_whole ? printable_lines(failure.message).c_str() : printable(failure.message).c_str());
     return failure.code;
 }
 

@@ -49,6 +49,12 @@ bool print(std::string_view text) {
     return false;
 }
 
+Result<void> flush_output() {
+    if (output_error == 0 && std::fflush(stdout) != 0) output_error = errno;
+    if (output_error == EPIPE) return tl::unexpected(Failure{"", exit_good, true});
+    return finish_output();
+}
+
 Result<void> finish_output() {
     if (output_error == 0 && std::fflush(stdout) != 0) output_error = errno;
     if (output_error == 0 || output_error == EPIPE) return {};
@@ -78,6 +84,15 @@ std::string printable(std::string_view text) {
             letter = ' ';
         else if (code < 32 || code == 127)
             letter = '?';
+    }
+    return clean;
+}
+
+std::string printable_lines(std::string_view text) {
+    std::string clean;
+    for (const char letter : text) {
+        const auto code = static_cast<unsigned char>(letter);
+        clean += (code < 32 && letter != '\n' && letter != '\t') || code == 127 ? '?' : letter;
     }
     return clean;
 }

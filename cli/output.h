@@ -15,6 +15,10 @@ using Json = nlohmann::ordered_json;
 // False when nobody reads any more. What a disk or a reader refuses shows in finish_output.
 bool print(std::string_view text);
 
+// What was printed so far reaches the reader, who may wait for it. A reader that has left is a failure
+// without words.
+Result<void> flush_output();
+
 // Good when all was written, or the reader has left by its own will.
 Result<void> finish_output();
 
@@ -29,6 +33,9 @@ using Row = std::vector<Cell>;
 
 // The first row is the heading; columns are as wide as they must be.
 void print_table(const std::vector<Row>& rows);
+
+// Lines stay lines; what would move a terminal's cursor does not.
+std::string printable_lines(std::string_view text);
 
 // Without what would move a terminal's cursor.
 std::string printable(std::string_view text);

@@ -1,0 +1,183 @@
+#include "cli/kube/command.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include "cli/kube/command_groups.h"
+#include "cli/kube/failures.h"
+#include "cli/output.h"
+
+namespace keelson::cli::kube {
+namespace {
+
+constexpr std::size_t kNearEnough = 2;
+
+std::size_t distance(const std::string& from, const std::string& to) {
+    std::vector<std::size_t> row(to.size() + 1);
+    std::iota(row.begin(), row.end(), std::size_t{0});
+    for (std::size_t i = 0; i < from.size(); ++i) {
+        std::size_t diagonal = row[0]++;
+        for (std::size_t j = 0; j < to.size(); ++j) {
+            const std::size_t change = diagonal + (from[i] == to[j] ? 0 : 1);
+            diagonal = row[j + 1];
+            row[j + 1] = std::min({change, row[j] + 1, row[j + 1] + 1});
+        }
+    }
+    return row.back();
+}
+
+// Whether the flag before takes this word as its value, as far as the flags of all commands tell.
+bool takes_next(const Flags& globals, const std::string& argument) {
+    if (argument.find('=') != std::string::npos) return false;
+    if (argument.starts_with("--")) {
+        const Flags::Flag* flag = globals.find(argument.substr(2));
+        return flag == nullptr || !flag->is_bare_allowed;
+    }
+    if (argument.size() != 2) return false;
+    const Flags::Flag* flag = globals.find_letter(argument[1]);
+    return flag == nullptr || !flag->is_bare_allowed;
+}
+
+// Where the words are that are no flags.
+std::vector<std::size_t> word_positions(const std::vector<std::string>& arguments) {
+    Flags flags;
+    Globals globals;
+    add_global_flags(flags, globals);
+    std::vector<std::size_t> positions;
+    for (std::size_t i = 0; i < arguments.size() && arguments[i] != "--"; ++i) {
+        if (arguments[i].size() > 1 && arguments[i][0] == '-') {
+            if (takes_next(flags, arguments[i])) ++i;
+        } else {
+            positions.push_back(i);
+        }
+    }
+    return positions;
+}
+
+Failure wrong_line(const std::string& path, const std::string& what) {
+    return whole("Error: " + what + "\nSee 'keelctl " + path + " --help' for usage.");
+}
+
+}  // namespace
+
+tl::unexpected<Failure> Command::misused(const std::string& what) const {
+    return tl::unexpected(whole("error: " + what + "\nSee 'keelctl " + path_ + " -h' for help and examples"));
+}
+
+std::vector<std::string> near_names(const std::string& text, const std::vector<std::string>& names) {
+    std::vector<std::string> near;
+    for (const std::string& name : names)
+        if (distance(text, name) <= kNearEnough || (text.size() > 1 && name.starts_with(text)))
+            near.push_back(name);
+    return near;
+}
+
+Failure unknown_command(const std::string& text, const std::string& parent,
+                        const std::vector<std::string>& names) {
+    std::string message = "Error: unknown command \"" + text + "\" for \"" + parent + "\"";
+    const auto near = near_names(text, names);
+    if (!near.empty()) message += "\n\nDid you mean this?";
+    for (const std::string& name : near) message += "\n\t" + name;
+    if (near.empty()) message += "\nRun '" + parent + " --help' for usage.";
+    return whole(message);
+}
+
+struct Registry::Found {
+    const CommandEntry* entry = nullptr;  // the command, or the group
+    std::string path;                     // as far as it was understood
+    std::vector<std::string> arguments;   // without the words of the path
+    std::vector<std::string> rest;        // words after the path
+};
+
+Registry::Found Registry::find(const std::vector<std::string>& arguments) const {
+    Found found;
+    found.arguments = arguments;
+    const auto positions = word_positions(arguments);
+    std::string path;
+    std::size_t used = 0;
+    for (std::size_t count = 1; count <= positions.size() && count <= 3; ++count) {
+        path += (path.empty() ? "" : " ") + arguments[positions[count - 1]];
+        const auto entry = std::find_if(entries_.begin(), entries_.end(),
+                                        [&](const CommandEntry& one) { return one.path == path; });
+        if (entry == entries_.end()) break;
+        found.entry = &*entry;
+        found.path = path;
+        used = count;
+    }
+    for (std::size_t i = used; i < positions.size(); ++i) found.rest.push_back(arguments[positions[i]]);
+    for (std::size_t i = used; i-- > 0;)
+        found.arguments.erase(found.arguments.begin() + static_cast<long>(positions[i]));
+    return found;
+}
+
+bool Registry::knows(const std::vector<std::string>& arguments) const {
+    return find(arguments).entry != nullptr;
+}
+
+Result<void> Registry::run(const std::vector<std::string>& arguments) const {
+    const Found found = find(arguments);
+    if (found.entry->make) return run_command(*found.entry, found.arguments);
+    return run_group(found);
+}
+
+Result<void> Registry::run_group(const Found& found) const {
+    if (!found.rest.empty()) {
+        std::vector<std::string> names;
+        for (const CommandEntry& entry : entries_)
+            if (entry.path.starts_with(found.path + " "))
+                names.push_back(entry.path.substr(found.path.size() + 1));
+        return tl::unexpected(unknown_command(found.rest.front(), "keelctl " + found.path, names));
+    }
+    print(help_of(found.path));
+    return {};
+}
+
+Result<void> Registry::run_command(const CommandEntry& entry,
+                                   const std::vector<std::string>& arguments) const {
+    const auto command = entry.make();
+    command->path_ = entry.path;
+    Flags flags;
+    Globals globals;
+    command->add_flags(flags);
+    add_global_flags(flags, globals);
+    command->flags_ = &flags;
+    const auto words = flags.read(arguments);
+    if (globals.wants_help) {
+        print(help_of(entry.path));
+        return {};
+    }
+    if (!words) return tl::unexpected(wrong_line(entry.path, words.error().message));
+    Session session(globals);
+    const auto done = command->run(session, *words);
+    if (done && globals.warnings_as_errors && session.warnings() > 0)
+        return fail(std::to_string(session.warnings()) +
+                    (session.warnings() == 1 ? " warning" : " warnings") + " received");
+    return done;
+}
+
+std::string Registry::help_of(const std::string& path) const {
+    const auto entry = std::find_if(entries_.begin(), entries_.end(),
+                                    [&](const CommandEntry& one) { return one.path == path; });
+    std::string text = entry->summary + "\n\n";
+    if (!entry->details.empty()) text += "Examples:\n" + entry->details + "\n\n";
+    std::string below;
+    for (const CommandEntry& one : entries_)
+        if (one.path.starts_with(path + " ") && one.path.find(' ', path.size() + 1) == std::string::npos) {
+            std::string name = one.path.substr(path.size() + 1);
+            name.resize(std::max<std::size_t>(name.size(), 16), ' ');
+            below += "  " + name + one.summary + "\n";
+        }
+    if (!below.empty()) text += "Available Commands:\n" + below + "\n";
+    if (entry->make) {
+        const auto command = entry->make();
+        Flags flags;
+        command->add_flags(flags);
+        const std::string options = flags.help(false);
+        if (!options.empty()) text += "Options:\n" + options;
+    }
+    text += "Usage:\n  keelctl " + path + (entry->usage.empty() ? "" : " " + entry->usage) + "\n\n";
+    return text +
+           "Use \"keelctl options\" for a list of global command-line options (applies to all commands).\n";
+}
+
+}  // namespace keelson::cli::kube

@@ -1,0 +1,119 @@
+#include "cli/kube/printing.h"
+
+#include <nlohmann/json.hpp>
+
+#include "cli/output.h"
+
+namespace keelson::cli::kube {
+namespace {
+
+std::string name_text(const Object& object) {
+    const std::string version = text_at(object, "apiVersion");
+    const std::size_t slash = version.find('/');
+    const std::string group = slash == std::string::npos ? "" : "." + version.substr(0, slash);
+    return lower_case(text_at(object, "kind")) + group + "/" + name_of(object);
+}
+
+void hide_managed_fields(Object& object) {
+    if (!object.is_object()) return;
+    if (object.contains("metadata") && object["metadata"].is_object())
+        object["metadata"].erase("managedFields");
+    if (object.contains("items") && object["items"].is_array())
+        for (Object& item : object["items"]) hide_managed_fields(item);
+}
+
+}  // namespace
+
+bool PrintFlags::is_for_people() const {
+    return (output.empty() && template_text.empty()) || output == "wide";
+}
+
+void add_print_flags(Flags& flags, PrintFlags& print) {
+    flags.text(
+        "o,output", print.output,
+        "Output format. One of: (json, yaml, name, go-template, go-template-file, template, templatefile, "
+        "jsonpath, jsonpath-as-json, jsonpath-file).");
+    flags.text("template", print.template_text,
+               "Template string or path to template file to use when -o=go-template, -o=go-template-file.");
+    flags.flag("allow-missing-template-keys", print.allows_missing_keys,
+               "If true, ignore any errors in templates when a field or map key is missing in the template.");
+    flags.flag("show-managed-fields", print.shows_managed_fields,
+               "If true, keep the managedFields when printing objects in JSON or YAML format.");
+}
+
+Result<void> check_format(const PrintFlags& print) {
+    for (const char* known : {"", "wide", "json", "yaml", "name"})
+        if (print.output == known) return {};
+    return fail("unable to match a printer suitable for the output format \"" + print.output +
+                "\", allowed formats are: json,name,wide,yaml");
+}
+
+Result<std::string> format_object(const PrintFlags& print, Object object) {
+    if (const auto good = check_format(print); !good) return pass_on(good);
+    if (!print.shows_managed_fields) hide_managed_fields(object);
+    if (print.output == "json") return pretty_json(object);
+    if (print.output == "yaml") return yaml_of(object);
+    if (member(object, "items").is_array()) {
+        std::string text;
+        for (const Object& item : object["items"]) text += name_text(item) + "\n";
+        return text;
+    }
+    return name_text(object) + "\n";
+}
+
+Result<void> print_change(const PrintFlags& print, const Item& item, const std::string& done) {
+    if (print.is_for_people() || print.is_name()) {
+        cli::print(item.text() + (print.is_name() ? "" : " " + done) + "\n");
+        return {};
+    }
+    const auto text = format_object(print, item.object);
+    if (!text) return pass_on(text);
+    cli::print(*text);
+    return {};
+}
+
+Result<void> print_objects(const PrintFlags& print, std::vector<Object> objects, bool is_single) {
+    Object whole;
+    if (is_single && objects.size() == 1) {
+        whole = std::move(objects.front());
+    } else {
+        whole = {{"apiVersion", "v1"},
+                 {"kind", "List"},
+                 {"metadata", {{"resourceVersion", ""}}},
+                 {"items", std::move(objects)}};
+    }
+    const auto text = format_object(print, std::move(whole));
+    if (!text) return pass_on(text);
+    cli::print(*text);
+    return {};
+}
+
+Result<DryRun> DryRunFlag::read() const {
+    if (text == "none" || text == "false") return DryRun::none;
+    if (text == "server") return DryRun::server;
+    if (text == "client") return DryRun::client;
+    if (text == "unchanged" || text == "true") {
+        warn("W --dry-run is deprecated and can be replaced with --dry-run=client.");
+        return DryRun::client;
+    }
+    return fail("Invalid dry-run value (" + text + "). Must be \"none\", \"server\", or \"client\".");
+}
+
+void add_dry_run_flag(Flags& flags, DryRunFlag& dry_run) {
+    flags.optional_text(
+        "dry-run", dry_run.text, "unchanged",
+        "Must be \"none\", \"server\", or \"client\". With client, only print the object that would "
+        "be sent. With server, submit the request without persisting the resource.");
+}
+
+std::string with_dry_run(const std::string& done, DryRun dry_run) {
+    if (dry_run == DryRun::client) return done + " (dry run)";
+    if (dry_run == DryRun::server) return done + " (server dry run)";
+    return done;
+}
+
+void add_dry_run_query(DryRun dry_run, Query& query) {
+    if (dry_run == DryRun::server) query.emplace_back("dryRun", "All");
+}
+
+}  // namespace keelson::cli::kube
