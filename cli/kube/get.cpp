@@ -58,6 +58,7 @@ class Get : public Command {
                 "explain "
                 "<resource>\" for a detailed description of that resource (e.g. keelctl explain pods).\nSee "
                 "'keelctl get -h' for help and examples"));
+        print_.has_headers = !has_no_headers_;
         if (const auto good = check_format(print_); !good) return good;
         const auto selection = kube::select(session, {words.words, &files_, &select_, true});
         if (!selection) return pass_on(selection);

@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "cli/print/go_text.h"
 #include "kernel/object/json.h"
 #include "kernel/object/yaml.h"
 
@@ -10,23 +11,6 @@ namespace {
 
 const Object kNothing;
 constexpr int kIndent = 4;
-
-// Go writes these so, that a document may stand in HTML. They occur in strings only.
-std::string escape_for_html(const std::string& json) {
-    std::string escaped;
-    escaped.reserve(json.size());
-    for (const char letter : json) {
-        if (letter == '<')
-            escaped += "\\u003c";
-        else if (letter == '>')
-            escaped += "\\u003e";
-        else if (letter == '&')
-            escaped += "\\u0026";
-        else
-            escaped += letter;
-    }
-    return escaped;
-}
 
 }  // namespace
 
@@ -78,7 +62,7 @@ std::string compact(const Object& object) {
 }
 
 std::string pretty_json(const Object& object) {
-    return escape_for_html(object.dump(kIndent, ' ', false, Object::error_handler_t::replace)) + "\n";
+    return printing::go_json(object, kIndent) + "\n";
 }
 
 std::string yaml_of(const Object& object) {

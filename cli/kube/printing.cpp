@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/output.h"
+#include "cli/print/template_printer.h"
 
 namespace keelson::cli::kube {
 namespace {
@@ -20,6 +21,30 @@ void hide_managed_fields(Object& object) {
         object["metadata"].erase("managedFields");
     if (object.contains("items") && object["items"].is_array())
         for (Object& item : object["items"]) hide_managed_fields(item);
+}
+
+struct Template {
+    std::string kind, text;
+};
+
+Template template_of(const PrintFlags& print) {
+    const std::size_t equals = print.output.find('=');
+    if (equals != std::string::npos) return {print.output.substr(0, equals), print.output.substr(equals + 1)};
+    return {print.output.empty() ? "go-template" : print.output, print.template_text};
+}
+
+Result<std::string> format_with_template(const PrintFlags& print, const Object& object) {
+    const Template wanted = template_of(print);
+    printing::TemplateOptions options{.allows_missing = print.allows_missing_keys,
+                                      .with_headers = print.has_headers};
+    const auto printer = printing::make_template_printer(wanted.kind, wanted.text, options);
+    if (!printer) return pass_on(printer);
+    std::string text;
+    const auto done = (*printer)->print(object, text);
+    if (done) return text;
+    // What it printed before it failed is shown too.
+    cli::print(text);
+    return pass_on(done);
 }
 
 }  // namespace
@@ -44,8 +69,15 @@ void add_print_flags(Flags& flags, PrintFlags& print) {
 Result<void> check_format(const PrintFlags& print) {
     for (const char* known : {"", "wide", "json", "yaml", "name"})
         if (print.output == known) return {};
-    return fail("unable to match a printer suitable for the output format \"" + print.output +
-                "\", allowed formats are: json,name,wide,yaml");
+    const Template wanted = template_of(print);
+    if (!printing::is_template_kind(wanted.kind))
+        return fail(
+            "unable to match a printer suitable for the output format \"" + print.output +
+            "\", allowed formats are: custom-columns,custom-columns-file,go-template,go-template-file,json,"
+            "jsonpath,jsonpath-as-json,jsonpath-file,name,template,templatefile,wide,yaml");
+    const auto printer = printing::make_template_printer(wanted.kind, wanted.text, {});
+    if (!printer) return pass_on(printer);
+    return {};
 }
 
 Result<std::string> format_object(const PrintFlags& print, Object object) {
@@ -53,12 +85,11 @@ Result<std::string> format_object(const PrintFlags& print, Object object) {
     if (!print.shows_managed_fields) hide_managed_fields(object);
     if (print.output == "json") return pretty_json(object);
     if (print.output == "yaml") return yaml_of(object);
-    if (member(object, "items").is_array()) {
-        std::string text;
-        for (const Object& item : object["items"]) text += name_text(item) + "\n";
-        return text;
-    }
-    return name_text(object) + "\n";
+    if (!print.is_name()) return format_with_template(print, object);
+    if (!member(object, "items").is_array()) return name_text(object) + "\n";
+    std::string text;
+    for (const Object& item : object["items"]) text += name_text(item) + "\n";
+    return text;
 }
 
 Result<void> print_change(const PrintFlags& print, const Item& item, const std::string& done) {

@@ -15,6 +15,7 @@ struct PrintFlags {
     std::string template_text;  // --template
     bool shows_managed_fields = false;
     bool allows_missing_keys = true;
+    bool has_headers = true;  // of custom columns
 
     // Tables and messages are for people.
     [[nodiscard]] bool is_for_people() const;
