@@ -7,7 +7,9 @@
 
 #include <array>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
+#include <filesystem>
 
 #include "kernel/base/files.h"
 
@@ -74,6 +76,49 @@ Result<Ended> run_program(const Program& program) {
     if (program.is_captured) ended.output = read_all(reading.get());
     ended.code = code_of(child);
     return ended;
+}
+
+std::vector<std::string> split_words(const std::string& line) {
+    std::vector<std::string> words;
+    std::string word;
+    bool has_word = false;
+    char quote = 0;
+    for (std::size_t i = 0; i < line.size(); ++i) {
+        const char letter = line[i];
+        if (letter == '\\' && quote != '\'' && i + 1 < line.size()) {
+            word += line[++i];
+            has_word = true;
+        } else if (quote != 0) {
+            if (letter == quote)
+                quote = 0;
+            else
+                word += letter;
+        } else if (letter == '"' || letter == '\'') {
+            quote = letter;
+            has_word = true;
+        } else if (letter == ' ' || letter == '\t') {
+            if (has_word) words.push_back(std::exchange(word, ""));
+            has_word = false;
+        } else {
+            word += letter;
+            has_word = true;
+        }
+    }
+    if (has_word) words.push_back(word);
+    return words;
+}
+
+Result<TemporaryDirectory> TemporaryDirectory::make(const std::string& prefix) {
+    const char* place = std::getenv("TMPDIR");
+    std::string path =
+        std::string(place == nullptr || *place == '\0' ? "/tmp" : place) + "/" + prefix + "XXXXXX";
+    if (::mkdtemp(path.data()) == nullptr) return fail(path + ": " + std::strerror(errno));
+    return TemporaryDirectory(path);
+}
+
+TemporaryDirectory::~TemporaryDirectory() {
+    std::error_code ignored;
+    if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
 }
 
 }  // namespace keelson::cli

@@ -20,6 +20,8 @@ struct Failure {
     int code = exit_failure;
     // Printed as it is, which may be several lines.
     bool is_whole = false;
+    // Nothing came in the time that was given.
+    bool is_timeout = false;
     // What the API server answered, when it was that.
     std::shared_ptr<const kube::Refusal> refusal = nullptr;
 };

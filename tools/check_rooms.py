@@ -13,7 +13,7 @@ ROOMS = ["daemon", "admin", "api", "control", "scheduling", "node", "network", "
          "object", "store", "base"]
 INCLUDE = re.compile(r'^\s*#\s*include\s+["<]([^">]+)[">]')
 # What of the kernel keelctl may use besides base: the texts of objects, and nothing that knows the types.
-CODECS = {f"kernel/object/{name}.h" for name in ("json", "names", "quantity", "time_format", "value", "yaml")}
+CODECS = {f"kernel/object/{name}.h" for name in ("json", "names", "quantity", "selector", "time_format", "value", "yaml")}
 HEAVY = ("boost/beast", "Poco/", "nlohmann/")
 
 

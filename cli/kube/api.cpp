@@ -36,11 +36,12 @@ void Api::pass_warnings_on(const Answer& answer) {
     warnings_ += static_cast<int>(answer.warnings.size());
 }
 
-Result<Answer> Api::exchange_with(const ApiCall& call, const PieceSink& sink) {
+Result<Answer> Api::exchange_with(const ApiCall& call, const PieceSink& sink,
+                                  std::chrono::milliseconds patience) {
     Call request{.method = call.method, .path = path_with_query(call.path, call.query), .body = call.body};
     request.headers["Accept"] = call.accept;
     if (!call.body.empty()) request.headers["Content-Type"] = call.content_type;
-    request.patience = patience_;
+    request.patience = patience;
     auto answer = exchange(server_, request, sink);
     if (verbosity_ >= kVerboseCalls)
         warn(call.method + " " + server_.text() + request.path + " " +
@@ -53,7 +54,7 @@ Result<Answer> Api::exchange_with(const ApiCall& call, const PieceSink& sink) {
 }
 
 Result<Answer> Api::send(const ApiCall& call) {
-    return exchange_with(call, {});
+    return exchange_with(call, {}, patience_);
 }
 
 Result<Object> Api::ask(const ApiCall& call) {
@@ -62,8 +63,8 @@ Result<Object> Api::ask(const ApiCall& call) {
     return parse_object(answer->body, "the server's answer");
 }
 
-Result<void> Api::stream(const ApiCall& call, const PieceSink& sink) {
-    const auto answer = exchange_with(call, sink);
+Result<void> Api::stream(const ApiCall& call, const PieceSink& sink, std::chrono::milliseconds patience) {
+    const auto answer = exchange_with(call, sink, patience.count() > 0 ? patience : patience_);
     if (!answer) return pass_on(answer);
     return {};
 }

@@ -30,15 +30,18 @@ class Api {
     // Refusals are failures in kubectl's words. What the server warns of is told on standard error.
     Result<Answer> send(const ApiCall& call);
     Result<Object> ask(const ApiCall& call);
-    // Pieces of the body as they come; no silence is too long unless a timeout was asked for.
-    Result<void> stream(const ApiCall& call, const PieceSink& sink);
+    // Pieces of the body as they come; no silence is too long unless a timeout was asked for, here or by the
+    // user.
+    Result<void> stream(const ApiCall& call, const PieceSink& sink,
+                        std::chrono::milliseconds patience = std::chrono::milliseconds(0));
 
     [[nodiscard]] const Server& server() const { return server_; }
     [[nodiscard]] std::chrono::milliseconds patience() const { return patience_; }
     [[nodiscard]] int warnings() const { return warnings_; }
 
   private:
-    Result<Answer> exchange_with(const ApiCall& call, const PieceSink& sink);
+    Result<Answer> exchange_with(const ApiCall& call, const PieceSink& sink,
+                                 std::chrono::milliseconds patience);
     void pass_warnings_on(const Answer& answer);
 
     Server server_;

@@ -6,5 +6,12 @@ namespace keelson::cli::kube {
 class Registry;
 
 void add_get_command(Registry& registry);
+void add_create_commands(Registry& registry);
+void add_apply_command(Registry& registry);
+void add_delete_command(Registry& registry);
+void add_patch_commands(Registry& registry);
+void add_edit_command(Registry& registry);
+void add_wait_command(Registry& registry);
+void add_diff_command(Registry& registry);
 
 }  // namespace keelson::cli::kube

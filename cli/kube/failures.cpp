@@ -102,8 +102,12 @@ Failure trouble_of(const Server& server, const Trouble& trouble) {
         case Trouble::Kind::unknown_host:
             return whole("Unable to connect to the server: dial tcp: lookup " + server.host +
                          ": no such host");
-        case Trouble::Kind::timeout:
-            return whole("Unable to connect to the server: " + server.text() + " did not answer in time");
+        case Trouble::Kind::timeout: {
+            Failure failure =
+                whole("Unable to connect to the server: " + server.text() + " did not answer in time");
+            failure.is_timeout = true;
+            return failure;
+        }
         case Trouble::Kind::untrusted:
             return whole(
                 "Unable to connect to the server: tls: failed to verify certificate: " + trouble.text +

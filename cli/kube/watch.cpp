@@ -18,14 +18,31 @@ Result<bool> handle_line(const std::string& line, const EventSink& sink) {
     return sink({type, std::move((*document)["object"])});
 }
 
+std::chrono::milliseconds left_until(Deadline deadline) {
+    return std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+}
+
+tl::unexpected<Failure> timed_out() {
+    Failure failure{"timed out waiting for the condition"};
+    failure.is_timeout = true;
+    return tl::unexpected(failure);
+}
+
 }  // namespace
 
-Result<void> watch(Api& api, ApiCall call, const std::string& resource_version, const EventSink& sink) {
+Result<void> watch(Api& api, ApiCall call, const std::string& resource_version, const EventSink& sink,
+                   std::optional<Deadline> deadline) {
     call.query.emplace_back("watch", "true");
     if (!resource_version.empty()) call.query.emplace_back("resourceVersion", resource_version);
+    std::chrono::milliseconds patience{0};
+    if (deadline) {
+        patience = left_until(*deadline);
+        if (patience.count() <= 0) return timed_out();
+        call.query.emplace_back("timeoutSeconds", std::to_string(patience.count() / 1000 + 1));
+    }
     std::string waiting;
     Result<void> handled;
-    const auto done = api.stream(call, [&](std::string_view piece) {
+    const auto take = [&](std::string_view piece) {
         waiting += piece;
         std::size_t begin = 0;
         for (std::size_t end = 0; (end = waiting.find('\n', begin)) != std::string::npos; begin = end + 1) {
@@ -35,9 +52,37 @@ Result<void> watch(Api& api, ApiCall call, const std::string& resource_version, 
         }
         waiting.erase(0, begin);
         return true;
-    });
+    };
+    const auto done = api.stream(call, take, patience);
     if (!handled) return handled;
     return done;
+}
+
+Result<void> watch_object(Api& api, const std::string& collection_path, const std::string& name,
+                          const ObjectTest& is_done, std::optional<Deadline> deadline) {
+    const ApiCall call{.path = collection_path, .query = {{"fieldSelector", "metadata.name=" + name}}};
+    for (;;) {
+        const auto list = api.ask(call);
+        if (!list) return pass_on(list);
+        const Object& items = member(*list, "items");
+        auto done = is_done(items.is_array() && !items.empty() ? items.front() : Object());
+        if (!done) return pass_on(done);
+        if (*done) return {};
+        const auto watched = watch(
+            api, call, resource_version_of(*list),
+            [&](const WatchEvent& event) -> Result<bool> {
+                if (event.type == "BOOKMARK") return true;
+                done = is_done(event.type == "DELETED" ? Object() : event.object);
+                if (!done) return pass_on(done);
+                return !*done;
+            },
+            deadline);
+        if (!done) return pass_on(done);
+        if (*done) return {};
+        if (!watched && !is_refused_as(watched.error(), "Expired") && !is_refused_as(watched.error(), "Gone"))
+            return watched;
+        if (deadline && left_until(*deadline).count() <= 0) return timed_out();
+    }
 }
 
 }  // namespace keelson::cli::kube

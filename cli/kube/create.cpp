@@ -1,0 +1,143 @@
+// keelctl create -f, replace
+#include "cli/kube/command.h"
+#include "cli/kube/command_groups.h"
+#include "cli/kube/deleting.h"
+#include "cli/kube/writing.h"
+#include "cli/output.h"
+
+namespace keelson::cli::kube {
+namespace {
+
+// What a raw URL is sent: the file as it is.
+Result<void> send_raw(Session& session, const std::string& method, const std::string& path,
+                      const FileFlags& files) {
+    if (files.filenames.size() != 1) return fail("--raw can only use a single local file or stdin");
+    const auto text = read_source(files.filenames.front());
+    if (!text) return pass_on(text);
+    const auto api = session.api();
+    if (!api) return pass_on(api);
+    const auto answer = (*api)->send({.method = method, .path = path, .body = *text});
+    if (!answer) return pass_on(answer);
+    print(answer->body);
+    return {};
+}
+
+class Create : public Command {
+  public:
+    void add_flags(Flags& flags) override {
+        add_file_flags(flags, files_, "Filename, directory, or URL to files to use to create the resource");
+        add_write_flags(flags, write_, "keelctl-create");
+        add_validate_flag(flags, write_);
+        add_print_flags(flags, print_);
+        flags.flag("save-config", saves_config_, "Keep what was given in an annotation, for kubectl apply");
+        flags.text("raw", raw_,
+                   "Raw URI to POST to the server. Uses the transport specified by the kubeconfig file.");
+        flags.text("l,selector", labels_, "Selector (label query) to filter the objects of the files on");
+    }
+
+    Result<void> run(Session& session, const Words& words) override {
+        if (!words.words.empty())
+            return tl::unexpected(unknown_command(words.words.front(), "keelctl create", {}));
+        if (files_.filenames.empty() && files_.kustomize.empty())
+            return misused("must specify one of -f and -k");
+        if (!raw_.empty()) return send_raw(session, "POST", raw_, files_);
+        const auto query = write_query(write_);
+        if (!query) return pass_on(query);
+        const DryRun dry_run = *write_.dry_run.read();
+        return for_each_manifest(session, files_, labels_, "create", [&](Item& item) -> Result<void> {
+            if (saves_config_) save_last_applied(item.object);
+            if (dry_run != DryRun::client) {
+                const auto api = session.api();
+                if (!api) return pass_on(api);
+                if (const auto done = create_item(**api, item, *query); !done)
+                    return tl::unexpected(
+                        with_context(done.error(), "error when creating \"" + item.source + "\": "));
+            }
+            return print_change(print_, item, with_dry_run("created", dry_run));
+        });
+    }
+
+  private:
+    FileFlags files_;
+    WriteFlags write_;
+    PrintFlags print_;
+    bool saves_config_ = false;
+    std::string raw_;
+    std::string labels_;
+};
+
+class Replace : public Command {
+  public:
+    void add_flags(Flags& flags) override {
+        add_file_flags(flags, files_, "The files that contain the configurations to replace.");
+        add_write_flags(flags, write_, "keelctl-replace");
+        add_validate_flag(flags, write_);
+        add_print_flags(flags, print_);
+        flags.flag("save-config", saves_config_, "Keep what was given in an annotation, for kubectl apply");
+        flags.flag("force", is_forced_, "Delete the object and make it again");
+        flags.number("grace-period", grace_period_, "Seconds that a pod is given to end, with --force");
+        flags.optional_text("cascade", cascade_, "background", "How dependents are deleted, with --force");
+        flags.duration("timeout", timeout_, "How long to wait for the deletion, with --force; 0: for ever");
+        flags.text("subresource", write_.subresource, "Replace the subresource of the requested object.");
+        flags.text("raw", raw_, "Raw URI to PUT to the server.");
+    }
+
+    Result<void> run(Session& session, const Words& words) override {
+        if (!words.words.empty()) return misused("unexpected args: [" + words.words.front() + "]");
+        if (files_.filenames.empty() && files_.kustomize.empty())
+            return misused("must specify one of -f and -k");
+        if (!raw_.empty()) return send_raw(session, "PUT", raw_, files_);
+        const auto query = write_query(write_);
+        if (!query) return pass_on(query);
+        const DryRun dry_run = *write_.dry_run.read();
+        return for_each_manifest(session, files_, "", "replace", [&](Item& item) -> Result<void> {
+            if (saves_config_) save_last_applied(item.object);
+            const auto api = session.api();
+            if (!api) return pass_on(api);
+            if (dry_run != DryRun::client) {
+                const auto done = is_forced_ ? make_again(**api, item, *query)
+                                             : replace_item(**api, item, *query, write_.subresource);
+                if (!done)
+                    return tl::unexpected(
+                        with_context(done.error(), "error when replacing \"" + item.source + "\": "));
+            }
+            return print_change(print_, item, with_dry_run("replaced", dry_run));
+        });
+    }
+
+  private:
+    Result<void> make_again(Api& api, Item& item, const Query& query) {
+        DeleteWish wish{.grace_period_seconds = grace_period_ < 0 ? 0 : grace_period_, .cascade = cascade_};
+        const auto deleted = delete_item(api, item, wish);
+        if (!deleted && !is_not_found(deleted.error())) return pass_on(deleted);
+        if (deleted) {
+            cli::print(item.resource->kind_text() + " \"" + item.name + "\" deleted\n");
+            if (const auto gone = wait_until_gone(api, item, *deleted, timeout_); !gone) return gone;
+        }
+        item.object["metadata"].erase("resourceVersion");
+        item.object["metadata"].erase("uid");
+        return create_item(api, item, query);
+    }
+
+    FileFlags files_;
+    WriteFlags write_;
+    PrintFlags print_;
+    bool saves_config_ = false;
+    bool is_forced_ = false;
+    std::int64_t grace_period_ = -1;
+    std::string cascade_ = "background";
+    std::int64_t timeout_ = 0;
+    std::string raw_;
+};
+
+}  // namespace
+
+void add_create_commands(Registry& registry) {
+    registry.add<Create>("create", "Basic Commands", "-f FILENAME [options]",
+                         "Create a resource from a file or from stdin",
+                         "  keelctl create -f pod.yaml\n  cat pod.json | keelctl create -f -");
+    registry.add<Replace>("replace", "Advanced Commands", "-f FILENAME [options]",
+                          "Replace a resource by file name or stdin", "  keelctl replace -f pod.yaml");
+}
+
+}  // namespace keelson::cli::kube

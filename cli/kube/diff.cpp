@@ -1,0 +1,87 @@
+// keelctl diff: what apply would change.
+#include <cstdlib>
+
+#include "cli/kube/command.h"
+#include "cli/kube/command_groups.h"
+#include "cli/kube/differing.h"
+#include "cli/kube/writing.h"
+
+namespace keelson::cli::kube {
+namespace {
+
+class Diff : public Command {
+  public:
+    void add_flags(Flags& flags) override {
+        add_file_flags(flags, files_,
+                       "Filename, directory, or URL to files contains the configuration to diff");
+        flags.text("l,selector", labels_, "Selector (label query) to filter the objects of the files on");
+        flags.text("field-manager", manager_, "Name of the manager used to track field ownership.");
+        flags.flag("server-side", ignored_, "The server merges, as it always does here");
+        flags.flag("force-conflicts", ignored_,
+                   "Conflicts are shown as if they were taken over, as always here");
+        flags.flag("show-managed-fields", shows_managed_fields_, "Include managed fields in the diff.");
+        flags.flag("prune", ignored_, "Not shown by keelctl: use apply --prune --dry-run=server").is_hidden =
+            true;
+        flags.number("concurrency", concurrency_, "Taken for the sake of scripts").is_hidden = true;
+    }
+
+    Result<void> run(Session& session, const Words& words) override {
+        if (!words.words.empty()) return misused("Unexpected args: [" + words.words.front() + "]");
+        if (files_.filenames.empty() && files_.kustomize.empty())
+            return trouble(fail("must specify one of -f and -k"));
+        const auto api = session.api();
+        if (!api) return trouble(pass_on(api));
+        auto difference = Difference::make();
+        if (!difference) return trouble(pass_on(difference));
+        const auto done =
+            for_each_manifest(session, files_, labels_, "diff", [&](Item& item) -> Result<void> {
+                auto live = (*api)->ask({.path = item.path()});
+                if (!live && !is_not_found(live.error())) return pass_on(live);
+                Item merged = item;
+                const Query query{{"fieldManager", manager_}, {"dryRun", "All"}, {"force", "true"}};
+                if (const auto good = patch_item(**api, merged, kApplyPatch, compact(item.object), query);
+                    !good)
+                    return good;
+                const std::string name = file_name(item);
+                return difference->add(name, live ? shown(std::move(*live)) : Object(),
+                                       shown(std::move(merged.object)));
+            });
+        if (!done) return trouble(tl::unexpected(done.error()));
+        return difference->show();
+    }
+
+  private:
+    // 1 is "there are differences".
+    static Result<void> trouble(tl::unexpected<Failure> failure) {
+        failure.value().code = exit_failure + 1;
+        return failure;
+    }
+
+    static std::string file_name(const Item& item) {
+        return item.resource->group + (item.resource->group.empty() ? "" : ".") + item.resource->version +
+               "." + item.resource->kind + "." + item.namespace_name + "." + item.name;
+    }
+
+    Object shown(Object object) const {
+        if (!shows_managed_fields_) object["metadata"].erase("managedFields");
+        return object;
+    }
+
+    FileFlags files_;
+    std::string labels_;
+    std::string manager_ = "keelctl";
+    bool ignored_ = false;
+    bool shows_managed_fields_ = false;
+    std::int64_t concurrency_ = 1;
+};
+
+}  // namespace
+
+void add_diff_command(Registry& registry) {
+    registry.add<Diff>(
+        "diff", "Advanced Commands", "-f FILENAME [options]",
+        "Diff the live version against a would-be applied version",
+        "  keelctl diff -f app.yaml\n  KUBECTL_EXTERNAL_DIFF='diff -y' keelctl diff -f app.yaml");
+}
+
+}  // namespace keelson::cli::kube
