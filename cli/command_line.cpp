@@ -154,7 +154,6 @@ void add_system_commands(CLI::App& app, Line& line) {
     leaf(app, line, "log-level", "Show or set the level of the server's log", [](Line& l) {
         return log_level(l.settings, l.text);
     })->add_option("LEVEL", line.text, "debug, info, warning, error or off");
-    leaf(app, line, "version", "The version of keelctl", [](Line& l) { return show_version(l.settings); });
 }
 
 // As far as the line was understood.

@@ -53,6 +53,5 @@ Result<void> roll_back(const Settings& settings, std::uint64_t revision, const s
 
 // An empty level only asks.
 Result<void> log_level(const Settings& settings, const std::string& level);
-Result<void> show_version(const Settings& settings);
 
 }  // namespace keelson::cli

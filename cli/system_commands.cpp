@@ -24,12 +24,4 @@ Result<void> log_level(const Settings& settings, const std::string& level) {
     return {};
 }
 
-Result<void> show_version(const Settings& settings) {
-    if (settings.wants_json)
-        print("{\"version\":\"" KEELSON_VERSION "\"}\n");
-    else
-        print("keelctl " KEELSON_VERSION "\n");
-    return {};
-}
-
 }  // namespace keelson::cli

@@ -13,5 +13,11 @@ void add_patch_commands(Registry& registry);
 void add_edit_command(Registry& registry);
 void add_wait_command(Registry& registry);
 void add_diff_command(Registry& registry);
+void add_api_commands(Registry& registry);
+void add_auth_commands(Registry& registry);
+void add_cluster_commands(Registry& registry);
+void add_events_command(Registry& registry);
+void add_config_view_commands(Registry& registry);
+void add_config_change_commands(Registry& registry);
 
 }  // namespace keelson::cli::kube

@@ -12,7 +12,7 @@ namespace keelson::cli::kube {
 namespace {
 
 constexpr const char* kUsualKinds[] = {"core/v1/ConfigMap",
-                                       "core/v1/Endpoints",
+
                                        "core/v1/PersistentVolumeClaim",
                                        "core/v1/Pod",
                                        "core/v1/ReplicationController",

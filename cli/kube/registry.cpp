@@ -14,6 +14,12 @@ const Registry& registry() {
         add_edit_command(registry);
         add_wait_command(registry);
         add_diff_command(registry);
+        add_api_commands(registry);
+        add_auth_commands(registry);
+        add_cluster_commands(registry);
+        add_events_command(registry);
+        add_config_view_commands(registry);
+        add_config_change_commands(registry);
         return registry;
     }();
     return all;

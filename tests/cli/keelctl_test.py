@@ -320,7 +320,7 @@ class WithoutServer(unittest.TestCase):
         for arguments, known in ((("plugin", "lsit"), "describe"), (("plugin", "lsit"), "'lsit'"),
                                  ((), "snapshot"), (("plugin",), "replace"),
                                  (("snapshot", "save"), "--force"), (("store", "rollback"), "--yes"),
-                                 (("plugin", "list", "-o", "yaml"), "json"), (("version", "more"), "--data-dir"),
+                                 (("plugin", "list", "-o", "yaml"), "json"), (("store", "status", "more"), "--data-dir"),
                                  (("plugin", "add", "x", "--isolation", "none"), "in-process"),
                                  (("log-level", "--admin", "http://h"), "https://")):
             with self.subTest(arguments=arguments):
@@ -330,8 +330,8 @@ class WithoutServer(unittest.TestCase):
                 self.assertEqual(done.stdout, "")
 
     def test_help_and_version(self):
-        self.assertRegex(run("version").stdout, r"^keelctl \d+\.\d+\.\d+\n$")
-        self.assertIn("version", json.loads(run("version", "-o", "json").stdout))
+        self.assertRegex(run("version", "--client").stdout, r"^Client Version: v\d+\.\d+\.\d+\n$")
+        self.assertIn("gitVersion", json.loads(run("version", "--client", "-o", "json").stdout)["clientVersion"])
         self.assertIn("rollback", run("store", "--help").stdout)
 
 
