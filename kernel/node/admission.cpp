@@ -31,38 +31,53 @@ resource::Amounts requests_of(core_v1::Pod pod) {
     return resource::quota_usage_of("", "pods", pod.untyped(), base::WallTime());
 }
 
-PodFailure out_of(std::string_view resource, std::int64_t wanted, std::int64_t used, std::int64_t capacity) {
-    return {"OutOf" + std::string(resource),
-            "Pod was rejected: Node didn't have enough resource: " + std::string(resource) +
-                ", requested: " + std::to_string(wanted) + ", used: " + std::to_string(used) +
-                ", capacity: " + std::to_string(capacity)};
+// A resource of which there is not enough.
+struct Lack {
+    std::string resource;
+    std::int64_t wanted = 0;
+    std::int64_t used = 0;
+    std::int64_t capacity = 0;
+};
+
+std::string text_of(const Lack& lack) {
+    return "Node didn't have enough resource: " + lack.resource +
+           ", requested: " + std::to_string(lack.wanted) + ", used: " + std::to_string(lack.used) +
+           ", capacity: " + std::to_string(lack.capacity);
+}
+
+PodFailure out_of(const Lack& lack) {
+    return {"OutOf" + lack.resource, "Pod was rejected: " + text_of(lack)};
+}
+
+std::optional<std::int64_t> capacity_of(core_v1::Node node, std::string_view resource) {
+    const std::string_view text = node.status().allocatable()[resource];
+    const auto quantity = Quantity::parse(text);
+    if (text.empty() || !quantity) return std::nullopt;
+    return amount_of(*quantity, resource);
+}
+
+std::optional<Lack> lack_for(core_v1::Pod pod, const std::vector<core_v1::Pod>& others, core_v1::Node node) {
+    resource::Amounts used;
+    for (const core_v1::Pod other : others) resource::add_amounts(used, requests_of(other));
+    for (const auto& [name, quantity] : requests_of(pod)) {
+        if (!name.starts_with(kRequests)) continue;
+        const std::string resource = name.substr(kRequests.size());
+        const std::int64_t amount = amount_of(quantity, resource);
+        const auto capacity = capacity_of(node, resource);
+        // What the node does not have at all is the scheduler's business, or a static pod's.
+        if (amount == 0 || !capacity) continue;
+        if (const std::int64_t taken = amount_in(used, resource); taken + amount > *capacity)
+            return Lack{resource, amount, taken, *capacity};
+    }
+    return std::nullopt;
 }
 
 std::optional<PodFailure> refuse_by_resources(core_v1::Pod pod, const std::vector<core_v1::Pod>& others,
                                               core_v1::Node node) {
-    const auto allocatable = node.status().allocatable();
-    const auto capacity_of = [&](std::string_view resource) -> std::optional<std::int64_t> {
-        const std::string_view text = allocatable[resource];
-        const auto quantity = Quantity::parse(text);
-        if (text.empty() || !quantity) return std::nullopt;
-        return amount_of(*quantity, resource);
-    };
-    const auto places = capacity_of("pods");
-    if (places && static_cast<std::int64_t>(others.size()) + 1 > *places)
-        return out_of("pods", 1, static_cast<std::int64_t>(others.size()), *places);
-    const resource::Amounts wanted = requests_of(pod);
-    resource::Amounts used;
-    for (const core_v1::Pod other : others) resource::add_amounts(used, requests_of(other));
-    for (const auto& [name, quantity] : wanted) {
-        if (!name.starts_with(kRequests)) continue;
-        const std::string resource = name.substr(kRequests.size());
-        const std::int64_t amount = amount_of(quantity, resource);
-        const auto capacity = capacity_of(resource);
-        // What the node does not have at all is the scheduler's business, or a static pod's.
-        if (amount == 0 || !capacity) continue;
-        if (const std::int64_t taken = amount_in(used, resource); taken + amount > *capacity)
-            return out_of(resource, amount, taken, *capacity);
-    }
+    const auto places = capacity_of(node, "pods");
+    const auto count = static_cast<std::int64_t>(others.size());
+    if (places && count + 1 > *places) return out_of({"pods", 1, count, *places});
+    if (const auto lack = lack_for(pod, others, node)) return out_of(*lack);
     return std::nullopt;
 }
 
@@ -138,6 +153,18 @@ std::optional<PodFailure> refuse_pod(core_v1::Pod pod, const std::vector<core_v1
     const core_v1::Node known(node->root());
     if (auto refused = refuse_by_selector(pod, known)) return refused;
     return refuse_by_resources(pod, others, known);
+}
+
+std::optional<ResizeObstacle> refuse_resize(core_v1::Pod pod, const std::vector<core_v1::Pod>& others,
+                                            const client::ObjectPointer& node) {
+    if (!node) return std::nullopt;
+    const core_v1::Node known(node->root());
+    if (const auto lack = lack_for(pod, {}, known))
+        return ResizeObstacle{"Infeasible", "Node didn't have enough capacity: " + lack->resource +
+                                                ", requested: " + std::to_string(lack->wanted) +
+                                                ", capacity: " + std::to_string(lack->capacity)};
+    if (const auto lack = lack_for(pod, others, known)) return ResizeObstacle{"Deferred", text_of(*lack)};
+    return std::nullopt;
 }
 
 }  // namespace keelson::node

@@ -18,4 +18,9 @@ namespace keelson::node {
                                                    const client::ObjectPointer& node,
                                                    const NodePressure& pressure);
 
+// Whether the node has room for what a pod that runs here has been changed to.
+[[nodiscard]] std::optional<ResizeObstacle> refuse_resize(api_types::core_v1::Pod pod,
+                                                          const std::vector<api_types::core_v1::Pod>& others,
+                                                          const client::ObjectPointer& node);
+
 }  // namespace keelson::node

@@ -309,7 +309,7 @@ class Agent final : public NodeAgent {
         std::vector<core_v1::Pod> result;
         for (const auto& [other, record] : records_)
             if (other != uid && record->is_admitted && record->stage == PodStage::living && record->pod)
-                result.push_back(record->object());
+                result.emplace_back((record->agreed_pod ? record->agreed_pod : record->pod)->root());
         return result;
     }
 

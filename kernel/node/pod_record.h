@@ -62,6 +62,12 @@ struct PodFailure {
     bool is_eviction = false;
 };
 
+// Why the node does not give a pod what it has been changed to: "Infeasible" for ever, "Deferred" for now.
+struct ResizeObstacle {
+    std::string reason;
+    std::string message;
+};
+
 enum class PodStage : std::uint8_t {
     living,
     ending,   // its containers are being stopped
@@ -77,6 +83,11 @@ struct PodRecord {
     bool is_admitted = false;
     bool is_given_back = false;  // sandbox, addresses and volumes, after the end
     std::optional<PodFailure> failure;
+    // Requests that the node has agreed to, as JSON by container; empty: nothing was looked at yet.
+    std::map<std::string, std::string> agreed_requests;
+    std::optional<ResizeObstacle> resize_obstacle;
+    // With an obstacle: the pod as the node has agreed to it, which is what it counts for.
+    client::ObjectPointer agreed_pod;
     PodStage stage = PodStage::living;
     // Of an ending: containers have this long from `ending_since`.
     std::optional<std::chrono::seconds> grace;

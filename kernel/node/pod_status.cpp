@@ -146,7 +146,7 @@ class StatusMaker {
         if (container.current)
             status.set_container_id(arena_, surroundings_.runtime_name + "://" + container.current->id);
         status.set_started(arena_, is_running && container.is_started);
-        put_resources(definition, status);
+        put_resources(definition, last, status);
         put_mounts(definition, status);
     }
 
@@ -213,7 +213,14 @@ class StatusMaker {
         state.set_container_id(arena_, surroundings_.runtime_name + "://" + container.id);
     }
 
-    void put_resources(core_v1::Container definition, core_v1::ContainerStatus status) {
+    void put_resources(core_v1::Container definition, core_v1::ContainerStatus last,
+                       core_v1::ContainerStatus status) {
+        if (record_.resize_obstacle && last.has_resources()) {
+            for (const std::string_view name : {"resources", "allocatedResources"})
+                if (last.untyped().has(name))
+                    status.untyped().set(arena_, name, last.untyped()[name].clone(arena_));
+            return;
+        }
         if (!definition.has_resources() || definition.resources().untyped().empty()) {
             status.make_resources(arena_);
             return;
@@ -261,6 +268,11 @@ class StatusMaker {
                 not_all("Initialized", "ContainersNotInitialized", "incomplete", uninitialized, text));
         put_readiness(conditions, phase, is_over, unready);
         put(conditions, {"PodScheduled", "True", "", ""});
+        if (record_.resize_obstacle && !is_over)
+            put(conditions, {"PodResizePending", "True", record_.resize_obstacle->reason,
+                             record_.resize_obstacle->message});
+        else
+            object::remove_condition(conditions, "PodResizePending");
         if (record_.failure && record_.failure->is_eviction)
             put(conditions, {"DisruptionTarget", "True", "TerminationByKubelet", record_.failure->message});
     }

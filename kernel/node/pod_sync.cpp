@@ -6,6 +6,7 @@
 #include "kernel/node/admission.h"
 #include "kernel/node/pod_directory.h"
 #include "kernel/node/pod_plan.h"
+#include "kernel/object/json.h"
 #include "kernel/object/time_format.h"
 
 namespace keelson::node {
@@ -30,6 +31,39 @@ std::optional<base::WallTime> time_of(std::string_view text) {
 
 bool is_terminal(core_v1::Pod pod) {
     return pod.status().phase() == "Succeeded" || pod.status().phase() == "Failed";
+}
+
+std::map<std::string, std::string> wanted_requests(core_v1::Pod pod) {
+    std::map<std::string, std::string> requests;
+    for (const core_v1::Container container : pod.spec().containers())
+        requests[std::string(container.name())] =
+            object::to_json(container.resources().untyped()["requests"]);
+    return requests;
+}
+
+// What an earlier process has agreed to is in the status.
+std::map<std::string, std::string> agreed_requests(core_v1::Pod pod,
+                                                   std::map<std::string, std::string> wanted) {
+    for (const core_v1::ContainerStatus status : pod.status().container_statuses()) {
+        const object::Value allocated = status.untyped()["allocatedResources"];
+        if (allocated.is_set()) wanted[std::string(status.name())] = object::to_json(allocated);
+    }
+    return wanted;
+}
+
+client::ObjectPointer with_requests(core_v1::Pod pod, const std::map<std::string, std::string>& requests) {
+    object::Document document;
+    document.root = pod.untyped().clone(document.arena);
+    for (const core_v1::Container container : core_v1::Pod(document.root).spec().containers()) {
+        const auto found = requests.find(std::string(container.name()));
+        if (found == requests.end()) continue;
+        const auto agreed = object::parse_json_copy(found->second, document.arena);
+        if (agreed)
+            container.untyped()
+                .child_map(document.arena, "resources")
+                .set(document.arena, "requests", *agreed);
+    }
+    return std::make_shared<const client::CachedObject>(document.root, "Pod", "v1");
 }
 
 std::string_view or_default(bool is_host, std::string_view otherwise) {
@@ -172,6 +206,23 @@ void PodSync::decide_stage(PodRecord& record) {
     if (record.failure) begin_ending(record.failure->grace);
 }
 
+// Other requests than those agreed to are only met when there is room for them; until then the pod keeps what
+// it has.
+void PodSync::decide_resize(PodRecord& record) {
+    const core_v1::Pod pod = record.object();
+    const std::map<std::string, std::string> wanted = wanted_requests(pod);
+    if (record.agreed_requests.empty()) record.agreed_requests = agreed_requests(pod, wanted);
+    record.resize_obstacle.reset();
+    record.agreed_pod.reset();
+    if (wanted == record.agreed_requests) return;
+    record.resize_obstacle =
+        refuse_resize(pod, others_(record.uid), parts_.nodes.get({"", parts_.settings.name}));
+    if (record.resize_obstacle)
+        record.agreed_pod = with_requests(pod, record.agreed_requests);
+    else
+        record.agreed_requests = wanted;
+}
+
 // --- a pod that lives ---
 
 Task<Result<PodSync::Again>> PodSync::live(Record record) {
@@ -191,7 +242,8 @@ Task<Result<PodSync::Again>> PodSync::live(Record record) {
     for (const ContainerStop& stop : plan.stop)
         life_.stop(record, stop.name, std::nullopt, stop.reason, stop.message);
     for (const std::string& name : plan.held_back) hold_back(*record, name);
-    for (std::size_t index = 0; index < record->containers.size(); ++index) {
+    decide_resize(*record);
+    for (std::size_t index = 0; index < record->containers.size() && !record->resize_obstacle; ++index) {
         auto resizing = life_.resize(record, record->containers[index].name);
         KEELSON_CO_TRY_VOID(co_await resizing);
     }

@@ -43,6 +43,7 @@ class PodSync {
     using Again = std::optional<base::Duration>;
 
     void decide_stage(PodRecord& record);
+    void decide_resize(PodRecord& record);
     base::Task<base::Result<Again>> live(Record record);
     base::Task<Again> start_containers(Record record, std::vector<std::string> names);
     void hold_back(PodRecord& record, const std::string& container);

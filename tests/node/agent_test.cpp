@@ -309,6 +309,45 @@ TEST_F(AgentTest, ChangedResourcesReachTheRunningContainer) {
     EXPECT_EQ(container(pod("a"), "web")["resources"]["limits"]["memory"].as_string(), "96Mi");
 }
 
+TEST_F(AgentTest, AChangeThatTheNodeHasNoRoomForWaits) {
+    start();
+    const auto sized = [](const std::string& memory) {
+        return R"([{"name":"web","resources":{"requests":{"memory":")" + memory + R"("}}}])";
+    };
+    const auto image = [](std::string containers) { return containers.insert(2, R"("image":"web:1",)"); };
+    create("a", {}, image(sized("64Mi")));
+    const auto resize = [&](const std::string& memory) {
+        const resource::Outcome resized =
+            cluster.patch({"v1/pods/resize", "default", "a"}, resource::PatchType::strategic,
+                          R"({"spec":{"containers":)" + sized(memory) + "}}");
+        ASSERT_TRUE(resized.ok()) << resized.error;
+        cluster.executor.run_until_idle();
+    };
+    const auto pending = [&] {
+        const resource::Outcome now = pod("a");
+        for (const object::Value item : now["status"]["conditions"].items())
+            if (item["type"].as_string() == "PodResizePending")
+                return std::string(item["reason"].as_string()) + ": " + item["message"].to_string();
+        return std::string();
+    };
+    resize("1Pi");
+    EXPECT_TRUE(pending().starts_with("Infeasible: Node didn't have enough capacity: memory, requested: "))
+        << pending();
+    EXPECT_EQ(container(pod("a"), "web")["allocatedResources"]["memory"].as_string(), "64Mi");
+    // Another one leaves too little.
+    const std::int64_t there = read_machine_facts().memory_bytes - (200 << 20);
+    create("b", {}, image(sized(std::to_string(there - (100 << 20)))));
+    resize("256Mi");
+    EXPECT_TRUE(pending().starts_with("Deferred: Node didn't have enough resource: memory, requested: "))
+        << pending();
+    stop();
+    start();
+    EXPECT_TRUE(pending().starts_with("Deferred: ")) << "an earlier process's agreement holds";
+    cluster.remove({"v1/pods", "default", "b"});
+    ASSERT_TRUE(until([&] { return pending().empty(); }, std::chrono::minutes(5)));
+    EXPECT_EQ(container(pod("a"), "web")["allocatedResources"]["memory"].as_string(), "256Mi");
+}
+
 TEST_F(AgentTest, AManifestIsAPodAsLongAsItIsThere) {
     const std::string path = directory.path() + "/manifests/own.yaml";
     ASSERT_TRUE(base::make_directory(directory.path() + "/manifests"));

@@ -130,7 +130,9 @@ TEST_F(AgentTest, APodOfANodeWithoutMemoryIsEvictedAndNoOtherTaken) {
     EXPECT_EQ(pod("b").text({"status", "message"}), "The node had condition: [MemoryPressure]. ");
     const resource::Outcome node = cluster.get({"v1/nodes", {}, "n1"});
     for (const object::Value item : node["status"]["conditions"].items())
-        if (item["type"].as_string() == "MemoryPressure") EXPECT_EQ(item["status"].as_string(), "True");
+        if (item["type"].as_string() == "MemoryPressure") {
+            EXPECT_EQ(item["status"].as_string(), "True");
+        }
 }
 
 TEST_F(AgentTest, APodThatFillsItsEmptyDirIsEvicted) {
