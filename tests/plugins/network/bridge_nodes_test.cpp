@@ -1,5 +1,6 @@
 // A node and what lies around it: other nodes, and machines that know nothing of pods.
 #include "tests/plugins/network/bridge_fixture.h"
+#include "tests/plugins/network/links.h"
 
 namespace keelson::testing {
 namespace {

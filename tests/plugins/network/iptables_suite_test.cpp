@@ -4,29 +4,8 @@
 namespace keelson::testing {
 namespace {
 
-struct IptablesProxy {
-    static std::string missing() {
-        if (::geteuid() != 0) return "network namespaces take root";
-        try {
-            const NetworkNamespace trial;
-            trial.command("iptables-legacy-save; ip link add name trial type bridge");
-        } catch (const std::exception& error) {
-            return std::string("no namespace and tables of one's own: ") + error.what();
-        }
-        return {};
-    }
+struct IptablesProxy : ProxyByRules {
     static ProxyKind kind() { return {"iptables.so", "dev.keelson.iptables"}; }
-    static std::string traces(const NetworkNamespace& node) {
-        return node.output(
-            "for t in iptables ip6tables; do for table in nat filter; do $t-legacy-save -t $table | grep -v "
-            "'^#' | sed 's/ \\[.*//' | sort; done; done");
-    }
-    static void sweep(const NetworkNamespace& node) {
-        node.command("iptables-legacy -t nat -F; iptables-legacy -t nat -X");
-    }
-    static constexpr bool keeps_connections = true;
-    static constexpr bool keeps_sources = true;
-    static constexpr bool carries_sctp = true;
 };
 
 using Proxies = ::testing::Types<IptablesProxy>;

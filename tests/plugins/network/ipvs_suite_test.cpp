@@ -4,9 +4,10 @@
 namespace keelson::testing {
 namespace {
 
-struct IpvsProxy {
+struct IpvsProxy : ProxyByRules {
     static std::string missing() {
-        if (::geteuid() != 0) return "network namespaces take root";
+        std::string reason = why_no_namespaces();
+        if (!reason.empty()) return reason;
         try {
             const NetworkNamespace trial;
             trial.command("ipvsadm -Sn && ip link add name trial type dummy");
@@ -16,17 +17,15 @@ struct IpvsProxy {
         return {};
     }
     static ProxyKind kind() { return {"ipvs.so", "dev.keelson.ipvs"}; }
-    static std::string traces(const NetworkNamespace& node) {
-        return node.output(
-            "ipvsadm -Sn | sort; ip -br addr show keelson-ipvs 2>/dev/null | tr ' ' '\\n' | grep -v ^fe80 | "
-            "sort; "
-            "for t in iptables ip6tables; do for table in nat filter; do $t-legacy-save -t $table | grep -v "
-            "'^#' | sed 's/ \\[.*//' | sort; done; done");
+    static std::string traces(const ProxyWorld& world) {
+        return world.rules_of_node() + world.node.output(
+                                           "ipvsadm -Sn | sort; ip -br addr show keelson-ipvs 2>/dev/null | "
+                                           "tr ' ' '\\n' | grep -v ^fe80 | sort");
     }
     static void sweep(const NetworkNamespace& node) { node.command("ipvsadm -C"); }
-    static constexpr bool keeps_connections = true;
-    static constexpr bool keeps_sources = true;
-    static constexpr bool carries_sctp = true;
+    // The kernel remembers a client at least as long as a connection of his that has been broken off: ten
+    // seconds.
+    static constexpr int shortest_affinity = 12;
 };
 
 using Proxies = ::testing::Types<IpvsProxy>;

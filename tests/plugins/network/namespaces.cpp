@@ -2,8 +2,10 @@
 
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <net/if.h>
 #include <poll.h>
 #include <sched.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -80,6 +82,14 @@ base::FileDescriptor listen_at(const Endpoint& endpoint) {
     return socket;
 }
 
+void set_loopback_up() {
+    const base::FileDescriptor socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    ifreq request{};
+    std::strcpy(request.ifr_name, "lo");
+    request.ifr_flags = IFF_UP | IFF_RUNNING;
+    if (::ioctl(socket.get(), SIOCSIFFLAGS, &request) != 0) fail("set the loopback device up");
+}
+
 bool wait_for(int descriptor, short events) {
     pollfd wait{descriptor, events, 0};
     return ::poll(&wait, 1, patience_ms) == 1;
@@ -92,8 +102,8 @@ NetworkNamespace::NetworkNamespace() {
         if (::unshare(CLONE_NEWNET) != 0) fail("unshare");
         descriptor_ = base::FileDescriptor(::open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC));
         if (!descriptor_) fail("open the namespace");
+        set_loopback_up();
     });
-    command("ip link set lo up");
 }
 
 void NetworkNamespace::run(const std::function<void()>& work) const {
@@ -121,21 +131,6 @@ std::string NetworkNamespace::output(const std::string& command) const {
         if (::pclose(pipe) != 0) throw std::runtime_error(command + ": " + text);
     });
     return text;
-}
-
-void join(const NetworkNamespace& one, const std::string& one_name, const std::string& one_addresses,
-          const NetworkNamespace& other, const std::string& other_name, const std::string& other_addresses) {
-    const std::string other_path =
-        "/proc/" + std::to_string(::getpid()) + "/fd/" + std::to_string(other.descriptor());
-    one.command("ip link add " + one_name + " type veth peer name " + other_name + " netns " + other_path);
-    const auto set_up = [](const NetworkNamespace& space, const std::string& name,
-                           const std::string& addresses) {
-        space.command("echo 0 > /proc/sys/net/ipv6/conf/" + name + "/accept_dad; for a in " + addresses +
-                      "; do ip addr add $a dev " + name +
-                      " $(case $a in *:*) echo nodad;; esac); done; ip link set " + name + " up");
-    };
-    set_up(one, one_name, one_addresses);
-    set_up(other, other_name, other_addresses);
 }
 
 std::string connect_between(const NetworkNamespace& client, const Endpoint& target,

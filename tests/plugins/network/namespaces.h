@@ -27,10 +27,6 @@ class NetworkNamespace {
     base::FileDescriptor descriptor_;
 };
 
-// A veth pair: the ends are called so and have these addresses ("192.0.2.1/24"; several with spaces between).
-void join(const NetworkNamespace& one, const std::string& one_name, const std::string& one_addresses,
-          const NetworkNamespace& other, const std::string& other_name, const std::string& other_addresses);
-
 struct Endpoint {
     std::string address;
     int port = 0;

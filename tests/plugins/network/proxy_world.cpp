@@ -10,8 +10,11 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <set>
 #include <sstream>
 #include <stdexcept>
+
+#include "tests/plugins/network/links.h"
 
 namespace keelson::testing {
 namespace {
@@ -111,6 +114,8 @@ int begin_connecting(int socket, const Target& target, int source_port) {
 }
 
 Heard connect_and_hear(int socket, const Target& target, int patience_ms, int source_port) {
+    const linger at_once{1, 0};
+    if (target.breaks_off) ::setsockopt(socket, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
     const int begun = begin_connecting(socket, target, source_port);
     if (begun != 0 && begun != EINPROGRESS) return outcome_of(begun);
     if (target.transport == Transport::udp) {
@@ -330,32 +335,33 @@ Heard Connection::ask_again(int patience_ms) {
 // --- the network ---
 
 ProxyWorld::ProxyWorld() {
-    wire.command(
-        "ip link add br0 type bridge; echo 0 > /proc/sys/net/ipv6/conf/br0/accept_dad; ip link set br0 up");
+    add_bridge(wire, "br0");
     join_wire(node, "n1", 1);
     join_wire(other, "n2", 2);
     join_wire(client, "c1", 3);
-    node.command(
-        "ip addr add 192.0.2.11/24 dev eth0; ip route add default via 192.0.2.3; ip -6 route add default via "
-        "2001:db8::3; ip route add 10.244.2.0/24 via 192.0.2.2; ip -6 route add fd00:2::/64 via 2001:db8::2; "
-        "echo 1 > /proc/sys/net/ipv4/ip_forward; echo 1 > /proc/sys/net/ipv6/conf/all/forwarding");
-    other.command(
-        "ip route add default via 192.0.2.1; ip -6 route add default via 2001:db8::1; ip route add "
-        "10.244.1.0/24 via 192.0.2.1; ip -6 route add fd00:1::/64 via 2001:db8::1; "
-        "echo 1 > /proc/sys/net/ipv4/ip_forward; echo 1 > /proc/sys/net/ipv6/conf/all/forwarding");
+    add_addresses(node, "eth0", "192.0.2.11/24");
+    add_route(node, "default", "192.0.2.3", "eth0");
+    add_route(node, "default", "2001:db8::3", "eth0");
+    add_route(node, "10.244.2.0/24", "192.0.2.2", "eth0");
+    add_route(node, "fd00:2::/64", "2001:db8::2", "eth0");
+    switch_forwarding_on(node);
+    add_route(other, "default", "192.0.2.1", "eth0");
+    add_route(other, "default", "2001:db8::1", "eth0");
+    add_route(other, "10.244.1.0/24", "192.0.2.1", "eth0");
+    add_route(other, "fd00:1::/64", "2001:db8::1", "eth0");
+    switch_forwarding_on(other);
     // What is meant for services comes to the node.
-    client.command(
-        "ip route add 10.96.0.0/12 via 192.0.2.1; ip route add 198.51.100.0/24 via 192.0.2.1; ip -6 route "
-        "add "
-        "fd00:96::/64 via 2001:db8::1");
+    add_route(client, "10.96.0.0/12", "192.0.2.1", "eth0");
+    add_route(client, "198.51.100.0/24", "192.0.2.1", "eth0");
+    add_route(client, "fd00:96::/64", "2001:db8::1", "eth0");
     add_pod(node, 1, "a", 11);
     add_pod(node, 1, "b", 12);
     add_pod(node, 1, "c", 13);
     add_pod(node, 1, "farm", 14);
     add_pod(other, 2, "x", 21);
     add_pod(other, 2, "y", 22);
-    pod("farm").space.command("ip route add local 10.245.0.0/16 dev lo");
-    node.command("ip route add 10.245.0.0/16 via 10.244.1.14 dev pfarm onlink");
+    add_local_prefix(pod("farm").space, "10.245.0.0/16");
+    add_route(node, "10.245.0.0/16", "10.244.1.14", "pfarm");
 }
 
 Pod& ProxyWorld::pod(const std::string& name) {
@@ -365,7 +371,7 @@ Pod& ProxyWorld::pod(const std::string& name) {
 void ProxyWorld::join_wire(const NetworkNamespace& space, const std::string& port, int number) {
     const std::string end = std::to_string(number);
     join(wire, port, "", space, "eth0", "192.0.2." + end + "/24 2001:db8::" + end + "/64");
-    wire.command("ip link set " + port + " master br0");
+    set_master(wire, port, "br0");
 }
 
 // A pod sends everything by its node.
@@ -380,14 +386,33 @@ void ProxyWorld::add_pod(const NetworkNamespace& host, int host_number, const st
     const std::string gateway6 = "fd00:" + part + "::1";
     join(host, "p" + name, gateway + "/32 " + gateway6 + "/128", pod->space, "eth0",
          pod->address + "/32 " + pod->address6 + "/128");
-    host.command("ip route add " + pod->address + "/32 dev p" + name + "; ip -6 route add " + pod->address6 +
-                 "/128 dev p" + name);
-    pod->space.command("ip route add " + gateway + " dev eth0; ip route add default via " + gateway +
-                       "; ip -6 route add " + gateway6 + " dev eth0; ip -6 route add default via " +
-                       gateway6);
-    servers.listen(pod->space, name, port);
-    servers.listen(pod->space, name + "'", port + 1);
+    add_route(host, pod->address + "/32", "", "p" + name);
+    add_route(host, pod->address6 + "/128", "", "p" + name);
+    add_route(pod->space, gateway + "/32", "", "eth0");
+    add_route(pod->space, "default", gateway, "eth0");
+    add_route(pod->space, gateway6 + "/128", "", "eth0");
+    add_route(pod->space, "default", gateway6, "eth0");
+    serve(*pod);
     pods_[name] = std::move(pod);
+}
+
+void ProxyWorld::serve(const Pod& pod) {
+    servers.listen(pod.space, pod.name, port);
+    servers.listen(pod.space, pod.name + "'", port + 1);
+}
+
+std::string ProxyWorld::rules_of_node() const {
+    std::istringstream lines(node.output("iptables-legacy-save; ip6tables-legacy-save"));
+    std::multiset<std::string> rules;
+    for (std::string line; std::getline(lines, line);) {
+        const bool is_rule = line.starts_with("-A");
+        const bool is_chain = line.starts_with(":") && line.find(" ACCEPT ") == std::string::npos;
+        if (is_rule) rules.insert(line);
+        if (is_chain) rules.insert(line.substr(0, line.find(" [")));
+    }
+    std::string text;
+    for (const std::string& rule : rules) text += rule + "\n";
+    return text;
 }
 
 bool has_sctp() {

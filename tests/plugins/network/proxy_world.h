@@ -1,5 +1,5 @@
 // A node with pods, another node with pods and a client outside, each in a network namespace of its own, and
-// servers in them that say who they are. For the tests of service proxies; takes `ip` and sh, nothing else.
+// servers in them that say who they are. For the tests of service proxies; making it starts no process.
 #pragma once
 
 #include <netinet/in.h>
@@ -24,6 +24,7 @@ struct Target {
     std::string address;
     int port = 0;
     Transport transport = Transport::tcp;
+    bool breaks_off = false;  // the client resets its connections, so that nobody keeps them in mind for long
 };
 
 struct Heard {
@@ -113,6 +114,11 @@ class ProxyWorld {
     // "a", "b" and "c" are on the node, "x" and "y" on the other one. "farm" is on the node and has all
     // addresses of 10.245.0.0/16.
     Pod& pod(const std::string& name);
+    // Starts a pod's servers, again after Servers::stop.
+    void serve(const Pod& pod);
+    // Chains and rules of the node's packet filter, of both families in all tables, sorted and without
+    // counters.
+    [[nodiscard]] std::string rules_of_node() const;
 
   private:
     void join_wire(const NetworkNamespace& space, const std::string& port, int number);
