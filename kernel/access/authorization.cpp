@@ -50,6 +50,12 @@ const Rule bootstrapper_rules[] = {
     {{"create", "get", "list", "watch"}, {"certificates.k8s.io"}, {"certificatesigningrequests"}},
 };
 
+// system:basic-user: whoever is known may ask who he is and what he may do.
+const Rule basic_rules[] = {
+    {{"create"}, {"authorization.k8s.io"}, {"selfsubjectaccessreviews", "selfsubjectrulesreviews"}},
+    {{"create"}, {"authentication.k8s.io"}, {"selfsubjectreviews"}},
+};
+
 // What a machine that joins reads before it knows whom it talks to; kubeadm gives everybody that right.
 bool is_cluster_info(const Attributes& attributes) {
     return attributes.is_resource_request && attributes.verb == "get" && attributes.group.empty() &&
@@ -71,7 +77,7 @@ bool is_issuer_discovery(const Attributes& attributes) {
     return !attributes.is_resource_request && attributes.verb == "get" && holds(paths, attributes.path);
 }
 
-// The kernel's own parts read discovery like everybody with an account of theirs.
+// system:discovery.
 bool is_discovery(const Attributes& attributes) {
     const std::string_view path = attributes.path;
     return !attributes.is_resource_request && attributes.verb == "get" &&
@@ -129,12 +135,16 @@ base::Task<Decision> FixedAuthorizer::authorize(const Attributes& attributes) {
     if (is_public_information(attributes) || is_cluster_info(attributes)) co_return Decision{.allowed = true};
     if (attributes.user.in_group(service_accounts_group) && is_issuer_discovery(attributes))
         co_return Decision{.allowed = true};
-    const std::span<const Rule> rules = rules_of(attributes.user);
-    const bool is_known = !rules.empty() || !node_name_of(attributes.user).empty();
-    if (!is_known) co_return Decision{};
-    if (attributes.is_resource_request ? allows(rules, attributes) : is_discovery(attributes))
-        co_return Decision{.allowed = true};
-    co_return Decision{};
+    if (attributes.is_resource_request) {
+        if (allows(rules_of(attributes.user), attributes)) co_return Decision{.allowed = true};
+        const bool is_basic =
+            attributes.user.in_group(authenticated_group) && allows(basic_rules, attributes);
+        co_return Decision{.allowed = is_basic};
+    }
+    // The kernel's own parts join no groups.
+    const bool is_known = attributes.user.in_group(authenticated_group) ||
+                          !rules_of(attributes.user).empty() || !node_name_of(attributes.user).empty();
+    co_return Decision{.allowed = is_known && is_discovery(attributes)};
 }
 
 base::Task<Decision> Authorization::authorize(const Attributes& attributes) const {

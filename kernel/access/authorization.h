@@ -27,8 +27,9 @@ class Authorizer {
 };
 
 // system:masters may do everything; the kernel's own controllers and scheduler have the fixed rights of their
-// Kubernetes roles, who bootstraps a node may ask for its certificate; everybody may ask for health, version
-// and the cluster's CA, service accounts for what verifies their tokens. No opinion about anything else.
+// Kubernetes roles, who bootstraps a node may ask for its certificate; whoever is known may ask for discovery
+// and about himself, everybody for health, version and the cluster's CA, service accounts for what verifies
+// their tokens. No opinion about anything else.
 class FixedAuthorizer : public Authorizer {
   public:
     base::Task<Decision> authorize(const Attributes& attributes) override;

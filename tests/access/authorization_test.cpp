@@ -54,9 +54,23 @@ TEST(FixedAuthorizer, LetsEverybodySeeHealthAndVersionOnly) {
             EXPECT_TRUE(allowed(path(who, "get", text)));
         EXPECT_FALSE(allowed(path(who, "post", "/healthz")));
         EXPECT_FALSE(allowed(path(who, "get", "/metrics")));
-        EXPECT_FALSE(allowed(path(who, "get", "/api")));
         EXPECT_FALSE(allowed(resource(who, "get", "", "pods")));
     }
+}
+
+TEST(FixedAuthorizer, LetsWhoeverIsKnownLookAroundAndAskAboutHimself) {
+    const Identity jane = user("jane", {"system:authenticated"});
+    const Identity stranger = anonymous_identity();
+    for (const char* text : {"/api", "/apis/apps/v1", "/openapi/v3"}) {
+        EXPECT_TRUE(allowed(path(jane, "get", text)));
+        EXPECT_FALSE(allowed(path(stranger, "get", text)));
+    }
+    for (const char* review : {"selfsubjectaccessreviews", "selfsubjectrulesreviews"}) {
+        EXPECT_TRUE(allowed(resource(jane, "create", "authorization.k8s.io", review)));
+        EXPECT_FALSE(allowed(resource(stranger, "create", "authorization.k8s.io", review)));
+    }
+    EXPECT_TRUE(allowed(resource(jane, "create", "authentication.k8s.io", "selfsubjectreviews")));
+    EXPECT_FALSE(allowed(resource(jane, "create", "authorization.k8s.io", "subjectaccessreviews")));
 }
 
 TEST(FixedAuthorizer, GivesTheKernelsPartsTheirRoles) {
