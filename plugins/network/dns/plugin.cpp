@@ -198,9 +198,14 @@ class NameServer : public keelson::DnsPlugin {
 
     // A record that makes no sense is left out: the others are served.
     void gather(const dns::Apply& request, Changes& changes) const {
-        for (const dns::RecordKey& key : request.removed)
-            if (auto name = wire_name(key.name))
-                changes.removed.emplace_back(std::move(*name), read_type(key.type));
+        for (const dns::RecordKey& key : request.removed) {
+            try {
+                if (auto name = wire_name(key.name))
+                    changes.removed.emplace_back(std::move(*name), read_type(key.type));
+            } catch (const Error&) {
+                // Of a type that was left out when it came: nothing is there to be removed.
+            }
+        }
         for (const dns::Record& record : request.set) {
             try {
                 changes.set.push_back(read_record(record));

@@ -1,16 +1,10 @@
-// Service addresses by IPVS: a virtual server for each, their addresses on a device of this plugin, and a few
-// rules of the packet filter. It goes on carrying traffic when the plugin stops.
-#include <fcntl.h>
+// Service addresses by IPVS: a virtual server for each, their addresses on a device of this plugin,
+// and a few rules of the packet filter. It goes on carrying traffic when the plugin stops.
 #include <netinet/in.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <chrono>
-#include <cstdio>
-#include <fstream>
-#include <iterator>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -20,10 +14,12 @@
 #include <vector>
 
 #include "keelson/network.hpp"
+#include "records.h"
 #include "rules.h"
 #include "service.h"
 #include "service_link.h"
 #include "stack/conntrack.h"
+#include "stack/service_firewall.h"
 #include "stack/sysctl.h"
 
 namespace {
@@ -59,46 +55,16 @@ Config read_config(const keelson::Json& document) {
     return config;
 }
 
-std::vector<Prefix> read_prefixes(const std::vector<std::string>& texts, const char* field) {
-    std::vector<Prefix> result;
-    for (const std::string& text : texts) {
-        const auto prefix = parse_prefix(text);
-        if (!prefix) throw Error(Code::invalid, "\"" + text + "\" is no prefix", field);
-        result.push_back(*prefix);
-    }
-    return result;
-}
-
-// Virtual servers that are not known by an address on the device: those of node ports and by marks.
-struct RecordedKey {
-    std::string address;
-    std::int32_t family = AF_INET;
-    std::int32_t port = 0;
-    std::int32_t protocol = 0;
-    std::int64_t mark = 0;
-    KEELSON_FIELDS(field.required("address", self.address)
-                       .required("family", self.family)
-                       .required("port", self.port)
-                       .required("protocol", self.protocol)
-                       .required("mark", self.mark))
-};
-struct Records {
-    std::vector<RecordedKey> servers;
-    KEELSON_FIELDS(field.required("servers", self.servers))
-};
-
 class Ipvs : public keelson::ServiceProxyPlugin {
   public:
     Ipvs(keelson::Host host, const keelson::Json& config)
-        : host_(host), config_(read_config(config)), recorded_(read_records()) {}
+        : host_(host), config_(read_config(config)), recorded_(read_records(host_)) {}
 
     void configure(const proxy::Configure& request, const Call& call) {
-        auto cluster = read_prefixes(request.cluster_cidrs, "clusterCidrs");
-        if (cluster.empty()) cluster = read_prefixes(request.node.pod_cidrs, "node.podCidrs");
-        auto node_ports = read_prefixes(request.node_port_addresses, "nodePortAddresses");
+        Surroundings surroundings = read_surroundings(request, bit());
+        if (surroundings.own_pods.empty()) surroundings.own_pods = surroundings.cluster;
         const std::lock_guard<std::mutex> lock(mutex_);
-        cluster_ = std::move(cluster);
-        node_port_prefixes_ = std::move(node_ports);
+        surroundings_ = std::move(surroundings);
         is_configured_ = true;
         if (!system_) system_.emplace(config_.interface);
         prepare_machine();
@@ -112,15 +78,9 @@ class Ipvs : public keelson::ServiceProxyPlugin {
         if (!is_configured_) throw Error(Code::unavailable, "the service proxy is not configured yet");
         if (!request.full && generation_ == 0)
             throw Error(Code::conflict, "nothing is known of the table: the whole one is needed");
-        // The rest of another change never came.
-        if (pending_ && (pending_->generation != request.generation || pending_->full != request.full))
-            pending_.reset();
-        if (!pending_) pending_ = proxy::Apply{request.generation, request.full, false, {}, {}};
-        pending_->set.insert(pending_->set.end(), request.set.begin(), request.set.end());
-        pending_->removed.insert(pending_->removed.end(), request.removed.begin(), request.removed.end());
-        if (request.more) return {request.generation, {}};
-        const proxy::Apply change = std::move(*pending_);
-        pending_.reset();
+        const auto whole = parts_.add(request);
+        if (!whole) return {request.generation, {}};
+        const proxy::Apply& change = *whole;
         proxy::Applied applied{change.generation, {}};
         try {
             if (change.full)
@@ -213,10 +173,10 @@ class Ipvs : public keelson::ServiceProxyPlugin {
     std::vector<Address> find_node_addresses() {
         std::vector<Address> result;
         for (const Address& address : system_->link.addresses_of_others()) {
-            const bool is_wanted = node_port_prefixes_.empty() ||
-                                   std::ranges::any_of(node_port_prefixes_, [&](const Prefix& prefix) {
-                                       return prefix.contains(address);
-                                   });
+            const bool is_wanted =
+                surroundings_.node_port_addresses.empty() ||
+                std::ranges::any_of(surroundings_.node_port_addresses,
+                                    [&](const Prefix& prefix) { return prefix.contains(address); });
             if (is_wanted) result.push_back(address);
         }
         std::sort(result.begin(), result.end());
@@ -248,9 +208,9 @@ class Ipvs : public keelson::ServiceProxyPlugin {
             wanted_.erase(owner);
             touched.insert(key);
         }
-        for (const Address& address : found->second.own_backends)
+        for (const Address& address : found->second.own_backends())
             if (--own_backends_[address] == 0) own_backends_.erase(address);
-        if (!found->second.is_node_port && --addresses_[found->second.address] == 0)
+        if (!found->second.is_node_port() && --addresses_[found->second.address] == 0)
             addresses_.erase(found->second.address);
         with_rules_.erase(id);
         services_.erase(found);
@@ -258,19 +218,20 @@ class Ipvs : public keelson::ServiceProxyPlugin {
 
     void take(const proxy::Service& document, std::set<Key>& touched, std::vector<proxy::Problem>& problems) {
         std::string problem;
-        auto service = read_service(document, problem);
+        auto read = read_service(document, problem);
         if (!problem.empty()) problems.push_back({document.id, problem});
-        if (!service) return;
-        if (service->is_local) service->mark = mark_of(document.id);
-        for (auto& [key, server] : servers_of(*service, node_addresses_, config_.scheduler)) {
+        if (!read) return;
+        VirtualService service{std::move(*read)};
+        if (service.is_local) service.mark = mark_of(document.id);
+        for (auto& [key, server] : servers_of(service, node_addresses_, config_.scheduler)) {
             if (!wanted_.try_emplace(key, document.id, std::move(server)).second)
                 problems.push_back({document.id, "another service has that address and port"});
             touched.insert(key);
         }
-        for (const Address& address : service->own_backends) ++own_backends_[address];
-        if (!service->is_node_port) ++addresses_[service->address];
-        if (service->has_rules()) with_rules_.insert(document.id);
-        services_[document.id] = std::move(*service);
+        for (const Address& address : service.own_backends()) ++own_backends_[address];
+        if (!service.is_node_port()) ++addresses_[service.address];
+        if (service.has_rules()) with_rules_.insert(document.id);
+        services_[document.id] = std::move(service);
     }
 
     void apply_difference(const proxy::Apply& change, std::vector<proxy::Problem>& problems,
@@ -279,7 +240,8 @@ class Ipvs : public keelson::ServiceProxyPlugin {
         std::set<Address> before;
         const auto note_address = [&](const std::string& id) {
             const auto found = services_.find(id);
-            if (found != services_.end() && !found->second.is_node_port) before.insert(found->second.address);
+            if (found != services_.end() && !found->second.is_node_port())
+                before.insert(found->second.address);
         };
         for (const std::string& id : change.removed) {
             note_address(id);
@@ -510,7 +472,8 @@ class Ipvs : public keelson::ServiceProxyPlugin {
     RuleInputs rule_inputs() const {
         RuleInputs inputs;
         inputs.masquerade_bit = bit();
-        inputs.cluster = cluster_;
+        inputs.cluster = surroundings_.cluster;
+        inputs.own_pods = surroundings_.own_pods;
         inputs.node_addresses = node_addresses_;
         for (const std::string& id : with_rules_) inputs.services[id] = &services_.at(id);
         inputs.own_backends = own_backends_;
@@ -521,11 +484,14 @@ class Ipvs : public keelson::ServiceProxyPlugin {
     // Most changes leave them as they are: what they are made of is compared first.
     std::string digest_of_rules() const {
         std::string text;
-        for (const Prefix& prefix : cluster_) text += prefix.text() + " ";
+        for (const auto* prefixes : {&surroundings_.cluster, &surroundings_.own_pods}) {
+            for (const Prefix& prefix : *prefixes) text += prefix.text() + " ";
+            text += "| ";
+        }
         for (const auto& [address, count] : own_backends_) text += address.text() + " ";
         text += services_.empty() ? "-" : "+";
         for (const std::string& id : with_rules_) {
-            const Service& service = services_.at(id);
+            const VirtualService& service = services_.at(id);
             text += "\n" + id + " " + service.protocol + " " + std::to_string(service.port) + " " +
                     std::to_string(service.mark);
             text += service.is_silent() ? "s" : "";
@@ -575,35 +541,6 @@ class Ipvs : public keelson::ServiceProxyPlugin {
         return true;
     }
 
-    // --- records ---
-
-    [[nodiscard]] std::string records_path() const { return host_.state_directory() + "/servers.json"; }
-
-    std::set<Key> read_records() const {
-        std::set<Key> keys;
-        std::ifstream file(records_path());
-        if (!file) return keys;
-        const std::string text{std::istreambuf_iterator<char>(file), {}};
-        try {
-            for (const RecordedKey& record :
-                 keelson::read_as<Records>(keelson::parse({text.data(), text.size()})).servers) {
-                Key key;
-                if (const auto address = parse_address(record.address); address && record.mark == 0)
-                    key.address = *address;
-                key.address.family = record.family;
-                key.port = std::uint16_t(record.port);
-                key.protocol = std::uint8_t(record.protocol);
-                key.mark = std::uint32_t(record.mark);
-                keys.insert(key);
-            }
-        } catch (const Error& error) {
-            host_.warn(
-                records_path() +
-                " is damaged; virtual servers of node ports that are no longer wanted stay: " + error.what());
-        }
-        return keys;
-    }
-
     // Before they are made: a crash leaves nothing that nobody knows of.
     void write_records() {
         std::set<Key> keys;
@@ -612,18 +549,7 @@ class Ipvs : public keelson::ServiceProxyPlugin {
         for (const auto& [key, server] : actual_)
             if (key.mark != 0 || recorded_.contains(key)) keys.insert(key);
         if (keys == recorded_) return;
-        Records records;
-        for (const Key& key : keys)
-            records.servers.push_back({key.mark == 0 ? key.address.text() : "", key.address.family, key.port,
-                                       key.protocol, std::int64_t(key.mark)});
-        const std::string fresh = records_path() + ".new";
-        {
-            std::ofstream file(fresh, std::ios::trunc);
-            file << keelson::Json(records).dump();
-            if (!file.flush()) throw Error(Code::internal, "cannot write " + fresh);
-        }
-        if (std::rename(fresh.c_str(), records_path().c_str()) != 0)
-            throw Error(Code::internal, "cannot replace " + records_path());
+        keelson::ipvs::write_records(host_, keys);
         recorded_ = std::move(keys);
     }
 
@@ -632,14 +558,13 @@ class Ipvs : public keelson::ServiceProxyPlugin {
 
     std::mutex mutex_;
     bool is_configured_ = false;
-    std::vector<Prefix> cluster_;
-    std::vector<Prefix> node_port_prefixes_;
+    Surroundings surroundings_;
     std::vector<Address> node_addresses_;
-    std::optional<proxy::Apply> pending_;
+    ChangeParts parts_;
     std::int64_t generation_ = 0;
 
     // As it shall be.
-    std::map<std::string, Service> services_;
+    std::map<std::string, VirtualService> services_;
     std::map<Key, std::pair<std::string, Server>> wanted_;  // with the id of the service
     std::map<Address, std::size_t> addresses_;              // how many services have it
     std::map<Address, std::size_t> own_backends_;

@@ -42,7 +42,7 @@ Jump jump(const char* built_in, const char* chain, bool is_to_node) {
 }
 
 // The rule for each address that the service is reached at.
-void add_for(const Service& service, const RuleInputs& inputs, const Rule& pattern,
+void add_for(const VirtualService& service, const RuleInputs& inputs, const Rule& pattern,
              std::vector<Rule>& rules) {
     for (const Address& address : addresses_of(service, inputs.node_addresses)) {
         Rule rule = pattern;
@@ -76,21 +76,20 @@ std::vector<Chain> nat_chains(int family, const RuleInputs& inputs) {
         add_for(*service, inputs, mark(service->mark), inside.rules);
         add_for(*service, inputs, to("RETURN"), outside);
     }
-    // Pods keep their addresses.
-    for (const Prefix& prefix : inputs.cluster) {
-        if (prefix.address.family != family) continue;
-        if (!inside.rules.empty()) services.rules.push_back(from(prefix, inside_chain));
-        services.rules.push_back(from(prefix, "RETURN"));
-    }
-    Rule from_node = to(inside_chain);
-    from_node.is_from_node = true;
     if (!inside.rules.empty()) {
+        for (const Prefix& prefix : inputs.cluster)
+            if (prefix.address.family == family) services.rules.push_back(from(prefix, inside_chain));
+        Rule from_node = to(inside_chain);
+        from_node.is_from_node = true;
         services.rules.push_back(from_node);
         // Their marks have the bit for masquerading; with another one they would not be theirs.
         Rule marked = to("RETURN");
         marked.marked = inputs.masquerade_bit;
         services.rules.push_back(marked);
     }
+    // Pods of this node keep their addresses; a backend would answer those of others past this node.
+    for (const Prefix& prefix : inputs.own_pods)
+        if (prefix.address.family == family) services.rules.push_back(from(prefix, "RETURN"));
     std::ranges::move(outside, std::back_inserter(services.rules));
     // Only what is sent on by a virtual server passes POSTROUTING; what stays here keeps its source.
     services.rules.push_back(mark(inputs.masquerade_bit));

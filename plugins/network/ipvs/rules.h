@@ -16,10 +16,11 @@ namespace keelson::ipvs {
 struct RuleInputs {
     std::uint32_t masquerade_bit = 0;
     std::vector<Prefix> cluster;
+    std::vector<Prefix> own_pods;  // what this node's pods have their addresses from
     std::vector<Address> node_addresses;
-    std::map<std::string, const Service*> services;  // those that has_rules() says yes of, by id
-    std::map<Address, std::size_t> own_backends;     // of this node's pods; how many services each serves
-    bool is_used = false;                            // there are services
+    std::map<std::string, const VirtualService*> services;  // those that has_rules() says yes of, by id
+    std::map<Address, std::size_t> own_backends;  // of this node's pods; how many services each serves
+    bool is_used = false;                         // there are services
 };
 
 std::vector<Chain> nat_chains(int family, const RuleInputs& inputs);

@@ -44,6 +44,7 @@ class ServiceFirewall {
     void set_surroundings(const Surroundings& surroundings);
     void clear();
     [[nodiscard]] const Service* find(const std::string& id) const;
+    [[nodiscard]] const std::unordered_map<std::string, Service>& services() const { return services_; }
     // One of that id is replaced. Gives where it is kept until it is removed or replaced.
     const Service& set(Service service);
     void remove(const std::string& id);

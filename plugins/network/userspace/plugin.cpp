@@ -5,26 +5,22 @@
 #include <fstream>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "carrier.h"
-#include "keelson/network.hpp"
 #include "routes.h"
 #include "sockets.h"
 #include "stack/netlink.h"
-#include "stack/service_firewall.h"
-#include "stack/stale_flows.h"
+#include "stack/rule_proxy.h"
 
 namespace {
 
 namespace proxy = keelson::proxy;
 using namespace keelson::userspace;
 using namespace keelson::stack;
-using keelson::Call;
 using keelson::Code;
 using keelson::Descriptor;
 using keelson::Error;
@@ -35,9 +31,11 @@ struct Config {
     std::int32_t threads = 2;
     std::int32_t connections = 16'384;
     std::int32_t udp_seconds = 60;
+    bool keep_sources = true;
     KEELSON_FIELDS(field.optional("threads", self.threads)
                        .optional("connections", self.connections)
-                       .optional("udpSeconds", self.udp_seconds))
+                       .optional("udpSeconds", self.udp_seconds)
+                       .optional("keepSources", self.keep_sources))
 };
 
 Config read_config(const keelson::Json& document) {
@@ -59,47 +57,11 @@ void allow_descriptors() {
     (void)::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-class Userspace : public keelson::ServiceProxyPlugin {
+class Userspace : public RuleProxy {
   public:
     Userspace(keelson::Host host, const keelson::Json& document)
-        : host_(host), config_(read_config(document)) {
+        : RuleProxy(host, mark, "KEEL-U-"), config_(read_config(document)) {
         allow_descriptors();
-    }
-
-    void configure(const proxy::Configure& request, const Call& call) {
-        const Surroundings surroundings = read_surroundings(request, mark);
-        const std::lock_guard<std::mutex> lock(mutex_);
-        if (carriers_.empty()) start_carriers();
-        surroundings_ = surroundings;
-        firewall_.set_surroundings(surroundings);
-        is_configured_ = true;
-        publish();
-        if (is_known_) write(call, true);
-    }
-
-    proxy::Applied apply(const proxy::Apply& request, const Call& call) {
-        const std::lock_guard<std::mutex> lock(mutex_);
-        if (!is_configured_) throw Error(Code::unavailable, "the proxy is not configured yet; try again");
-        proxy::Applied answer{request.generation, {}};
-        const auto change = parts_.add(request);
-        if (change) carry_out(*change, answer, call);
-        return answer;
-    }
-
-    proxy::State state() {
-        const std::lock_guard<std::mutex> lock(mutex_);
-        return {generation_, !is_known_ || firewall_.is_intact()};
-    }
-
-    void clear(const Call& call) {
-        const std::lock_guard<std::mutex> lock(mutex_);
-        parts_.forget();
-        firewall_.clear();
-        write(call, true);
-        is_known_ = false;
-        generation_ = 0;
-        while (!routes_by_id_.empty()) end_route(routes_by_id_.begin()->first);
-        publish();
     }
 
   private:
@@ -146,39 +108,24 @@ class Userspace : public keelson::ServiceProxyPlugin {
     }
     [[nodiscard]] std::uint16_t tcp_port(int family) const { return tcp_ports_[family == AF_INET ? 0 : 1]; }
 
-    void carry_out(const proxy::Apply& change, proxy::Applied& answer, const Call& call) {
-        if (!change.full && !is_known_)
-            throw Error(Code::conflict, "this instance does not know the whole table: send it in full");
-        call.check(host_.monotonic());
-        is_known_ = false;
-        StaleFlows flows;
-        if (change.full) {
-            std::set<std::string> wanted;
-            for (const proxy::Service& service : change.set) wanted.insert(service.id);
-            std::vector<std::string> unwanted;
-            for (const auto& [id, placed] : routes_by_id_)
-                if (!wanted.contains(id)) unwanted.push_back(id);
-            for (const std::string& id : unwanted) remove(id, flows);
-            firewall_.clear();
-        }
-        for (const std::string& id : change.removed) remove(id, flows);
-        for (const proxy::Service& service : change.set) set(service, flows, answer);
-        // Who is sent here finds a way on.
+    void on_configure(const Surroundings& surroundings) override {
+        if (carriers_.empty()) start_carriers();
+        cluster_ = surroundings.cluster;
         publish();
-        write(call, change.full);
-        generation_ = change.generation;
-        try {
-            flows.remove();
-        } catch (const std::exception& error) {
-            host_.warn(std::string("UDP clients may go on to where there is nothing: ") + error.what());
-        }
     }
 
-    void remove(const std::string& id, StaleFlows& flows) {
-        if (const Service* service = firewall_.find(id)) flows.forget(*service);
-        firewall_.remove(id);
-        end_route(id);
+    void on_full(const proxy::Apply& change) override {
+        std::set<std::string> wanted;
+        for (const proxy::Service& service : change.set) wanted.insert(service.id);
+        std::vector<std::string> unwanted;
+        for (const auto& [id, placed] : routes_by_id_)
+            if (!wanted.contains(id)) unwanted.push_back(id);
+        for (const std::string& id : unwanted) end_route(id);
     }
+
+    void on_remove(const std::string& id) override { end_route(id); }
+    // Who is sent here finds a way on.
+    void before_write() override { publish(); }
 
     void end_route(const std::string& id) {
         const auto found = routes_by_id_.find(id);
@@ -187,32 +134,31 @@ class Userspace : public keelson::ServiceProxyPlugin {
         routes_by_id_.erase(found);
     }
 
-    void set(const proxy::Service& wanted, StaleFlows& flows, proxy::Applied& answer) {
-        std::string problem;
-        auto service = read_service(wanted, problem);
-        if (service && service->protocol == "SCTP") {
+    std::optional<Service> place(Service service, std::string& problem) override {
+        if (service.protocol == "SCTP")
             problem = "this proxy carries TCP and UDP: choose iptables or ipvs for SCTP";
-            service.reset();
-        }
-        if (service && service->protocol == "TCP" && tcp_port(service->family()) == 0) {
+        else if (service.protocol == "TCP" && tcp_port(service.family()) == 0)
             problem = "this node has no sockets of that family";
-            service.reset();
-        }
-        if (!problem.empty()) answer.problems.push_back({wanted.id, problem});
-        if (!service) return remove(wanted.id, flows);
-        const std::uint16_t port = place(*service);
-        // To the kernel there is one backend, this process; who may use it and who is refused is the same.
-        Service caught = std::move(*service);
-        caught.affinity_seconds = 0;
-        for (auto* backends : {&caught.backends, &caught.external_backends}) {
-            if (backends->empty()) continue;
-            *backends = {{Address{.family = caught.family()}, port, false}};
-        }
-        flows.expect(firewall_.set(std::move(caught)));
+        else
+            return catch_here(std::move(service));
+        return std::nullopt;
+    }
+
+    // To the kernel there is one backend, this process; who may use it and who is refused is the same. Only
+    // who is to be seen as the client that he is goes to the backends without it.
+    Service catch_here(Service service) {
+        const std::uint16_t port = port_for(service);
+        const bool keeps_sources = service.is_local && config_.keep_sources;
+        const Backend here{Address{.family = service.family()}, port, false};
+        if (!service.backends.empty()) service.backends = {here};
+        if (keeps_sources) return service;
+        service.affinity_seconds = 0;
+        if (!service.external_backends.empty()) service.external_backends = {here};
+        return service;
     }
 
     // Gives the port that its traffic is sent to.
-    std::uint16_t place(const Service& service) {
+    std::uint16_t port_for(const Service& service) {
         auto route = std::make_shared<ServiceRoute>(service);
         const auto found = routes_by_id_.find(service.id);
         if (found != routes_by_id_.end() && !is_same_end(found->second.route->service(), service))
@@ -239,34 +185,19 @@ class Userspace : public keelson::ServiceProxyPlugin {
     void publish() {
         std::set<Address> own;
         for (const Prefix& prefix : Netlink().addresses()) own.insert(prefix.address);
-        auto routes = std::make_shared<Routes>(surroundings_.cluster, std::move(own));
+        auto routes = std::make_shared<Routes>(cluster_, std::move(own));
         for (const auto& [id, placed] : routes_by_id_)
             if (placed.route->service().protocol == "TCP") routes->add(placed.route);
         current_.set(std::move(routes));
     }
 
-    // Until it has succeeded nobody knows what the system holds.
-    void write(const Call& call, bool is_full) {
-        is_known_ = false;
-        firewall_.write(host_, call, is_full);
-        is_known_ = true;
-    }
-
-    const keelson::Host host_;
     const Config config_;
-
-    std::mutex mutex_;
-    Surroundings surroundings_;
-    ServiceFirewall firewall_{"KEEL-U-"};
-    ChangeParts parts_;
+    std::vector<Prefix> cluster_;
     std::map<std::string, Placed> routes_by_id_;
     CurrentRoutes current_;
     std::array<std::uint16_t, 2> tcp_ports_{};
     std::vector<Descriptor> reservations_;
     std::size_t next_carrier_ = 0;
-    bool is_configured_ = false;
-    bool is_known_ = false;  // the system holds what this instance thinks
-    std::int64_t generation_ = 0;
     std::vector<std::unique_ptr<Carrier>> carriers_;  // end before what they look into
 };
 

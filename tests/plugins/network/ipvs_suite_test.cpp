@@ -18,9 +18,15 @@ struct IpvsProxy : ProxyByRules {
     }
     static ProxyKind kind() { return {"ipvs.so", "dev.keelson.ipvs"}; }
     static std::string traces(const ProxyWorld& world) {
-        return world.rules_of_node() + world.node.output(
-                                           "ipvsadm -Sn | sort; ip -br addr show keelson-ipvs 2>/dev/null | "
-                                           "tr ' ' '\\n' | grep -v ^fe80 | sort");
+        std::string text = world.rules_of_node();
+        for (const std::string& line : world.node.sorted_lines("ipvsadm -Sn; ip -o addr show")) {
+            const bool is_server = line.starts_with("-");
+            const bool is_of_plugin =
+                line.find(" keelson-ipvs ") != std::string::npos && line.find(" fe80:") == std::string::npos;
+            if (is_server) text += line + "\n";
+            if (is_of_plugin) text += line.substr(line.find(" keelson-ipvs ")) + "\n";
+        }
+        return text;
     }
     static void sweep(const NetworkNamespace& node) { node.command("ipvsadm -C"); }
     // The kernel remembers a client at least as long as a connection of his that has been broken off: ten

@@ -14,6 +14,7 @@
 #include <cstdio>
 #include <cstring>
 #include <exception>
+#include <sstream>
 #include <stdexcept>
 #include <thread>
 
@@ -131,6 +132,13 @@ std::string NetworkNamespace::output(const std::string& command) const {
         if (::pclose(pipe) != 0) throw std::runtime_error(command + ": " + text);
     });
     return text;
+}
+
+std::multiset<std::string> NetworkNamespace::sorted_lines(const std::string& command) const {
+    std::multiset<std::string> lines;
+    std::istringstream text(output(command));
+    for (std::string line; std::getline(text, line);) lines.insert(line);
+    return lines;
 }
 
 std::string connect_between(const NetworkNamespace& client, const Endpoint& target,

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <set>
 #include <string>
 
 #include "kernel/base/files.h"
@@ -20,6 +21,7 @@ class NetworkNamespace {
     [[nodiscard]] bool is_here() const;
     // The output of a command; throws with it when the command fails.
     [[nodiscard]] std::string output(const std::string& command) const;
+    [[nodiscard]] std::multiset<std::string> sorted_lines(const std::string& command) const;
     void command(const std::string& command) const { (void)output(command); }
     void close() { descriptor_ = {}; }
 

@@ -10,7 +10,6 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
-#include <set>
 #include <sstream>
 #include <stdexcept>
 
@@ -402,16 +401,12 @@ void ProxyWorld::serve(const Pod& pod) {
 }
 
 std::string ProxyWorld::rules_of_node() const {
-    std::istringstream lines(node.output("iptables-legacy-save; ip6tables-legacy-save"));
-    std::multiset<std::string> rules;
-    for (std::string line; std::getline(lines, line);) {
-        const bool is_rule = line.starts_with("-A");
-        const bool is_chain = line.starts_with(":") && line.find(" ACCEPT ") == std::string::npos;
-        if (is_rule) rules.insert(line);
-        if (is_chain) rules.insert(line.substr(0, line.find(" [")));
-    }
     std::string text;
-    for (const std::string& rule : rules) text += rule + "\n";
+    for (const std::string& line : node.sorted_lines("iptables-legacy-save; ip6tables-legacy-save")) {
+        const bool is_chain = line.starts_with(":") && line.find(" ACCEPT ") == std::string::npos;
+        if (line.starts_with("-A")) text += line + "\n";
+        if (is_chain) text += line.substr(0, line.find(" [")) + "\n";
+    }
     return text;
 }
 
