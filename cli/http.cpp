@@ -171,7 +171,7 @@ Result<Answer> upload(const Server& server, const Call& call, std::istream& body
 
 std::string encode_segment(std::string_view text) {
     std::string encoded;
-    Poco::URI::encode(std::string(text), "/?#&=+:@%", encoded);
+    Poco::URI::encode(std::string(text), "/?#&=+:@%;", encoded);
     return encoded;
 }
 

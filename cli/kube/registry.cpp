@@ -1,5 +1,6 @@
 #include "cli/kube/command.h"
 #include "cli/kube/command_groups.h"
+#include "cli/workloads/command_groups.h"
 
 namespace keelson::cli::kube {
 
@@ -20,6 +21,7 @@ const Registry& registry() {
         add_events_command(registry);
         add_config_view_commands(registry);
         add_config_change_commands(registry);
+        add_workload_commands(registry);
         return registry;
     }();
     return all;

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Logs, exec, attach, cp and port-forward with kubectl, into real containers of the oci runtime.
+"""Logs, exec, attach, cp and port-forward with kubectl, or with keelctl in its place, into real containers of the oci runtime.
 
   streams_test.py KEELSOND KUBECTL [unittest arguments]"""
 import fcntl
@@ -174,6 +174,22 @@ class Logs(unittest.TestCase):
         self.assertRegex(self.logs("--timestamps", "--tail=1"), r"^\d{4}-\d\d-\d\dT[\d:.]+Z wrong\n$")
         self.assertEqual(self.logs("--follow"), "".join(lines) + "wrong\n")
 
+    def test_of_several_containers_and_pods(self):
+        pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "many", "labels": {"logs": "many"}}, "spec": {
+            "restartPolicy": "Never", "terminationGracePeriodSeconds": 0, "containers": [
+                {"name": name, "image": image, "command": ["sh", "-c", "echo I am " + name]} for name in ("x", "y")]}}
+        kubectl.run("apply", "-f", "-", input=json.dumps(pod))
+        wait_for(lambda: kubectl.run("get", "pod", "many", "-o", "jsonpath={.status.phase}").out == "Succeeded", "its end")
+        self.assertEqual(kubectl.run("logs", "many", "--all-containers").out, "I am x\nI am y\n")
+        done = kubectl.run("logs", "many")
+        self.assertEqual((done.out, done.err), ("I am x\n", 'Defaulted container "x" out of: x, y\n'))
+        done = kubectl.run("logs", "-l", "logs=many", "--all-containers", "--prefix")
+        self.assertEqual(done.out, "[pod/many/x] I am x\n[pod/many/y] I am y\n")
+        self.assertEqual(sorted(kubectl.run("logs", "-f", "-l", "logs=many", "--all-containers").out.splitlines()),
+                         ["I am x", "I am y"])
+        self.assertIn("use --max-log-requests to increase", kubectl.run(
+            "logs", "-f", "-l", "logs=many", "--all-containers", "--max-log-requests=1", code=1).err)
+
     def test_failures(self):
         previous = kubectl.run("logs", "logs", "--previous", code=1).err
         self.assertIn('previous terminated container "c" in pod "logs" not found', previous)
@@ -280,6 +296,44 @@ class Streams:
         back = server.directory / "back"
         self.k("cp", "a:/tmp/copied", str(back))
         self.assertEqual(back.read_bytes(), data)
+
+    def test_directories_are_copied_both_ways(self):
+        here, back = server.directory / ("tree-" + self.transport), server.directory / ("back-" + self.transport)
+        (here / "below/deep").mkdir(parents=True)
+        (here / "a").write_text("1\n")
+        (here / "below/deep/b").write_bytes(bytes(100_000))
+        self.k("exec", "a", "--", "mkdir", "-p", "/tmp/into")
+        self.k("cp", str(here), "a:/tmp/into")
+        self.assertEqual(self.k("exec", "a", "--", "cat", f"/tmp/into/{here.name}/a").out, "1\n")
+        self.k("cp", f"default/a:/tmp/into/{here.name}", str(back))
+        self.assertEqual((back / "below/deep/b").read_bytes(), bytes(100_000))
+        self.assertIn("doesn't exist in local filesystem", self.k("cp", "/nothing/here", "a:/tmp/x", code=1).err)
+        self.assertEqual(self.k("cp", "a:/tmp/nothing", str(back), code=None).code != 0, True)
+
+    def test_any_port_leads_to_a_service(self):
+        self.k("exec", "a", "--", "sh", "-c", "echo index > /www/service.html")
+        self.k("apply", "-f", "-", input=json.dumps({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web"}, "spec": {
+            "selector": {"name": "a"}, "ports": [{"name": "http", "port": 80, "targetPort": 8080}]}}))
+        self.k("label", "pod", "a", "name=a", "--overwrite")
+        process = self.start("port-forward", "--address=127.0.0.1", "svc/web", ":http", stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        try:
+            said = process.stdout.readline().decode()
+            self.assertRegex(said, r"^Forwarding from 127\.0\.0\.1:\d+ -> 8080\n$")
+            port = int(said.split(" -> ")[0].rsplit(":", 1)[1])
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/service.html", timeout=30) as answer:
+                self.assertEqual(answer.read(), b"index\n")
+            self.assertEqual(process.stdout.readline().decode(), f"Handling connection for {port}\n")
+        finally:
+            process.kill()
+            process.communicate()
+        self.assertIn("does not have a service port", self.k("port-forward", "svc/web", "81", code=1).err)
+
+    def test_run_talks_to_its_pod_and_removes_it(self):
+        name = "run-" + self.transport
+        done = self.k("run", name, "--image=" + image, "--restart=Never", "--rm", "-i", "--quiet", "--", "sh", "-c",
+                      "read line; echo got $line", input="one\n")
+        self.assertIn("got one", done.out)
+        wait_for(lambda: self.k("get", "pod", name, code=None).code == 1, "it goes")
 
     def test_attach(self):
         name = "attach-" + self.transport

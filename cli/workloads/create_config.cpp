@@ -1,0 +1,266 @@
+// keelctl create namespace, configmap, secret, serviceaccount, quota, priorityclass, poddisruptionbudget
+#include <openssl/bio.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
+
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "cli/workloads/command_groups.h"
+#include "cli/workloads/generator.h"
+#include "cli/workloads/key_values.h"
+#include "cli/workloads/label_selector.h"
+#include "kernel/base/base64.h"
+
+namespace keelson::cli::kube {
+namespace {
+
+class CreateNamespace final : public Generator {
+    void add_own_flags(Flags&) override {}
+    Result<Object> make(Session&, const Words& words) override {
+        const auto name = one_name(words);
+        if (!name) return pass_on(name);
+        Object space = new_object("v1", "Namespace", *name);
+        space["spec"] = space["status"] = Object::object();
+        return space;
+    }
+};
+
+class CreateServiceAccount final : public Generator {
+    void add_own_flags(Flags&) override {}
+    Result<Object> make(Session&, const Words& words) override {
+        const auto name = one_name(words);
+        if (!name) return pass_on(name);
+        return new_object("v1", "ServiceAccount", *name);
+    }
+};
+
+class CreateConfigMap final : public Generator {
+    void add_own_flags(Flags& flags) override { add_data_flags(flags, sources_); }
+    Result<Object> make(Session&, const Words& words) override {
+        const auto name = one_name(words);
+        if (!name) return pass_on(name);
+        const auto data = read_data(sources_, "ConfigMap \"" + *name + "\"");
+        if (!data) return pass_on(data);
+        Object map = new_object("v1", "ConfigMap", *name);
+        for (const auto& [key, value] : *data) {
+            if (is_utf8(value))
+                map["data"][key] = value;
+            else
+                map["binaryData"][key] = base::base64_encode(value);
+        }
+        return map;
+    }
+    DataSources sources_;
+};
+
+Object secret_of(const std::string& name, const std::string& type,
+                 const std::map<std::string, std::string>& data) {
+    Object secret = new_object("v1", "Secret", name);
+    if (!type.empty()) secret["type"] = type;
+    for (const auto& [key, value] : data) secret["data"][key] = base::base64_encode(value);
+    return secret;
+}
+
+class CreateSecret final : public Generator {
+    void add_own_flags(Flags& flags) override {
+        add_data_flags(flags, sources_);
+        flags.text("type", type_, "The type of secret to create");
+    }
+    Result<Object> make(Session&, const Words& words) override {
+        const auto name = one_name(words);
+        if (!name) return pass_on(name);
+        const auto data = read_data(sources_, "Secret \"" + *name + "\"");
+        if (!data) return pass_on(data);
+        return secret_of(*name, type_, *data);
+    }
+    DataSources sources_;
+    std::string type_;
+};
+
+struct Free {
+    void operator()(BIO* one) const { BIO_free(one); }
+    void operator()(X509* one) const { X509_free(one); }
+    void operator()(EVP_PKEY* one) const { EVP_PKEY_free(one); }
+};
+
+Result<void> check_pair(const std::string& certificate, const std::string& key) {
+    const std::unique_ptr<BIO, Free> first(
+        BIO_new_mem_buf(certificate.data(), static_cast<int>(certificate.size())));
+    const std::unique_ptr<BIO, Free> second(BIO_new_mem_buf(key.data(), static_cast<int>(key.size())));
+    const std::unique_ptr<X509, Free> parsed(PEM_read_bio_X509(first.get(), nullptr, nullptr, nullptr));
+    if (!parsed) return fail("tls: failed to find any PEM data in certificate input");
+    const std::unique_ptr<EVP_PKEY, Free> secret(
+        PEM_read_bio_PrivateKey(second.get(), nullptr, nullptr, nullptr));
+    if (!secret) return fail("tls: failed to find any PEM data in key input");
+    if (X509_check_private_key(parsed.get(), secret.get()) != 1)
+        return fail("tls: private key does not match public key");
+    return {};
+}
+
+class CreateTlsSecret final : public Generator {
+    void add_own_flags(Flags& flags) override {
+        flags.text("cert", certificate_, "Path to PEM encoded public key certificate.");
+        flags.text("key", key_, "Path to private key associated with given certificate.");
+    }
+    Result<Object> make(Session&, const Words& words) override {
+        const auto name = one_name(words);
+        if (!name) return pass_on(name);
+        if (certificate_.empty() || key_.empty()) return fail("key and cert must be specified");
+        const auto certificate = read_whole_file(certificate_);
+        if (!certificate) return pass_on(certificate);
+        const auto key = read_whole_file(key_);
+        if (!key) return pass_on(key);
+        if (auto good = check_pair(*certificate, *key); !good) return pass_on(good);
+        return secret_of(*name, "kubernetes.io/tls", {{"tls.crt", *certificate}, {"tls.key", *key}});
+    }
+    std::string certificate_, key_;
+};
+
+class CreateRegistrySecret final : public Generator {
+    void add_own_flags(Flags& flags) override {
+        flags.text("docker-server", server_, "Server location for Docker registry");
+        flags.text("docker-username", user_, "Username for Docker registry authentication");
+        flags.text("docker-password", password_, "Password for Docker registry authentication");
+        flags.text("docker-email", email_, "Email for Docker registry");
+        flags.array("from-file", files_, "A file that holds a Docker configuration");
+    }
+    Result<Object> make(Session&, const Words& words) override {
+        constexpr const char* kKey = ".dockerconfigjson";
+        constexpr const char* kType = "kubernetes.io/dockerconfigjson";
+        const auto name = one_name(words);
+        if (!name) return pass_on(name);
+        if (!files_.empty()) {
+            std::vector<std::string> files;
+            for (const std::string& file : files_)
+                files.push_back(file.find('=') == std::string::npos ? std::string(kKey) + "=" + file : file);
+            const auto data = read_data({files, {}, {}}, "Secret \"" + *name + "\"");
+            if (!data) return pass_on(data);
+            return secret_of(*name, kType, *data);
+        }
+        if (user_.empty() || password_.empty() || server_.empty())
+            return fail(
+                "either --from-file or the combination of --docker-username, --docker-password and "
+                "--docker-server is required");
+        // The order of the members is that which other clients write.
+        nlohmann::ordered_json entry{{"username", user_}, {"password", password_}};
+        if (!email_.empty()) entry["email"] = email_;
+        entry["auth"] = base::base64_encode(user_ + ":" + password_);
+        const nlohmann::ordered_json all{{"auths", {{server_, entry}}}};
+        return secret_of(*name, kType, {{kKey, all.dump()}});
+    }
+    std::string server_ = "https://index.docker.io/v1/";
+    std::string user_, password_, email_;
+    std::vector<std::string> files_;
+};
+
+class CreateQuota final : public Generator {
+    void add_own_flags(Flags& flags) override {
+        flags.text("hard", hard_,
+                   "A comma-delimited set of resource=quantity pairs that define a hard limit.");
+        flags.text("scopes", scopes_,
+                   "A comma-delimited set of quota scopes that must all match each object tracked.");
+    }
+    Result<Object> make(Session&, const Words& words) override {
+        const auto name = one_name(words);
+        if (!name) return pass_on(name);
+        Object quota = new_object("v1", "ResourceQuota", *name);
+        const auto hard = read_pairs(hard_, "resource quantity");
+        if (!hard) return pass_on(hard);
+        quota["spec"] = Object::object();
+        if (!hard->empty()) quota["spec"]["hard"] = *hard;
+        if (!scopes_.empty()) quota["spec"]["scopes"] = split_text(scopes_, ',');
+        quota["status"] = Object::object();
+        return quota;
+    }
+    std::string hard_, scopes_;
+};
+
+class CreatePriorityClass final : public Generator {
+    void add_own_flags(Flags& flags) override {
+        flags.number("value", value_, "the value of this priority class.");
+        flags.flag("global-default", is_default_, "Whether this is the default priority class.");
+        flags.text("description", description_, "When this priority class should be used.");
+        flags.text("preemption-policy", policy_, "Never or PreemptLowerPriority");
+    }
+    Result<Object> make(Session&, const Words& words) override {
+        const auto name = one_name(words);
+        if (!name) return pass_on(name);
+        Object type = new_object("scheduling.k8s.io/v1", "PriorityClass", *name);
+        type["value"] = value_;
+        type["preemptionPolicy"] = policy_;
+        if (is_default_) type["globalDefault"] = true;
+        if (!description_.empty()) type["description"] = description_;
+        return type;
+    }
+    std::int64_t value_ = 0;
+    bool is_default_ = false;
+    std::string description_;
+    std::string policy_ = "PreemptLowerPriority";
+};
+
+class CreateDisruptionBudget final : public Generator {
+    void add_own_flags(Flags& flags) override {
+        flags.text("selector", selector_, "A label selector to use for this budget.");
+        flags.text("min-available", least_, "The minimum number or percentage of available pods.");
+        flags.text("max-unavailable", most_, "The maximum number or percentage of unavailable pods.");
+    }
+    Result<Object> make(Session&, const Words& words) override {
+        const auto name = one_name(words);
+        if (!name) return pass_on(name);
+        if (selector_.empty()) return fail("a selector must be specified");
+        if (least_.empty() && most_.empty())
+            return fail("one of min-available or max-unavailable must be specified");
+        if (!least_.empty() && !most_.empty())
+            return fail("min-available and max-unavailable cannot be both specified");
+        const auto selector = parse_label_selector(selector_);
+        if (!selector) return pass_on(selector);
+        Object budget = new_object("policy/v1", "PodDisruptionBudget", *name);
+        budget["spec"] = {{"selector", *selector}};
+        if (!least_.empty()) budget["spec"]["minAvailable"] = number_or_text(least_);
+        if (!most_.empty()) budget["spec"]["maxUnavailable"] = number_or_text(most_);
+        budget["status"] = {
+            {"currentHealthy", 0}, {"desiredHealthy", 0}, {"disruptionsAllowed", 0}, {"expectedPods", 0}};
+        return budget;
+    }
+    std::string selector_, least_, most_;
+};
+
+}  // namespace
+
+void add_create_config(Registry& registry) {
+    for (const char* name : {"create namespace", "create ns"})
+        registry.add<CreateNamespace>(name, "", "NAME [options]",
+                                      "Create a namespace with the specified name");
+    for (const char* name : {"create serviceaccount", "create sa"})
+        registry.add<CreateServiceAccount>(name, "", "NAME [options]",
+                                           "Create a service account with the specified name");
+    for (const char* name : {"create configmap", "create cm"})
+        registry.add<CreateConfigMap>(
+            name, "", "NAME [--from-file=[key=]source] [--from-literal=key1=value1] [options]",
+            "Create a config map from a local file, directory or literal value",
+            "  keelctl create configmap settings --from-literal=a=b --from-file=nginx.conf");
+    registry.add(
+        {"create secret", "", "(docker-registry | generic | tls) [options]", "Create a secret", "", {}});
+    registry.add<CreateSecret>("create secret generic", "",
+                               "NAME [--type=string] [--from-literal=key1=value1] [options]",
+                               "Create a secret from a local file, directory, or literal value");
+    registry.add<CreateTlsSecret>("create secret tls", "",
+                                  "NAME --cert=path/to/cert/file --key=path/to/key/file [options]",
+                                  "Create a TLS secret");
+    registry.add<CreateRegistrySecret>("create secret docker-registry", "",
+                                       "NAME --docker-username=user --docker-password=password [options]",
+                                       "Create a secret for use with a Docker registry");
+    for (const char* name : {"create quota", "create resourcequota"})
+        registry.add<CreateQuota>(name, "",
+                                  "NAME [--hard=key1=value1,key2=value2] [--scopes=Scope1,Scope2] [options]",
+                                  "Create a quota with the specified name");
+    for (const char* name : {"create priorityclass", "create pc"})
+        registry.add<CreatePriorityClass>(name, "", "NAME --value=VALUE [--global-default=BOOL] [options]",
+                                          "Create a priority class with the specified name");
+    for (const char* name : {"create poddisruptionbudget", "create pdb"})
+        registry.add<CreateDisruptionBudget>(name, "", "NAME --selector=SELECTOR --min-available=N [options]",
+                                             "Create a pod disruption budget with the specified name");
+}
+
+}  // namespace keelson::cli::kube

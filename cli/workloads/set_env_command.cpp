@@ -1,0 +1,201 @@
+// keelctl set env
+#include <algorithm>
+#include <cctype>
+#include <iostream>
+#include <nlohmann/json.hpp>
+
+#include "cli/output.h"
+#include "cli/workloads/command_groups.h"
+#include "cli/workloads/pod_specs.h"
+#include "cli/workloads/set_command.h"
+#include "kernel/object/names.h"
+
+namespace keelson::cli::kube {
+namespace {
+
+struct Changes {
+    std::vector<std::string> objects;
+    std::vector<Object> set;  // variables
+    std::vector<std::string> removed;
+};
+
+class SetEnv final : public SetCommand {
+    void add_own_flags(Flags& flags) override {
+        flags.text("c,containers", containers_,
+                   "The names of containers in the selected pod templates to change");
+        flags.array("e,env", variables_,
+                    "Specify a key-value pair for an environment variable to set into each container.");
+        flags.text("from", from_, "The name of a resource from which to inject environment variables");
+        flags.list("keys", keys_, "Comma-separated list of keys to import from specified resource");
+        flags.text("prefix", prefix_, "Prefix to append to variable names");
+        flags.flag("list", lists_,
+                   "If true, display the environment and any changes in the standard format.");
+        flags.flag("resolve", resolves_,
+                   "If true, show secret or configmap references when listing variables.");
+        flags.flag("overwrite", overwrites_, "If true, allow environment to be overwritten.");
+    }
+
+    Result<void> run(Session& session, const Words& words) override {
+        auto changes = read_changes(words.words);
+        if (!changes) return pass_on(changes);
+        if (!from_.empty())
+            if (auto imported = import(session, *changes); !imported) return imported;
+        if (lists_) return list_each(session, *changes);
+        return change_each(session, changes->objects, "env updated",
+                           [&](Object& object) { return change(object, *changes); });
+    }
+
+    Result<Changes> read_changes(const std::vector<std::string>& words) {
+        Changes changes;
+        std::vector<std::string> all = words;
+        all.insert(all.end(), variables_.begin(), variables_.end());
+        for (const std::string& word : all) {
+            const std::size_t equals = word.find('=');
+            if (word == "-") {
+                if (auto read = read_input(changes); !read) return pass_on(read);
+            } else if (equals != std::string::npos && equals > 0) {
+                const std::string name = word.substr(0, equals);
+                if (!object::is_environment_name(name).empty())
+                    return fail("\"" + name + "\" is not a valid key name: " +
+                                object::join_messages(object::is_environment_name(name)));
+                changes.set.push_back({{"name", name}, {"value", word.substr(equals + 1)}});
+            } else if (word.ends_with('-')) {
+                changes.removed.push_back(word.substr(0, word.size() - 1));
+            } else {
+                changes.objects.push_back(word);
+            }
+        }
+        for (const std::string& name : changes.removed)
+            for (const Object& variable : changes.set)
+                if (text_at(variable, "name") == name)
+                    return fail(
+                        "can not both modify and remove the same environment variable in the same command");
+        return changes;
+    }
+
+    // Lines of standard input.
+    static Result<void> read_input(Changes& changes) {
+        for (std::string line; std::getline(std::cin, line);) {
+            const std::size_t equals = line.find('=');
+            if (line.empty() || line.front() == '#') continue;
+            if (equals == std::string::npos)
+                return fail("environment variables must be of the form key=value: " + line);
+            changes.set.push_back({{"name", line.substr(0, equals)}, {"value", line.substr(equals + 1)}});
+        }
+        return {};
+    }
+
+    // A reference for each key of a config map or secret.
+    Result<void> import(Session& session, Changes& changes) const {
+        const std::vector<std::string> words{from_};
+        return for_each_object(session, {words}, [&](Item& item) -> Result<void> {
+            const std::string& kind = item.resource->kind;
+            if (kind != "ConfigMap" && kind != "Secret")
+                return fail("unsupported resource specified in --from");
+            const Object& data = member(item.object, "data");
+            for (const auto& [key, value] : data.items()) {
+                const bool is_wanted =
+                    keys_.empty() || std::find(keys_.begin(), keys_.end(), key) != keys_.end();
+                if (!is_wanted) continue;
+                std::string name = prefix_ + key;
+                for (char& letter : name) {
+                    const bool is_plain =
+                        std::isalnum(static_cast<unsigned char>(letter)) != 0 || letter == '_';
+                    letter =
+                        is_plain ? static_cast<char>(std::toupper(static_cast<unsigned char>(letter))) : '_';
+                }
+                changes.set.push_back({{"name", name},
+                                       {"valueFrom",
+                                        {{kind == "ConfigMap" ? "configMapKeyRef" : "secretKeyRef",
+                                          {{"name", item.name}, {"key", key}}}}}});
+            }
+            return {};
+        });
+    }
+
+    Result<void> change(Object& object, const Changes& changes) const {
+        const auto spec = need_pod_spec(object);
+        if (!spec) return pass_on(spec);
+        const auto containers = matching_containers(**spec, containers_);
+        if (containers.empty())
+            return fail(text_at(object, "kind") + "/" + name_of(object) +
+                        " does not have any containers matching \"" + containers_ + "\"");
+        for (Object* container : containers) {
+            Object env = container->contains("env") ? (*container)["env"] : Object::array();
+            if (auto set = set_variables(object, env, changes.set); !set) return set;
+            for (const std::string& name : changes.removed)
+                for (auto one = env.begin(); one != env.end();)
+                    one = text_at(*one, "name") == name ? env.erase(one) : one + 1;
+            if (env.empty())
+                container->erase("env");
+            else
+                (*container)["env"] = env;
+        }
+        return {};
+    }
+
+    Result<void> set_variables(const Object& object, Object& env,
+                               const std::vector<Object>& variables) const {
+        for (const Object& variable : variables) {
+            const auto old = std::find_if(env.begin(), env.end(), [&](const Object& one) {
+                return text_at(one, "name") == text_at(variable, "name");
+            });
+            if (old == env.end()) {
+                env.push_back(variable);
+            } else if (!overwrites_) {
+                return fail(lower_case(text_at(object, "kind")) + "s/" + name_of(object) + " '" +
+                            text_at(variable, "name") + "' already has a value (" + text_at(*old, "value") +
+                            "), and --overwrite is false");
+            } else {
+                *old = variable;
+            }
+        }
+        return {};
+    }
+
+    Result<void> list_each(Session& session, const Changes& changes) {
+        return for_each_object(session, {changes.objects, &files_, &select_},
+                               [&](Item& item) -> Result<void> {
+                                   if (auto changed = change(item.object, changes); !changed) return changed;
+                                   for (const Object* container :
+                                        matching_containers(*find_pod_spec(item.object), containers_)) {
+                                       print("# " + item.resource->kind + " " + item.name + ", container " +
+                                             text_at(*container, "name") + "\n");
+                                       for (const Object& variable : member(*container, "env"))
+                                           print(line_of_variable(variable) + "\n");
+                                   }
+                                   return {};
+                               });
+    }
+
+    static std::string line_of_variable(const Object& variable) {
+        const std::string name = text_at(variable, "name");
+        const Object& from = member(variable, "valueFrom");
+        if (!from.is_object()) return name + "=" + text_at(variable, "value");
+        for (const auto& [member_name, what] :
+             {std::pair{"secretKeyRef", "secret"}, std::pair{"configMapKeyRef", "configmap"}})
+            if (const Object& reference = member(from, member_name); reference.is_object())
+                return "# " + name + " from " + what + " " + text_at(reference, "name") + ", key " +
+                       text_at(reference, "key");
+        if (const Object& field = member(from, "fieldRef"); field.is_object())
+            return "# " + name + " from field path " + text_at(field, "fieldPath");
+        return "# " + name + " from resource " + text_at(member(from, "resourceFieldRef"), "resource");
+    }
+
+    std::string containers_ = "*";
+    std::vector<std::string> variables_, keys_;
+    std::string from_, prefix_;
+    bool lists_ = false;
+    bool resolves_ = false;
+    bool overwrites_ = true;
+};
+
+}  // namespace
+
+void add_set_env_command(Registry& registry) {
+    registry.add<SetEnv>("set env", "", "RESOURCE/NAME KEY_1=VAL_1 ... KEY_N=VAL_N [options]",
+                         "Update environment variables on a pod template",
+                         "  keelctl set env deployment/web STORAGE_DIR=/local OLD-");
+}
+
+}  // namespace keelson::cli::kube
