@@ -152,17 +152,20 @@ PortEndpoints choose_endpoints(const ServiceObjects::Slices& slices, bool is_v6,
 }
 
 std::size_t count_local_ready(const ServiceObjects::Slices& slices, const NodeFacts& node) {
-    std::set<std::string> addresses;
+    std::set<std::string> owners;
     if (node.name.empty()) return 0;
     for (const auto& [key, object] : slices) {
         const EndpointSlice slice(object->root());
         if (!is_for_proxy(slice)) continue;
-        for (const discovery_v1::Endpoint endpoint : slice.endpoints())
-            if (!endpoint.addresses().empty() && endpoint.node_name() == node.name &&
-                is_ready(endpoint.conditions()))
-                addresses.emplace(endpoint.addresses()[0]);
+        for (const discovery_v1::Endpoint endpoint : slice.endpoints()) {
+            if (endpoint.addresses().empty() || endpoint.node_name() != node.name ||
+                !is_ready(endpoint.conditions()))
+                continue;
+            const std::string_view pod = endpoint.target_ref().uid();
+            owners.insert(pod.empty() ? "address " + std::string(endpoint.addresses()[0]) : std::string(pod));
+        }
     }
-    return addresses.size();
+    return owners.size();
 }
 
 }  // namespace keelson::network

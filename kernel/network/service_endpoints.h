@@ -22,7 +22,8 @@ struct PortEndpoints {
                                              std::string_view port_name, std::string_view protocol,
                                              const NodeFacts& node);
 
-// Addresses of endpoints on this node that are ready, whatever their port.
+// Endpoints on this node that are ready, whatever their port: pods, each once with all of its addresses, and
+// addresses that are no pods.
 [[nodiscard]] std::size_t count_local_ready(const ServiceObjects::Slices& slices, const NodeFacts& node);
 
 }  // namespace keelson::network

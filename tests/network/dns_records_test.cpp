@@ -108,13 +108,50 @@ TEST_F(DnsRecordsTest, OnlyWhatIsDifferentIsTold) {
     EXPECT_EQ(records->take_change().removed.size(), 3u);
 }
 
-class DnsHistory : public ::testing::TestWithParam<unsigned> {};
+class DnsHistory : public ::testing::TestWithParam<unsigned> {
+  protected:
+    unsigned below(unsigned bound) { return std::uniform_int_distribution<unsigned>(0, bound - 1)(random); }
+    std::string random_spec() {
+        const std::string ports =
+            R"("ports":[{"name":"http","port":80},{"name":"dns","port":53,"protocol":"UDP"}])";
+        const std::string four = "10.96.0." + std::to_string(below(4));
+        const std::string six = "fd00:96::" + std::to_string(below(4));
+        switch (below(5)) {
+            case 0:
+                return R"("clusterIP":"None",)" + ports;
+            case 1:
+                return R"("type":"ExternalName","externalName":"target)" + std::to_string(below(2)) +
+                       R"(.example.com")";
+            case 2:
+                return R"("clusterIP":")" + six + R"(","clusterIPs":[")" + six + R"("],)" + ports;
+            case 3:
+                return R"("clusterIP":")" + four + R"(","clusterIPs":[")" + four + R"(",")" + six + R"("],)" +
+                       ports;
+            default:
+                return R"("clusterIP":")" + four + R"(",)" + ports;
+        }
+    }
+    ObjectPointer random_slice(const std::string& name, const std::string& service) {
+        const bool is_v6 = below(3) == 0;
+        std::string endpoints;
+        for (unsigned i = below(4); i > 0; --i) {
+            const std::string address = (is_v6 ? "fd00::" : "10.0.0.") + std::to_string(below(4));
+            const std::string conditions = below(4) == 0 ? R"({"ready":false})" : R"({"ready":true})";
+            const std::string host =
+                below(2) == 0 ? R"(,"hostname":"h)" + std::to_string(below(3)) + "\"" : "";
+            endpoints += (endpoints.empty() ? "" : ",") + endpoint(address, "n1", conditions, host);
+        }
+        const std::string port =
+            below(3) == 0
+                ? R"([{"name":"http","port":8081}])"
+                : R"([{"name":"http","port":8080,"protocol":"TCP"},{"name":"dns","port":53,"protocol":"UDP"}])";
+        return slice_of(name, service, endpoints, port, is_v6 ? "IPv6" : "IPv4");
+    }
+
+    std::mt19937 random{GetParam()};
+};
 
 TEST_P(DnsHistory, DifferencesGiveTheSameAsBuildingFromScratch) {
-    std::mt19937 random{GetParam()};
-    const auto below = [&](unsigned bound) {
-        return std::uniform_int_distribution<unsigned>(0, bound - 1)(random);
-    };
     std::map<DnsKey, std::vector<std::string>> followed;
     std::map<client::ObjectKey, ObjectPointer> services;
     std::map<client::ObjectKey, ObjectPointer> slices;
@@ -122,10 +159,7 @@ TEST_P(DnsHistory, DifferencesGiveTheSameAsBuildingFromScratch) {
     for (int step = 0; step < 150; ++step) {
         const std::string name = "s" + std::to_string(below(5));
         if (below(2) == 0) {
-            const std::string address = below(2) == 0 ? "None" : "10.96.0." + std::to_string(below(4));
-            const auto now = below(4) == 0 ? nullptr
-                                           : service_of(name, R"("clusterIP":")" + address +
-                                                                  R"(","ports":[{"name":"http","port":80}])");
+            const auto now = below(4) == 0 ? nullptr : service_of(name, random_spec());
             if (now)
                 services[{"default", name}] = now;
             else
@@ -133,10 +167,7 @@ TEST_P(DnsHistory, DifferencesGiveTheSameAsBuildingFromScratch) {
             records->service_changed({"default", name}, now);
         } else {
             const std::string slice = "slice" + std::to_string(below(6));
-            std::string endpoints;
-            for (unsigned i = below(3); i > 0; --i)
-                endpoints += (endpoints.empty() ? "" : ",") + endpoint("10.0.0." + std::to_string(below(4)));
-            const auto now = below(4) == 0 ? nullptr : slice_of(slice, name, endpoints);
+            const auto now = below(4) == 0 ? nullptr : random_slice(slice, name);
             if (now)
                 slices[{"default", slice}] = now;
             else

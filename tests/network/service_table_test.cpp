@@ -1,5 +1,7 @@
 #include "kernel/network/service_table.h"
 
+#include <array>
+
 #include "tests/network/network_objects.h"
 
 namespace keelson::network {
@@ -266,6 +268,25 @@ TEST_F(ServiceTableTest, NothingIsLocalToANodeWithoutAName) {
     EXPECT_EQ(table->health_check_ports().at(0).local_endpoints, 0u);
 }
 
+TEST_F(ServiceTableTest, APodWithAddressesOfBothFamiliesIsOneLocalEndpoint) {
+    put(service_of(
+        "web",
+        R"("type":"LoadBalancer","clusterIP":"10.96.0.1","externalTrafficPolicy":"Local","healthCheckNodePort":32000,)"
+        R"("ports":[{"name":"http","port":80}])"));
+    const auto of_pod = [](const std::string& uid) {
+        return R"(,"targetRef":{"kind":"Pod","uid":")" + uid + R"("})";
+    };
+    const std::string ready = R"({"ready":true})";
+    put(slice_of("web-1", "web",
+                 endpoint("10.0.0.1", "n1", ready, of_pod("a")) + "," +
+                     endpoint("10.0.0.2", "n1", ready, of_pod("b"))));
+    put(slice_of("web-2", "web",
+                 endpoint("fd00::1", "n1", ready, of_pod("a")) + "," + endpoint("fd00::3", "n1", ready),
+                 R"([{"name":"http","port":8080,"protocol":"TCP"}])", "IPv6"));
+    (void)table->take_change();
+    EXPECT_EQ(table->health_check_ports().at(0).local_endpoints, 3u) << "a, b and one without a pod";
+}
+
 TEST_F(ServiceTableTest, ManualSlicesServeAnSctpPortWithoutAName) {
     put(service_of("web",
                    R"("type":"ClusterIP","clusterIP":"10.96.0.1","ports":[{"port":9,"protocol":"SCTP"}])"));
@@ -292,26 +313,66 @@ class History : public ::testing::TestWithParam<unsigned> {
     unsigned below(unsigned bound) { return std::uniform_int_distribution<unsigned>(0, bound - 1)(random); }
     bool maybe() { return below(2) == 0; }
     std::string random_spec(unsigned number) {
-        const std::string address = "10.96.0." + std::to_string(number + 1);
-        std::string spec = R"("clusterIP":")" + address + R"(","clusterIPs":[")" + address +
-                           R"("],"type":")" + (maybe() ? "NodePort" : "ClusterIP") +
+        const std::string four = "10.96.0." + std::to_string(number + 1);
+        const std::string six = "fd00:96::" + std::to_string(number + 1);
+        const unsigned families = below(3);  // IPv4, IPv6, both
+        const std::string addresses = families == 0   ? "\"" + four + "\""
+                                      : families == 1 ? "\"" + six + "\""
+                                                      : "\"" + four + "\",\"" + six + "\"";
+        constexpr std::array<const char*, 4> types = {"ClusterIP", "NodePort", "LoadBalancer",
+                                                      "ExternalName"};
+        std::string spec = R"("clusterIP":")" + (families == 1 ? six : four) + R"(","clusterIPs":[)" +
+                           addresses + R"(],"type":")" + types[below(4)] +
                            R"(","ports":[{"name":"http","port":80,"nodePort":)" +
                            std::to_string(30000 + number) + "}]";
-        if (maybe()) spec += R"(,"externalIPs":["192.0.2.)" + std::to_string(below(3)) + R"("])";
+        if (maybe())
+            spec += R"(,"externalIPs":["192.0.2.)" + std::to_string(below(3)) + R"(","2001:db8::1"])";
         if (maybe()) spec += R"(,"externalTrafficPolicy":"Local")";
         if (maybe()) spec += R"(,"internalTrafficPolicy":"Local")";
+        if (maybe()) spec += R"(,"healthCheckNodePort":)" + std::to_string(32000 + number);
+        if (maybe()) spec += R"(,"trafficDistribution":"PreferSameZone")";
+        if (maybe()) spec += R"(,"loadBalancerSourceRanges":["198.51.100.0/24","2001:db8::/32"])";
+        if (maybe()) spec += R"(,"sessionAffinity":"ClientIP")";
         return spec;
     }
-    std::string random_endpoints() {
+    std::string random_status() {
+        if (maybe()) return "{}";
+        return R"({"loadBalancer":{"ingress":[{"ip":"203.0.113.)" + std::to_string(below(3)) +
+               R"("},{"ip":"2001:db8:1::)" + std::to_string(below(3)) +
+               R"("},{"ip":"203.0.113.9","ipMode":")" + (maybe() ? "Proxy" : "VIP") + R"("}]}})";
+    }
+    ObjectPointer random_service(unsigned number) {
+        return service_of(
+            "s" + std::to_string(number), random_spec(number),
+            R"(,"creationTimestamp":"2026-01-0)" + std::to_string(number + 1) + R"(T00:00:00Z")",
+            random_status());
+    }
+    std::string random_hints() {
+        std::string hints;
+        if (below(4) != 0) hints += R"("forZones":[{"name":"z)" + std::to_string(below(2) + 1) + R"("}])";
+        if (maybe())
+            hints += (hints.empty() ? "" : ",") +
+                     (R"("forNodes":[{"name":"n)" + std::to_string(below(2) + 1) + R"("}])");
+        return R"(,"hints":{)" + hints + "}";
+    }
+    std::string random_endpoints(const std::string& prefix) {
         std::string list;
+        const bool has_hints = maybe();
         for (unsigned i = below(4); i > 0; --i) {
             const std::string conditions = maybe()   ? R"({"ready":true})"
                                            : maybe() ? R"({"ready":false})"
                                                      : R"({"ready":false,"serving":true,"terminating":true})";
-            list += (list.empty() ? "" : ",") +
-                    endpoint("10.0.0." + std::to_string(below(6)), maybe() ? "n1" : "n2", conditions);
+            const std::string number = std::to_string(below(6));
+            const std::string pod = R"(,"targetRef":{"kind":"Pod","uid":"p)" + number + R"("})";
+            list += (list.empty() ? "" : ",") + endpoint(prefix + number, maybe() ? "n1" : "n2", conditions,
+                                                         pod + (has_hints ? random_hints() : ""));
         }
         return list;
+    }
+    ObjectPointer random_slice(const std::string& name, const std::string& service) {
+        const bool is_v6 = below(3) == 0;
+        return slice_of(name, service, random_endpoints(is_v6 ? "fd00::" : "10.0.0."),
+                        R"([{"name":"http","port":8080,"protocol":"TCP"}])", is_v6 ? "IPv6" : "IPv4");
     }
 
     std::mt19937 random{GetParam()};
@@ -321,15 +382,16 @@ TEST_P(History, DifferencesGiveTheSameAsBuildingFromScratch) {
     std::map<std::string, ServiceEntry> followed;
     std::map<client::ObjectKey, ObjectPointer> services;
     std::map<client::ObjectKey, ObjectPointer> slices;
-    const auto table = ServiceTable::make({"n1", ""});
+    NodeFacts node{"n1", ""};
+    const auto table = ServiceTable::make(node);
     for (int step = 0; step < 200; ++step) {
         const unsigned number = below(6);
         const std::string name = "s" + std::to_string(number);
-        if (maybe()) {
-            const auto now = below(4) == 0 ? nullptr
-                                           : service_of(name, random_spec(number),
-                                                        R"(,"creationTimestamp":"2026-01-0)" +
-                                                            std::to_string(number + 1) + R"(T00:00:00Z")");
+        if (below(10) == 0) {
+            node = {below(4) == 0 ? "n2" : "n1", maybe() ? "z1" : maybe() ? "z2" : ""};
+            table->node_changed(node);
+        } else if (maybe()) {
+            const auto now = below(4) == 0 ? nullptr : random_service(number);
             if (now)
                 services[{"default", name}] = now;
             else
@@ -337,7 +399,7 @@ TEST_P(History, DifferencesGiveTheSameAsBuildingFromScratch) {
             table->service_changed({"default", name}, now);
         } else {
             const std::string slice = "slice" + std::to_string(below(8));
-            const auto now = below(4) == 0 ? nullptr : slice_of(slice, name, random_endpoints());
+            const auto now = below(4) == 0 ? nullptr : random_slice(slice, name);
             if (now)
                 slices[{"default", slice}] = now;
             else
@@ -348,7 +410,7 @@ TEST_P(History, DifferencesGiveTheSameAsBuildingFromScratch) {
         const TableChange change = table->take_change();
         for (const std::string& id : change.removed) ASSERT_EQ(followed.erase(id), 1u) << id;
         for (const ServiceEntry& entry : change.set) followed.insert_or_assign(entry.id, entry);
-        const auto fresh = ServiceTable::make({"n1", ""});
+        const auto fresh = ServiceTable::make(node);
         for (const auto& [key, slice] : slices) fresh->slice_changed(key, slice);
         for (auto at = services.rbegin(); at != services.rend(); ++at)
             fresh->service_changed(at->first, at->second);

@@ -12,6 +12,7 @@
 
 #include "stack/address.h"
 #include "stack/netlink.h"
+#include "stack/netlink_batch.h"
 
 namespace keelson::ipvs {
 
@@ -45,30 +46,6 @@ struct BackendState {
     Place place;
     std::uint32_t weight = 0;
     std::uint32_t active = 0;  // connections
-};
-
-// Sends messages of one kind of netlink in groups and gathers what went wrong.
-class Batch {
-  public:
-    explicit Batch(Netlink& netlink) : netlink_(netlink) {}
-    // `doing` is for the failure; errors in `ignored` are none.
-    void add(Message& message, const char* doing, std::vector<int> ignored = {});
-    // Throws with the first failure, after all have been sent.
-    void flush();
-
-  private:
-    struct Sent {
-        const char* doing;
-        std::vector<int> ignored;
-    };
-    void read_answers(std::uint32_t last);
-
-    Netlink& netlink_;
-    std::string bytes_;
-    std::vector<Sent> sent_;
-    std::uint32_t sequence_ = 1;  // of the first in sent_
-    std::size_t last_at_ = 0;     // where in bytes_ the last one begins
-    std::string problem_;
 };
 
 class VirtualServers {

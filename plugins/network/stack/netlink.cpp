@@ -13,6 +13,8 @@
 namespace keelson::stack {
 namespace {
 
+constexpr int most_forgotten = 100'000;  // messages
+
 [[noreturn]] void fail(const std::string& doing, int error) {
     const Code code = error == ENOMEM || error == ENOBUFS || error == ENOSPC ? Code::exhausted
                       : error == EOPNOTSUPP                                  ? Code::unsupported
@@ -138,16 +140,34 @@ Netlink::Netlink(int protocol) : socket_(nl_socket_alloc(), nl_socket_free) {
         throw Error(Code::unavailable, std::string("cannot open a netlink socket: ") + nl_geterror(status));
 }
 
+void Netlink::forget_answers() {
+    char byte = 0;
+    for (int count = 0; count < most_forgotten; ++count) {
+        const ssize_t size = ::recv(nl_socket_get_fd(socket_.get()), &byte, 1, MSG_DONTWAIT | MSG_TRUNC);
+        const bool is_more = size > 0 || errno == EINTR || errno == ENOBUFS;
+        if (!is_more) return;
+    }
+}
+
 int Netlink::exchange(Message& message, const Handler& handler) {
     if (nl_send_auto(socket_.get(), message.get()) < 0)
         throw Error(Code::unavailable, "cannot send a netlink message");
     struct State {
         const Handler& handler;
+        std::uint32_t sequence;
         int error = 0;
         bool is_finished = false;
-    } state{handler};
+    } state{handler, nlmsg_hdr(message.get())->nlmsg_seq};
     const std::unique_ptr<nl_cb, void (*)(nl_cb*)> callbacks(nl_cb_alloc(NL_CB_DEFAULT), nl_cb_put);
     if (callbacks == nullptr) throw std::bad_alloc();
+    // What is left of an exchange that was broken off is no answer to this one.
+    nl_cb_set(
+        callbacks.get(), NL_CB_SEQ_CHECK, NL_CB_CUSTOM,
+        [](nl_msg* answer, void* context) {
+            const bool is_ours = nlmsg_hdr(answer)->nlmsg_seq == static_cast<State*>(context)->sequence;
+            return int(is_ours ? NL_OK : NL_SKIP);
+        },
+        &state);
     nl_cb_set(
         callbacks.get(), NL_CB_VALID, NL_CB_CUSTOM,
         [](nl_msg* answer, void* context) {
@@ -172,8 +192,10 @@ int Netlink::exchange(Message& message, const Handler& handler) {
         &state);
     while (!state.is_finished) {
         const int status = nl_recvmsgs(socket_.get(), callbacks.get());
-        if (status < 0 && !state.is_finished)
+        if (status < 0 && !state.is_finished) {
+            forget_answers();
             throw Error(Code::unavailable, std::string("no answer by netlink: ") + nl_geterror(status));
+        }
     }
     return state.error;
 }

@@ -67,6 +67,9 @@ class Netlink {
     explicit Netlink(int protocol = NETLINK_ROUTE);
 
     [[nodiscard]] nl_sock* socket() { return socket_.get(); }
+    // Takes what lies in the socket off it, after an exchange that went wrong: it is no answer to the next
+    // one.
+    void forget_answers();
     // 0 or the error number.
     int try_change(Message& message);
     // `doing` is for the failure: "cannot <doing>: <reason>".

@@ -65,6 +65,15 @@ TEST_F(DnsZoneTest, AbsentNamesAndAbsentTypesAreToldApart) {
     EXPECT_EQ(ask("x.web.default.svc.cluster.local").code, kNameError);
 }
 
+TEST_F(DnsZoneTest, ATypeThatIsNotKnownDoesNotStopARemoval) {
+    ASSERT_TRUE(apply({record("strange.default.svc.cluster.local", "NEWTYPE", {"x"})}).ok());
+    const PluginReply removed = apply({}, false,
+                                      {{{"name", "strange.default.svc.cluster.local"}, {"type", "NEWTYPE"}},
+                                       {{"name", "web.default.svc.cluster.local"}, {"type", "A"}}});
+    ASSERT_TRUE(removed.ok()) << removed.message();
+    EXPECT_THAT(ask("web.default.svc.cluster.local").answers, IsEmpty());
+}
+
 TEST_F(DnsZoneTest, EmptyNamesGoWithWhatIsBelowThem) {
     ASSERT_TRUE(apply({record("a.b.c.svc.cluster.local", "A", {"10.0.0.1"})}).ok());
     EXPECT_EQ(ask("b.c.svc.cluster.local").code, kNoError);

@@ -246,6 +246,15 @@ TYPED_TEST_P(ProxySuite, AClientsBackendIsForgottenInTime) {
         std::chrono::seconds(60)));
 }
 
+TYPED_TEST_P(ProxySuite, AClientOfALocalServiceKeepsItsBackend) {
+    this->expect_ok(this->plugin_->apply_full(
+        {this->node_port({"a", "b", "x"}, {{"local", true},
+                                           {"externalBackends", this->backends({"a", "b", "c"})},
+                                           {"affinitySeconds", 600}})}));
+    EXPECT_EQ(this->names_of(ask_many(this->client(), {"192.0.2.1", 30080}, 20)).size(), 1U);
+    EXPECT_EQ(this->names_of(ask_many(this->pod("c").space, {"192.0.2.1", 30080}, 20)).size(), 1U);
+}
+
 TYPED_TEST_P(ProxySuite, AClientWhoseBackendIsGoneGetsAnother) {
     const auto service = [&](const std::vector<std::string>& names) {
         return with(this->web(names), {{"affinitySeconds", 600}});
@@ -504,6 +513,19 @@ TYPED_TEST_P(ProxySuite, AUdpClientOfANodePortMovesToTheNewBackend) {
     EXPECT_EQ(flow.ask_again().who, "x");
 }
 
+TYPED_TEST_P(ProxySuite, AUdpClientOfALocalServiceMovesToTheNewBackend) {
+    const auto service = [&](const std::vector<std::string>& names) {
+        return this->node_port(
+            names, {{"protocol", "UDP"}, {"local", true}, {"externalBackends", this->backends(names)}});
+    };
+    this->expect_ok(this->plugin_->apply_full({service({"a"})}));
+    Connection flow(this->client(), {"192.0.2.1", 30080, Transport::udp});
+    EXPECT_EQ(flow.heard().who, "a");
+    EXPECT_EQ(flow.heard().source, "192.0.2.3");
+    this->expect_ok(this->plugin_->apply({service({"b"})}));
+    EXPECT_EQ(flow.ask_again().who, "b");
+}
+
 TYPED_TEST_P(ProxySuite, AUdpFlowStaysWithABackendThatStays) {
     const auto service = [&](const std::vector<std::string>& names) {
         return with(this->web(names), {{"protocol", "UDP"}});
@@ -749,9 +771,9 @@ REGISTER_TYPED_TEST_SUITE_P(
     TheNodeReachesAService, APodReachesItselfByItsService, EachBackendGetsAShare,
     PortsOfOneAddressAreServicesOfTheirOwn, TcpAndUdpOfOnePortAreServicesOfTheirOwn, SctpIsCarried,
     BothFamiliesAreCarried, AClientKeepsItsBackend, AClientsBackendIsForgottenInTime,
-    AClientWhoseBackendIsGoneGetsAnother, AServiceWithoutBackendsRefusesAtOnce,
-    AServiceWithoutBackendsIsSilentWhenItShallDrop, OtherPortsOfTheNodeAreLeftAlone,
-    ANodePortIsOnEveryAddressOfTheNode, WhoComesFromOutsideIsMasqueraded,
+    AClientOfALocalServiceKeepsItsBackend, AClientWhoseBackendIsGoneGetsAnother,
+    AServiceWithoutBackendsRefusesAtOnce, AServiceWithoutBackendsIsSilentWhenItShallDrop,
+    OtherPortsOfTheNodeAreLeftAlone, ANodePortIsOnEveryAddressOfTheNode, WhoComesFromOutsideIsMasqueraded,
     NodePortsAreOnlyOnTheAddressesThatAreAskedFor, ALocalServiceKeepsTheSourceAndTheNode,
     ALocalServiceWithoutBackendsHereDropsWhatComesFromOutside, OnlyThePermittedSourcesUseAService,
     LoadBalancerAndExternalAddressesAreServed, BackendsComeAndGo, ARemovedServiceIsGone,
@@ -759,9 +781,9 @@ REGISTER_TYPED_TEST_SUITE_P(
     OpenConnectionsOutliveChangesOfOthers, NothingIsDoneBeforeTheLastPartOfAChange,
     AChangeThatIsGivenUpLeavesTheNextOneWhole, WhatCannotBeCarriedDoesNotStopTheOthers,
     AUdpClientMovesToTheNewBackend, AUdpClientThatHadNobodyGetsABackend,
-    AUdpClientOfANodePortMovesToTheNewBackend, AUdpFlowStaysWithABackendThatStays,
-    AServiceHasHundredsOfBackends, AServiceHasThousandsOfBackends, EachOfManyServicesIsTheRightOne,
-    TheSameTableAgainChangesNothing, TrafficGoesOnWhileANewInstanceStarts,
+    AUdpClientOfANodePortMovesToTheNewBackend, AUdpClientOfALocalServiceMovesToTheNewBackend,
+    AUdpFlowStaysWithABackendThatStays, AServiceHasHundredsOfBackends, AServiceHasThousandsOfBackends,
+    EachOfManyServicesIsTheRightOne, TheSameTableAgainChangesNothing, TrafficGoesOnWhileANewInstanceStarts,
     ANewInstanceTakesOutWhatIsNoLongerWanted, WhatAnotherProgramTakesAwayIsNoticedAndMended,
     AnInstanceThatKnowsNothingAsksForTheWholeTable, ClearTakesOutWhatAFormerInstanceHasMade,
     NoConnectionReachesAWrongServiceWhileTheTableChanges,

@@ -285,22 +285,21 @@ void Servers::answer_all(const Entry& entry) {
 
 // --- clients ---
 
+Heard ask_here(const Target& target, int patience_ms, int source_port) {
+    const base::FileDescriptor socket = make_socket(family_of(target.address), target.transport);
+    return connect_and_hear(socket.get(), target, patience_ms, source_port);
+}
+
 Heard ask(const NetworkNamespace& from, const Target& target, int patience_ms, int source_port) {
     Heard heard;
-    from.run([&] {
-        const base::FileDescriptor socket = make_socket(family_of(target.address), target.transport);
-        heard = connect_and_hear(socket.get(), target, patience_ms, source_port);
-    });
+    from.run([&] { heard = ask_here(target, patience_ms, source_port); });
     return heard;
 }
 
 std::vector<Heard> ask_many(const NetworkNamespace& from, const Target& target, int count, int patience_ms) {
     std::vector<Heard> all;
     from.run([&] {
-        for (int at = 0; at < count; ++at) {
-            const base::FileDescriptor socket = make_socket(family_of(target.address), target.transport);
-            all.push_back(connect_and_hear(socket.get(), target, patience_ms, 0));
-        }
+        for (int at = 0; at < count; ++at) all.push_back(ask_here(target, patience_ms));
     });
     return all;
 }

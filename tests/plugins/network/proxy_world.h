@@ -72,6 +72,8 @@ class Servers {
 
 // One question on a connection, or port, of its own. source_port 0: whichever.
 Heard ask(const NetworkNamespace& from, const Target& target, int patience_ms = 2000, int source_port = 0);
+// From where the calling thread is.
+Heard ask_here(const Target& target, int patience_ms = 2000, int source_port = 0);
 std::vector<Heard> ask_many(const NetworkNamespace& from, const Target& target, int count,
                             int patience_ms = 2000);
 
