@@ -373,7 +373,11 @@ class Restarts(NodeStory):
             self.node.start()
             self.k("set", "env", "deployment/web", f"A={dice.random()}")
         self.k("rollout", "status", "deployment/web", "--timeout=120s", timeout=130)
-        self.wait_for(lambda: len(self.k("get", "pods", "-o", "name").out.split()) == count, 90)
+        try:
+            self.wait_for(lambda: len(self.k("get", "pods", "-o", "name").out.split()) == count, 90)
+        except AssertionError as error:
+            left = [item for item in self.k("get", "pods", "-o", "json").json()["items"] if "deletionTimestamp" in item["metadata"]]
+            raise AssertionError(f"pods that should be gone: {json.dumps(left, indent=1)}") from error
         self.wait_for(lambda: len(os.listdir(self.node.data / "plugin-state/state/oci/sandboxes")) == count, 60)
         self.assertEqual(len(os.listdir(self.node.data / "node/pods")), count)
         self.assertEqual(self.processes_of_pods().count("sleep"), count, "each container runs, and runs once")

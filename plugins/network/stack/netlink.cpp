@@ -13,6 +13,7 @@
 namespace keelson::stack {
 namespace {
 
+constexpr int receive_bytes = 512 << 10;
 constexpr int most_forgotten = 100'000;  // messages
 
 [[noreturn]] void fail(const std::string& doing, int error) {
@@ -138,6 +139,8 @@ Netlink::Netlink(int protocol) : socket_(nl_socket_alloc(), nl_socket_free) {
     const int status = nl_connect(socket_.get(), protocol);
     if (status < 0)
         throw Error(Code::unavailable, std::string("cannot open a netlink socket: ") + nl_geterror(status));
+    // The failures of a whole batch fit into it; where the system allows less, what runs over is told.
+    (void)nl_socket_set_buffer_size(socket_.get(), receive_bytes, 0);
 }
 
 void Netlink::forget_answers() {
