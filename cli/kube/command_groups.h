@@ -19,5 +19,9 @@ void add_cluster_commands(Registry& registry);
 void add_events_command(Registry& registry);
 void add_config_view_commands(Registry& registry);
 void add_config_change_commands(Registry& registry);
+void add_explain_command(Registry& registry);
+void add_completion_commands(Registry& registry);
+void add_history_commands(Registry& registry);
+void add_node_commands(Registry& registry);
 
 }  // namespace keelson::cli::kube

@@ -3,6 +3,7 @@
 
 #include "cli/kube/command.h"
 #include "cli/kube/command_groups.h"
+#include "cli/kube/kubeconfig_files.h"
 #include "cli/kube/printing.h"
 #include "cli/kube/table.h"
 #include "cli/output.h"
@@ -49,7 +50,7 @@ class View : public Command {
         if (is_flat_)
             if (const auto done = flatten(*kubeconfig); !done) return done;
         for (const char* list : {"clusters", "contexts", "users"}) {
-            sort_by_name((*kubeconfig)[list]);
+            sort_entries((*kubeconfig)[list]);
             if ((*kubeconfig)[list].empty()) (*kubeconfig)[list] = nullptr;
         }
         if (!is_raw_) hide_secrets(*kubeconfig);
@@ -58,13 +59,6 @@ class View : public Command {
     }
 
   private:
-    static void sort_by_name(Object& list) {
-        if (!list.is_array()) return;
-        std::stable_sort(list.begin(), list.end(), [](const Object& a, const Object& b) {
-            return text_at(a, "name") < text_at(b, "name");
-        });
-    }
-
     static void hide_secrets(Object& kubeconfig) {
         if (kubeconfig["clusters"].is_array())
             for (Object& entry : kubeconfig["clusters"])

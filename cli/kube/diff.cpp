@@ -4,6 +4,7 @@
 #include "cli/kube/command.h"
 #include "cli/kube/command_groups.h"
 #include "cli/kube/differing.h"
+#include "cli/kube/past.h"
 #include "cli/kube/writing.h"
 
 namespace keelson::cli::kube {
@@ -22,10 +23,14 @@ class Diff : public Command {
         flags.flag("show-managed-fields", shows_managed_fields_, "Include managed fields in the diff.");
         flags.flag("prune", ignored_, "Not shown by keelctl: use apply --prune --dry-run=server").is_hidden =
             true;
+        flags.text("revision", revision_,
+                   "Instead of files: what has changed in TYPE/NAME since this revision of the store, of "
+                   "`keelctl history`");
         flags.number("concurrency", concurrency_, "Taken for the sake of scripts").is_hidden = true;
     }
 
     Result<void> run(Session& session, const Words& words) override {
+        if (!revision_.empty()) return with_past(session, words.words);
         if (!words.words.empty()) return misused("Unexpected args: [" + words.words.front() + "]");
         if (files_.filenames.empty() && files_.kustomize.empty())
             return trouble(fail("must specify one of -f and -k"));
@@ -51,6 +56,25 @@ class Diff : public Command {
     }
 
   private:
+    Result<void> with_past(Session& session, const std::vector<std::string>& words) {
+        const auto selection = select(session, {words});
+        if (!selection) return trouble(pass_on(selection));
+        if (selection->items.size() != 1) return trouble(fail("name one object: TYPE NAME or TYPE/NAME"));
+        const Item& item = selection->items.front();
+        const auto api = session.api();
+        if (!api) return trouble(pass_on(api));
+        auto past = object_at(**api, item, revision_);
+        if (!past) return trouble(pass_on(past));
+        auto live = (*api)->ask({.path = item.path()});
+        if (!live && !is_not_found(live.error())) return trouble(pass_on(live));
+        auto difference = Difference::make();
+        if (!difference) return trouble(pass_on(difference));
+        const auto added = difference->add(file_name(item), shown(std::move(*past)),
+                                           live ? shown(std::move(*live)) : Object());
+        if (!added) return trouble(pass_on(added));
+        return difference->show();
+    }
+
     // 1 is "there are differences".
     static Result<void> trouble(tl::unexpected<Failure> failure) {
         failure.value().code = exit_failure + 1;
@@ -69,6 +93,7 @@ class Diff : public Command {
 
     FileFlags files_;
     std::string labels_;
+    std::string revision_;
     std::string manager_ = "keelctl";
     bool ignored_ = false;
     bool shows_managed_fields_ = false;
@@ -78,10 +103,10 @@ class Diff : public Command {
 }  // namespace
 
 void add_diff_command(Registry& registry) {
-    registry.add<Diff>(
-        "diff", "Advanced Commands", "-f FILENAME [options]",
-        "Diff the live version against a would-be applied version",
-        "  keelctl diff -f app.yaml\n  KUBECTL_EXTERNAL_DIFF='diff -y' keelctl diff -f app.yaml");
+    registry.add<Diff>("diff", "Advanced Commands", "-f FILENAME [options]",
+                       "Diff the live version against a would-be applied version",
+                       "  keelctl diff -f app.yaml\n  keelctl diff deploy/web --revision 4711\n  "
+                       "KUBECTL_EXTERNAL_DIFF='diff -y' keelctl diff -f app.yaml");
 }
 
 }  // namespace keelson::cli::kube

@@ -91,7 +91,7 @@ class Get : public Command {
             Query query = page_query(next);
             auto page = api_->ask(
                 {.path = listing.resource->path(listing.namespace_name), .query = query, .accept = accept});
-            if (!page) return pass_on(page);
+            if (!page) return tl::unexpected(list_failure(page.error(), *listing.resource, &select_));
             next = text_at(member(*page, "metadata"), "continue");
             sink(std::move(*page));
         } while (!next.empty());

@@ -22,6 +22,13 @@ bool holds(const Object& content, const std::string& list, const std::string& na
 
 }  // namespace
 
+void sort_entries(Object& list) {
+    if (!list.is_array()) return;
+    std::stable_sort(list.begin(), list.end(), [](const Object& a, const Object& b) {
+        return text_at(a, "name") < text_at(b, "name");
+    });
+}
+
 Result<KubeconfigFiles> KubeconfigFiles::load(const Globals& globals) {
     KubeconfigFiles all;
     const KubeconfigPaths paths = kubeconfig_paths(globals);
@@ -113,8 +120,11 @@ void KubeconfigFiles::set_current_context(const std::string& name) {
 Result<void> KubeconfigFiles::save() {
     for (File& file : files_) {
         if (!file.is_changed) continue;
-        for (const char* list : {"clusters", "contexts", "users"})
-            if (!file.content.contains(list)) file.content[list] = nullptr;
+        for (const char* list : {"clusters", "contexts", "users"}) {
+            Object& entries = file.content[list];
+            sort_entries(entries);
+            if (entries.empty()) entries = nullptr;
+        }
         if (!file.content.contains("preferences")) file.content["preferences"] = Object::object();
         if (!file.content.contains("current-context")) file.content["current-context"] = "";
         file.content["apiVersion"] = "v1";

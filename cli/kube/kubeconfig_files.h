@@ -10,6 +10,9 @@
 
 namespace keelson::cli::kube {
 
+// Clusters, contexts or users by their names.
+void sort_entries(Object& list);
+
 class KubeconfigFiles {
   public:
     static Result<KubeconfigFiles> load(const Globals& globals);

@@ -129,6 +129,16 @@ Result<void> add_object(Object object, const std::string& source, std::vector<Ma
     return {};
 }
 
+Result<void> read_file(const std::string& file, std::vector<Manifest>& manifests) {
+    const auto text = read_source(file);
+    if (!text) return pass_on(text);
+    auto objects = read_documents(*text, file == "-" ? "STDIN" : file);
+    if (!objects) return pass_on(objects);
+    for (Object& object : *objects)
+        if (auto added = add_object(std::move(object), file, manifests); !added) return added;
+    return {};
+}
+
 }  // namespace
 
 void add_file_flags(Flags& flags, FileFlags& files, std::string_view help) {
@@ -147,7 +157,9 @@ Result<std::string> read_source(const std::string& source) {
 
 Result<std::vector<Object>> read_documents(std::string_view text, const std::string& source) {
     const std::size_t first = text.find_first_not_of(" \t\r\n");
-    if (first != std::string_view::npos && text[first] == '{') return read_json(text, source);
+    // What only looks like JSON is YAML in braces.
+    if (first != std::string_view::npos && text[first] == '{')
+        if (auto objects = read_json(text, source)) return objects;
     std::vector<Object> objects;
     for (const std::string_view document : split_documents(text)) {
         if (document.find_first_not_of(" \t\r\n") == std::string_view::npos) continue;
@@ -158,7 +170,7 @@ Result<std::vector<Object>> read_documents(std::string_view text, const std::str
     return objects;
 }
 
-Result<std::vector<Manifest>> read_manifests(const FileFlags& files) {
+Result<std::vector<Manifest>> read_manifests(const FileFlags& files, Failures& failures) {
     if (!files.kustomize.empty())
         return fail("keelctl builds no kustomizations: give it what `kustomize build " + files.kustomize +
                     "` prints, with -f -");
@@ -166,15 +178,8 @@ Result<std::vector<Manifest>> read_manifests(const FileFlags& files) {
     for (const std::string& name : files.filenames) {
         const auto found = files_of(name, files.is_recursive);
         if (!found) return pass_on(found);
-        for (const std::string& file : *found) {
-            const auto text = read_source(file);
-            if (!text) return pass_on(text);
-            auto objects = read_documents(*text, file == "-" ? "STDIN" : file);
-            if (!objects) return pass_on(objects);
-            for (Object& object : *objects)
-                if (auto added = add_object(std::move(object), file, manifests); !added)
-                    return pass_on(added);
-        }
+        for (const std::string& file : *found)
+            if (const auto done = read_file(file, manifests); !done) failures.add(done.error());
     }
     return manifests;
 }

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/kube/failures.h"
 #include "cli/kube/flags.h"
 #include "cli/kube/object.h"
 
@@ -21,8 +22,9 @@ struct Manifest {
     std::string source;  // the file, as messages name it; "STDIN"
 };
 
-// The objects of all files in their order; the members of lists one by one.
-Result<std::vector<Manifest>> read_manifests(const FileFlags& files);
+// The objects of all files in their order; the members of lists one by one. Files that cannot be read go to
+// the failures, and the rest is read.
+Result<std::vector<Manifest>> read_manifests(const FileFlags& files, Failures& failures);
 // The documents of one text.
 Result<std::vector<Object>> read_documents(std::string_view text, const std::string& source);
 // A file, "-" or a URL as text.

@@ -8,6 +8,7 @@
 namespace keelson::cli::kube {
 namespace {
 
+// "deployment.apps/web"
 std::string name_text(const Object& object) {
     const std::string version = text_at(object, "apiVersion");
     const std::size_t slash = version.find('/');
@@ -94,7 +95,11 @@ Result<std::string> format_object(const PrintFlags& print, Object object) {
 
 Result<void> print_change(const PrintFlags& print, const Item& item, const std::string& done) {
     if (print.is_for_people() || print.is_name()) {
-        cli::print(item.text() + (print.is_name() ? "" : " " + done) + "\n");
+        // A subresource is told of by its own kind.
+        const bool is_whole =
+            text_at(item.object, "kind").empty() || text_at(item.object, "kind") == item.resource->kind;
+        cli::print((is_whole ? item.text() : name_text(item.object)) + (print.is_name() ? "" : " " + done) +
+                   "\n");
         return {};
     }
     const auto text = format_object(print, item.object);

@@ -22,6 +22,10 @@ const Registry& registry() {
         add_config_view_commands(registry);
         add_config_change_commands(registry);
         add_workload_commands(registry);
+        add_explain_command(registry);
+        add_completion_commands(registry);
+        add_history_commands(registry);
+        add_node_commands(registry);
         return registry;
     }();
     return all;

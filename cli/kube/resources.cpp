@@ -97,8 +97,10 @@ struct Selector {
     }
 
     Result<void> read_files() {
-        const auto manifests = read_manifests(*wanted.files);
+        Failures failures;
+        const auto manifests = read_manifests(*wanted.files, failures);
         if (!manifests) return pass_on(manifests);
+        if (!failures.empty()) return failures.result();
         for (const Manifest& manifest : *manifests) {
             auto found = item_of_manifest(session, manifest);
             if (!found) return pass_on(found);
@@ -196,6 +198,16 @@ Query selector_query(const SelectFlags* select) {
     return query;
 }
 
+Failure list_failure(const Failure& failure, const Resource& resource, const SelectFlags* select) {
+    if (!is_refused_as(failure, "BadRequest") && !is_refused_as(failure, "NotFound")) return failure;
+    const std::string type =
+        "\"" + resource.group + "/" + resource.version + ", Resource=" + resource.plural + "\"";
+    if (select == nullptr || (select->labels.empty() && select->fields.empty()))
+        return with_context(failure, "Unable to list " + type + ": ");
+    return with_context(failure, "Unable to find " + type + " that match label selector \"" + select->labels +
+                                     "\", field selector \"" + select->fields + "\": ");
+}
+
 Result<Selection> select(Session& session, const Wanted& wanted) {
     return Selector{session, wanted}.read();
 }
@@ -208,7 +220,7 @@ Result<std::vector<Item>> list_items(Api& api, const Listing& listing, const Sel
         query.emplace_back("limit", kPageSize);
         if (!next.empty()) query.emplace_back("continue", next);
         auto page = api.ask({.path = listing.resource->path(listing.namespace_name), .query = query});
-        if (!page) return pass_on(page);
+        if (!page) return tl::unexpected(list_failure(page.error(), *listing.resource, select));
         if (page->contains("items") && (*page)["items"].is_array())
             for (Object& object : (*page)["items"]) {
                 // Members of lists do not say what they are.

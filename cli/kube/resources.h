@@ -70,6 +70,8 @@ Result<void> for_each_named(Session& session, const Wanted& wanted, const ItemWo
 // The objects of one listing, page by page.
 Result<std::vector<Item>> list_items(Api& api, const Listing& listing, const SelectFlags* select);
 Query selector_query(const SelectFlags* select);
+// Says what could not be listed, where the server's words do not.
+Failure list_failure(const Failure& failure, const Resource& resource, const SelectFlags* select);
 
 // What a manifest is about, by the server's types.
 Result<Item> item_of_manifest(Session& session, const Manifest& manifest);

@@ -162,8 +162,7 @@ class Wait : public Command {
             if (!is_met) return pass_on(is_met);
             if (*is_met) return print_change(print_, item, "condition met");
         }
-        if (timeout_ == 0)
-            return fail("timed out waiting for the condition on " + item.resource->plural + "/" + item.name);
+        if (timeout_ == 0) return fail("condition not met for " + item.resource->plural + "/" + item.name);
         const auto done = watch_object(
             api, item.resource->path(item.namespace_name), item.name,
             [&](const Object& object) -> Result<bool> {

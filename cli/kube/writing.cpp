@@ -96,9 +96,9 @@ Result<void> for_each_manifest(Session& session, const FileFlags& files, const s
                                const std::string& verb, const ItemWork& work) {
     const auto selector = object::LabelSelector::parse(labels);
     if (!selector) return fail(selector.error().message());
-    const auto manifests = read_manifests(files);
-    if (!manifests) return pass_on(manifests);
     Failures failures;
+    const auto manifests = read_manifests(files, failures);
+    if (!manifests) return pass_on(manifests);
     int count = 0;
     for (const Manifest& manifest : *manifests) {
         if (!is_chosen(*selector, manifest.object)) continue;
