@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <memory>
+#include <optional>
 
 #include "cli/commands.h"
 #include "cli/kube/command.h"
@@ -193,11 +194,62 @@ Command print_text(std::string text) {
     };
 }
 
+// Of the admin API; the rest is in the registry.
+constexpr std::pair<const char*, const char*> kAdminCommands[] = {
+    {"plugin", "The server's plugins"},
+    {"snapshot", "Whole copies of the store"},
+    {"store", "The server's store"},
+    {"image", "The images of the server's node"},
+    {"log-level", "Show or set the level of the server's log"}};
+
+std::string overview() {
+    std::string text = "keelctl works on the objects of a cluster, and on the keelsond that serves it.\n\n";
+    text += kube::registry().overview() + "Server Commands:\n";
+    for (const auto& [name, help] : kAdminCommands)
+        text += "  " + (name + std::string(16, ' ')).substr(0, 16) + help + "\n";
+    return text +
+           "\nUse \"keelctl COMMAND --help\" for more about a command, and \"keelctl options\" for the "
+           "options of all.\n";
+}
+
+std::string global_options() {
+    kube::Flags flags;
+    kube::Globals globals;
+    kube::add_global_flags(flags, globals);
+    return "The following options can be passed to any command about Kubernetes objects:\n\n" +
+           flags.help(true);
+}
+
+bool is_help(const std::string& word) {
+    return word == "help" || word == "--help" || word == "-h";
+}
+
+// Nothing for the commands of the admin API.
+std::optional<Result<Command>> kubernetes_command(std::vector<std::string> words) {
+    if (words.empty() || (words.size() == 1 && is_help(words[0]))) return print_text(overview());
+    if (words[0] == "options") return print_text(global_options());
+    if (words[0] == "help") {
+        words.erase(words.begin());
+        words.push_back("--help");
+    }
+    if (kube::registry().knows(words)) return Command([words] { return kube::registry().run(words); });
+    const std::string first = kube::Registry::first_word(words);
+    std::vector<std::string> names;
+    for (const auto& [name, help] : kAdminCommands) names.emplace_back(name);
+    // Only the other parser knows the flags that may stand before these.
+    for (const std::string& name : names)
+        if (std::find(words.begin(), words.end(), name) != words.end()) return std::nullopt;
+    if (first.empty()) return std::nullopt;
+    for (const kube::CommandEntry& entry : kube::registry().entries())
+        if (!entry.heading.empty()) names.push_back(entry.path);
+    return tl::unexpected(kube::unknown_command(first, "keelctl", names));
+}
+
 }  // namespace
 
 Result<Command> parse_command_line(int count, const char* const* arguments) {
     const std::vector<std::string> words(arguments + std::min(count, 1), arguments + count);
-    if (kube::registry().knows(words)) return Command([words] { return kube::registry().run(words); });
+    if (auto found = kubernetes_command(words)) return std::move(*found);
     const auto line = std::make_shared<Line>();
     CLI::App app("Keelson's own commands, over the admin API of keelsond", "keelctl");
     app.option_defaults()->always_capture_default(false);

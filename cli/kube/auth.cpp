@@ -148,6 +148,9 @@ class CanI : public Command {
                                                       {"kind", "SelfSubjectRulesReview"},
                                                       {"spec", {{"namespace", namespace_}}}})});
         if (!answer) return pass_on(answer);
+        const Object& status = member(*answer, "status");
+        if (member(status, "incomplete") == Object(true))
+            warn("Warning: the list may be incomplete: " + text_at(status, "evaluationError"));
         Columns columns;
         if (!has_no_headers_) columns.add({"Resources", "Non-Resource URLs", "Resource Names", "Verbs"});
         for (const Rule& rule : single_rules(member(*answer, "status"))) {

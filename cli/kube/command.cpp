@@ -1,6 +1,7 @@
 #include "cli/kube/command.h"
 
 #include <algorithm>
+#include <map>
 #include <numeric>
 
 #include "cli/kube/command_groups.h"
@@ -11,6 +12,7 @@ namespace keelson::cli::kube {
 namespace {
 
 constexpr std::size_t kNearEnough = 2;
+constexpr std::size_t kNameWidth = 16;
 
 std::size_t distance(const std::string& from, const std::string& to) {
     std::vector<std::size_t> row(to.size() + 1);
@@ -116,8 +118,11 @@ bool Registry::knows(const std::vector<std::string>& arguments) const {
 
 Result<void> Registry::run(const std::vector<std::string>& arguments) const {
     const Found found = find(arguments);
-    if (found.entry->make) return run_command(*found.entry, found.arguments);
-    return run_group(found);
+    auto done = found.entry->make ? run_command(*found.entry, found.arguments) : run_group(found);
+    // Messages may have several lines here.
+    if (!done && !done.error().is_whole && !done.error().message.empty())
+        return tl::unexpected(whole("error: " + done.error().message, done.error().code));
+    return done;
 }
 
 Result<void> Registry::run_group(const Found& found) const {
@@ -178,6 +183,26 @@ std::string Registry::help_of(const std::string& path) const {
     text += "Usage:\n  keelctl " + path + (entry->usage.empty() ? "" : " " + entry->usage) + "\n\n";
     return text +
            "Use \"keelctl options\" for a list of global command-line options (applies to all commands).\n";
+}
+
+std::string Registry::first_word(const std::vector<std::string>& arguments) {
+    const auto positions = word_positions(arguments);
+    return positions.empty() ? "" : arguments[positions.front()];
+}
+
+std::string Registry::overview() const {
+    std::vector<std::string> headings;
+    std::map<std::string, std::string> lines;
+    for (const CommandEntry& entry : entries_) {
+        if (entry.heading.empty()) continue;
+        if (!lines.contains(entry.heading)) headings.push_back(entry.heading);
+        std::string name = entry.path;
+        name.resize(std::max<std::size_t>(name.size() + 1, kNameWidth), ' ');
+        lines[entry.heading] += "  " + name + entry.summary + "\n";
+    }
+    std::string text;
+    for (const std::string& heading : headings) text += heading + ":\n" + lines[heading] + "\n";
+    return text;
 }
 
 }  // namespace keelson::cli::kube

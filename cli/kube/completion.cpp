@@ -47,13 +47,13 @@ class Completion : public Command {
         if (shell == "zsh") return say(kZsh);
         if (shell == "fish") return say(kFish);
         return misused("Unsupported shell type \"" + shell + "\": there is bash, zsh and fish.");
-}
+    }
 
-private:
-static Result<void> say(const char* text) {
-    print(text);
-    return {};
-}
+  private:
+    static Result<void> say(const char* text) {
+        print(text);
+        return {};
+    }
 };
 
 // Prints what may stand in the place of the last word, one a line. Says nothing of what goes wrong.

@@ -126,6 +126,8 @@ class SetCluster : public Change {
     Result<std::string> change(KubeconfigFiles& files, const std::vector<std::string>& words) override {
         Object& entry = files.entry("clusters", words[0]);
         put(entry, "server", server_);
+        // What was said of another server's certificate is not meant for this one.
+        if (flags().was_given("server")) entry.erase("insecure-skip-tls-verify");
         put(entry, "tls-server-name", tls_server_name_);
         put(entry, "proxy-url", proxy_);
         if (flags().was_given("insecure-skip-tls-verify")) entry["insecure-skip-tls-verify"] = is_insecure_;

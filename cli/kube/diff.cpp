@@ -33,11 +33,11 @@ class Diff : public Command {
         if (!revision_.empty()) return with_past(session, words.words);
         if (!words.words.empty()) return misused("Unexpected args: [" + words.words.front() + "]");
         if (files_.filenames.empty() && files_.kustomize.empty())
-            return trouble(fail("must specify one of -f and -k"));
+            return fail("must specify one of -f and -k");
         const auto api = session.api();
-        if (!api) return trouble(pass_on(api));
+        if (!api) return pass_on(api);
         auto difference = Difference::make();
-        if (!difference) return trouble(pass_on(difference));
+        if (!difference) return pass_on(difference);
         const auto done =
             for_each_manifest(session, files_, labels_, "diff", [&](Item& item) -> Result<void> {
                 auto live = (*api)->ask({.path = item.path()});
@@ -51,34 +51,28 @@ class Diff : public Command {
                 return difference->add(name, live ? shown(std::move(*live)) : Object(),
                                        shown(std::move(merged.object)));
             });
-        if (!done) return trouble(tl::unexpected(done.error()));
+        if (!done) return done;
         return difference->show();
     }
 
   private:
     Result<void> with_past(Session& session, const std::vector<std::string>& words) {
         const auto selection = select(session, {words});
-        if (!selection) return trouble(pass_on(selection));
-        if (selection->items.size() != 1) return trouble(fail("name one object: TYPE NAME or TYPE/NAME"));
+        if (!selection) return pass_on(selection);
+        if (selection->items.size() != 1) return fail("name one object: TYPE NAME or TYPE/NAME");
         const Item& item = selection->items.front();
         const auto api = session.api();
-        if (!api) return trouble(pass_on(api));
+        if (!api) return pass_on(api);
         auto past = object_at(**api, item, revision_);
-        if (!past) return trouble(pass_on(past));
+        if (!past) return pass_on(past);
         auto live = (*api)->ask({.path = item.path()});
-        if (!live && !is_not_found(live.error())) return trouble(pass_on(live));
+        if (!live && !is_not_found(live.error())) return pass_on(live);
         auto difference = Difference::make();
-        if (!difference) return trouble(pass_on(difference));
+        if (!difference) return pass_on(difference);
         const auto added = difference->add(file_name(item), shown(std::move(*past)),
                                            live ? shown(std::move(*live)) : Object());
-        if (!added) return trouble(pass_on(added));
+        if (!added) return pass_on(added);
         return difference->show();
-    }
-
-    // 1 is "there are differences".
-    static Result<void> trouble(tl::unexpected<Failure> failure) {
-        failure.value().code = exit_failure + 1;
-        return failure;
     }
 
     static std::string file_name(const Item& item) {

@@ -12,6 +12,8 @@
 namespace keelson::cli::kube {
 namespace {
 
+// An editor that is a script might never come to an end.
+constexpr int kMostTries = 50;
 constexpr std::size_t kLongestFile = 64u << 20;
 
 std::vector<std::string> editor_words() {
@@ -106,7 +108,7 @@ class Edit : public Command {
         const std::string original = text_of(item.object);
         std::string text = original;
         std::string problem;
-        for (;;) {
+        for (int tries = 0; tries < kMostTries; ++tries) {
             const auto edited = let_edit(file, heading(problem) + text);
             if (!edited) return pass_on(edited);
             const std::string content = without_comments(*edited);
@@ -133,6 +135,7 @@ class Edit : public Command {
                 return done;
             }
         }
+        return fail("Edit cancelled, no valid changes were saved: " + problem);
     }
 
     static Result<void> give_up(const std::string& why) {

@@ -69,6 +69,8 @@ class Schemas {
         if (type == "array") return "[]" + type_of(member(real, "items"), depth + 1);
         const Object& values = member(real, "additionalProperties");
         if (values.is_object()) return "map[string]" + type_of(values, depth + 1);
+        // Times are told of as the texts that they are.
+        if (text_at(real, "format") == "date-time") return type;
         if (!name.empty()) return name;
         if (type == "object" || type.empty()) return "Object";
         return type;
@@ -178,19 +180,15 @@ class Explain : public Command {
         if (schema->is_null())
             return fail("GVR (" + resource.api_version() + ", Resource=" + resource.plural +
                         ") not found in OpenAPI schema");
-        const Object* owner = schema;
         for (const std::string& field : fields) {
-            owner = &schemas.with_fields(*schema);
-            schema = &member(member(*owner, "properties"), field);
+            schema = &member(member(schemas.with_fields(*schema), "properties"), field);
             if (schema->is_null()) {
                 print(heading(resource));
                 return fail("field \"" + field + "\" does not exist");
             }
         }
         std::string text = heading(resource);
-        if (!fields.empty())
-            text += "FIELD: " + fields.back() + " <" + schemas.type_of(*schema) + ">" +
-                    required(*owner, fields.back()) + "\n\n";
+        if (!fields.empty()) text += "FIELD: " + fields.back() + " <" + schemas.type_of(*schema) + ">\n\n";
         text += choices(*schema, 0);
         const std::string description = schemas.description_of(*schema);
         const Object& below = schemas.with_fields(*schema);
@@ -235,7 +233,7 @@ class Explain : public Command {
         const std::string indent(static_cast<std::size_t>(level) * 2, ' ');
         for (const auto& [name, field] : member(schema, "properties").items()) {
             text += indent + name + "\t<" + schemas.type_of(field) + ">" + required(schema, name) + "\n";
-            text += choices(field, indent.size() + 2);
+            text += choices(field, indent.size());
             if (is_recursive_) {
                 const Object& below = schemas.with_fields(field);
                 // A schema that holds itself would never end.

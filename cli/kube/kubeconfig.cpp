@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/kube/exec_credential.h"
+#include "cli/kube/failures.h"
 #include "kernel/base/base64.h"
 #include "kernel/base/files.h"
 
@@ -255,7 +256,8 @@ Result<Connection> connection_of(const Object& kubeconfig, const Globals& global
         globals.context.empty() ? text_at(kubeconfig, "current-context") : globals.context;
     const Object& context = named_entry(kubeconfig, "contexts", context_name);
     if (context.is_null() && !globals.context.empty())
-        return fail("context \"" + globals.context + "\" does not exist");
+        return tl::unexpected(
+            whole("Error in configuration: context was not found for specified context: " + globals.context));
     const std::string cluster_name = globals.cluster.empty() ? text_at(context, "cluster") : globals.cluster;
     const std::string user_name = globals.user.empty() ? text_at(context, "user") : globals.user;
     const Object& cluster = named_entry(kubeconfig, "clusters", cluster_name);

@@ -43,8 +43,9 @@ class Patch : public Command {
                     !done)
                     return done;
             const bool is_same = before == item.object && dry_run != DryRun::client;
-            return print_change(print_, item,
-                                with_dry_run(is_same ? "patched (no change)" : "patched", dry_run));
+            const std::string done = is_same ? "patched (no change)" : "patched";
+            // kubectl does not say that it was a dry run of the server, and scripts compare the whole line.
+            return print_change(print_, item, dry_run == DryRun::client ? with_dry_run(done, dry_run) : done);
         });
     }
 

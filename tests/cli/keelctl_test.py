@@ -318,7 +318,7 @@ class WithoutServer(unittest.TestCase):
 
     def test_bad_use(self):
         for arguments, known in ((("plugin", "lsit"), "describe"), (("plugin", "lsit"), "'lsit'"),
-                                 ((), "snapshot"), (("plugin",), "replace"),
+                                 (("plugin",), "replace"),
                                  (("snapshot", "save"), "--force"), (("store", "rollback"), "--yes"),
                                  (("plugin", "list", "-o", "yaml"), "json"), (("store", "status", "more"), "--data-dir"),
                                  (("plugin", "add", "x", "--isolation", "none"), "in-process"),
@@ -333,6 +333,12 @@ class WithoutServer(unittest.TestCase):
         self.assertRegex(run("version", "--client").stdout, r"^Client Version: v\d+\.\d+\.\d+\n$")
         self.assertIn("gitVersion", json.loads(run("version", "--client", "-o", "json").stdout)["clientVersion"])
         self.assertIn("rollback", run("store", "--help").stdout)
+        for arguments in ((), ("help",), ("--help",)):
+            for command in ("snapshot", "apply", "cluster"):
+                self.assertIn(f"\n  {command} ", run(*arguments).stdout)
+        self.assertIn("--selector=", run("help", "get").stdout)
+        self.assertIn("--kubeconfig=", run("options").stdout)
+        self.assertIn("\tget\n", run("gte", code=1).stderr)
 
 
 if __name__ == "__main__":
