@@ -49,7 +49,8 @@ Result<void> SetCommand::change_each(Session& session, const std::vector<std::st
     if (!query) return pass_on(query);
     const DryRun dry_run = *write_.dry_run.read();
     if (is_local_) {
-        const auto manifests = read_manifests(files_);
+        Failures failures;
+        const auto manifests = read_manifests(files_, failures);
         if (!manifests) return pass_on(manifests);
         for (const Manifest& manifest : *manifests) {
             Item item{.name = name_of(manifest.object), .object = manifest.object};
@@ -58,7 +59,7 @@ Result<void> SetCommand::change_each(Session& session, const std::vector<std::st
             item.resource = &resource;
             if (auto printed = print_change(print_, item, done); !printed) return printed;
         }
-        return {};
+        return failures.result();
     }
     const auto api = session.api();
     if (!api) return pass_on(api);
