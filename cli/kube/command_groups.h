@@ -22,6 +22,6 @@ void add_config_change_commands(Registry& registry);
 void add_explain_command(Registry& registry);
 void add_completion_commands(Registry& registry);
 void add_history_commands(Registry& registry);
-void add_node_commands(Registry& registry);
+void add_join_and_status_commands(Registry& registry);
 
 }  // namespace keelson::cli::kube

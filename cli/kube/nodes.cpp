@@ -292,7 +292,7 @@ class ClusterStatus : public Command {
 
 }  // namespace
 
-void add_node_commands(Registry& registry) {
+void add_join_and_status_commands(Registry& registry) {
     registry.add(
         {"node", "Keelson Commands", "SUBCOMMAND [options]", "Machines of the cluster", "", nullptr});
     registry.add<JoinToken>("node join-token", "", "[--ttl DURATION] [options]",

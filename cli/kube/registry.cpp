@@ -25,7 +25,7 @@ const Registry& registry() {
         add_explain_command(registry);
         add_completion_commands(registry);
         add_history_commands(registry);
-        add_node_commands(registry);
+        add_join_and_status_commands(registry);
         return registry;
     }();
     return all;
