@@ -10,6 +10,8 @@
 namespace keelson::cli::kube {
 namespace {
 
+constexpr int exit_trouble = 2;
+
 class Diff : public Command {
   public:
     void add_flags(Flags& flags) override {
@@ -30,6 +32,15 @@ class Diff : public Command {
     }
 
     Result<void> run(Session& session, const Words& words) override {
+        auto done = compare(session, words);
+        // 1 is "there are differences".
+        if (!done && !done.error().message.empty() && done.error().code == exit_failure)
+            done.error().code = exit_trouble;
+        return done;
+    }
+
+  private:
+    Result<void> compare(Session& session, const Words& words) {
         if (!revision_.empty()) return with_past(session, words.words);
         if (!words.words.empty()) return misused("Unexpected args: [" + words.words.front() + "]");
         if (files_.filenames.empty() && files_.kustomize.empty())
@@ -55,7 +66,6 @@ class Diff : public Command {
         return difference->show();
     }
 
-  private:
     Result<void> with_past(Session& session, const std::vector<std::string>& words) {
         const auto selection = select(session, {words});
         if (!selection) return pass_on(selection);
