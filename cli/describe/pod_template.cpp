@@ -33,7 +33,7 @@ void write_tolerations(Description& out, const Json& tolerations, std::string_vi
     });
     for (const Json& toleration : sorted) {
         out.line(0, before + toleration_text(toleration));
-        before = std::string(indent) + "\t";
+        before = "\t";
     }
 }
 
@@ -68,7 +68,7 @@ void write_pod_template(Description& out, const Json& pod_template) {
     out.line(0, "Pod Template:");
     const Json& spec = at(pod_template, {"spec"});
     const Json& annotations = at(pod_template, {"metadata", "annotations"});
-    write_labels(out, "Labels", at(pod_template, {"metadata", "labels"}), "  ");
+    write_labels(out, "  Labels", at(pod_template, {"metadata", "labels"}));
     if (annotations.is_object() && !annotations.empty()) write_annotations(out, "  Annotations", annotations);
     const std::string account = text(spec, {"serviceAccountName"});
     if (!account.empty()) out.field(1, "Service Account", account);
@@ -81,7 +81,7 @@ void write_pod_template(Description& out, const Json& pod_template) {
     write_topology_spread(out, at(spec, {"topologySpreadConstraints"}), "  ");
     const std::string priority = text(spec, {"priorityClassName"});
     if (!priority.empty()) out.field(1, "Priority Class Name", priority);
-    write_labels(out, "Node-Selectors", at(spec, {"nodeSelector"}), "  ");
+    write_labels(out, "  Node-Selectors", at(spec, {"nodeSelector"}));
     write_tolerations(out, at(spec, {"tolerations"}), "  ");
 }
 

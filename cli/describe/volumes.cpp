@@ -85,8 +85,10 @@ void write_items(Description& out, const Json& api) {
     }
 }
 
+// What says nothing is shown as Go shows no pointer.
 std::string optional_text(const Json& reference) {
-    return is_true(at(reference, {"optional"})) ? "true" : "false";
+    const Json& value = at(reference, {"optional"});
+    return value.is_null() ? "<nil>" : text(value);
 }
 
 void write_projected(Description& out, const Json& projected) {
@@ -94,13 +96,12 @@ void write_projected(Description& out, const Json& projected) {
     for (const Json& source : at(projected, {"sources"})) {
         if (const Json& secret = at(source, {"secret"}); secret.is_object()) {
             out.field(kLevel, "SecretName", text(secret, {"name"}));
-            out.field(kLevel, "Optional", optional_text(secret));
+            out.field(kLevel, "SecretOptionalName", optional_text(secret));
         } else if (at(source, {"downwardAPI"}).is_object()) {
             out.field(kLevel, "DownwardAPI", "true");
         } else if (const Json& map = at(source, {"configMap"}); map.is_object()) {
-            const Json& is_optional = at(map, {"optional"});
             out.field(kLevel, "ConfigMapName", text(map, {"name"}));
-            out.field(kLevel, "ConfigMapOptional", is_optional.is_null() ? "<nil>" : text(is_optional));
+            out.field(kLevel, "ConfigMapOptional", optional_text(map));
         } else if (const Json& token = at(source, {"serviceAccountToken"}); token.is_object()) {
             out.field(kLevel, "TokenExpirationSeconds", text(token, {"expirationSeconds"}));
         }
@@ -125,6 +126,28 @@ void write_csi(Description& out, const Json& csi) {
     if (is_persistent) out.field(kLevel, "VolumeHandle", text(csi, {"volumeHandle"}));
     out.field(kLevel, "ReadOnly", is_true(at(csi, {"readOnly"})) ? "true" : "false");
     write_attributes(out, at(csi, {"volumeAttributes"}));
+}
+
+// Pairs of names and values one step further in than elsewhere.
+void write_inner_pairs(Description& out, const std::string& title, const Json& pairs, const char* between) {
+    std::string before = title + ":\t    ";
+    if (!pairs.is_object() || pairs.empty()) return out.line(kLevel, before + std::string(kNone));
+    for (const auto& [key, value] : pairs.items()) {
+        out.line(kLevel, before + key + between + text(value));
+        before = "    \t    ";
+    }
+}
+
+// A claim that is made with the pod: nothing of it is bound yet.
+void write_future_claim(Description& out, const Json& claim) {
+    const Json& mode = at(claim, {"spec", "volumeMode"});
+    out.field(kLevel, "StorageClass", text(claim, {"spec", "storageClassName"}));
+    out.field(kLevel, "Volume", text(claim, {"spec", "volumeName"}));
+    write_inner_pairs(out, "Labels", at(claim, {"metadata", "labels"}), "=");
+    write_inner_pairs(out, "Annotations", at(claim, {"metadata", "annotations"}), ": ");
+    out.field(kLevel, "Capacity", "");
+    out.field(kLevel, "Access Modes", "");
+    if (!mode.is_null()) out.field(kLevel, "VolumeMode", text(mode));
 }
 
 std::string value_of(const Json& source, const Field& field) {
@@ -154,7 +177,7 @@ void write_volume_source(Description& out, const Json& source) {
         out.field(kLevel, "Type",
                   "EphemeralVolume (an inline specification for a volume that gets created and deleted with "
                   "the pod)");
-        return write_claim_template(out, at(ephemeral, {"volumeClaimTemplate"}));
+        return write_future_claim(out, at(ephemeral, {"volumeClaimTemplate"}));
     }
     out.line(1, kUnknown);
 }

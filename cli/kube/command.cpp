@@ -112,6 +112,14 @@ Registry::Found Registry::find(const std::vector<std::string>& arguments) const 
     return found;
 }
 
+void Registry::add_alias(std::string path, const std::string& of) {
+    CommandEntry alias = *std::find_if(entries_.begin(), entries_.end(),
+                                       [&of](const CommandEntry& entry) { return entry.path == of; });
+    alias.path = std::move(path);
+    alias.alias_of = of;
+    entries_.push_back(std::move(alias));
+}
+
 bool Registry::knows(const std::vector<std::string>& arguments) const {
     return find(arguments).entry != nullptr;
 }
@@ -140,7 +148,7 @@ Result<void> Registry::run_group(const Found& found) const {
 Result<void> Registry::run_command(const CommandEntry& entry,
                                    const std::vector<std::string>& arguments) const {
     const auto command = entry.make();
-    command->path_ = entry.path;
+    command->path_ = entry.alias_of.empty() ? entry.path : entry.alias_of;
     Flags flags;
     Globals globals;
     command->add_flags(flags);
@@ -167,7 +175,8 @@ std::string Registry::help_of(const std::string& path) const {
     if (!entry->details.empty()) text += "Examples:\n" + entry->details + "\n\n";
     std::string below;
     for (const CommandEntry& one : entries_)
-        if (one.path.starts_with(path + " ") && one.path.find(' ', path.size() + 1) == std::string::npos) {
+        if (one.alias_of.empty() && one.path.starts_with(path + " ") &&
+            one.path.find(' ', path.size() + 1) == std::string::npos) {
             std::string name = one.path.substr(path.size() + 1);
             name.resize(std::max<std::size_t>(name.size(), 16), ' ');
             below += "  " + name + one.summary + "\n";

@@ -49,6 +49,7 @@ struct CommandEntry {
     std::string summary;  // one line
     std::string details;  // examples, one a line
     std::function<std::unique_ptr<Command>()> make;  // none: a group such as "config"
+    std::string alias_of = {};                       // another path, under which it is known and listed
 };
 
 class Registry {
@@ -60,6 +61,9 @@ class Registry {
         add({std::move(path), std::move(heading), std::move(usage), std::move(summary), std::move(details),
              [] { return std::make_unique<Kind>(); }});
     }
+
+    // Another path for a command that was added before.
+    void add_alias(std::string path, const std::string& of);
 
     // Whether the line is about one of these commands, or one of their groups.
     [[nodiscard]] bool knows(const std::vector<std::string>& arguments) const;

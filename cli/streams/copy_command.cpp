@@ -88,7 +88,7 @@ class Copy : public Command {
     }
 
     Result<void> run(Session& session, const Words& words) override {
-        if (words.words.size() != 2) return misused("source and destination are required");
+        if (words.words.size() != 2) return fail("source and destination are required");
         const auto from = read_place(words.words[0]);
         if (!from) return pass_on(from);
         const auto to = read_place(words.words[1]);

@@ -102,7 +102,7 @@ class Logs : public Command {
                 "expected 'logs [-f] [-p] (POD | TYPE/NAME) [-c CONTAINER]'.\nPOD or TYPE/NAME is a required "
                 "argument for the logs command");
         if (words.size() == 2 && !container_.empty())
-            return misused("only one of -c or an inline [CONTAINER] arg is allowed");
+            return fail("only one of -c or an inline [CONTAINER] arg is allowed");
         if (words.size() == 2) container_ = words[1];
         if (all_containers_ && !container_.empty())
             return fail("--all-containers=true should not be specified with container name " + container_);
@@ -111,8 +111,7 @@ class Logs : public Command {
         if (!since_time_.empty() && !object::parse_time(since_time_))
             return fail(object::parse_time(since_time_).error().message());
         if (since_ < 0) return fail("--since must be greater than 0");
-        if (flags().was_given("limit-bytes") && limit_bytes_ <= 0)
-            return fail("--limit-bytes must be greater than 0");
+        if (limit_bytes_ < 0) return fail("--limit-bytes must be greater than 0");
         if (tail_ < -1) return fail("--tail must be greater than or equal to -1");
         if (has_selector && !flags().was_given("tail")) tail_ = kTailOfSelected;
         return {};
@@ -131,9 +130,9 @@ class Logs : public Command {
             if (pods.empty()) warn("No resources found in " + *name + " namespace.");
         } else {
             auto found = streams::find_pods(session, words.front());
-            if (!found && is_not_found(found.error()) && words.front().find('/') == std::string::npos)
-                return fail("error from server (NotFound): pods \"" + words.front() +
-                            "\" not found in namespace \"" + session.namespace_name().value_or("") + "\"");
+            if (!found && is_not_found(found.error()))
+                return fail("error from server (NotFound): " + found.error().refusal->message +
+                            " in namespace \"" + session.namespace_name().value_or("") + "\"");
             if (!found) return pass_on(found);
             pods = std::move(found->pods);
             if (pods.size() > 1 && !all_pods_) {

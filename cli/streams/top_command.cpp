@@ -6,8 +6,8 @@
 
 #include "cli/kube/command.h"
 #include "cli/kube/resources.h"
-#include "cli/kube/table.h"
 #include "cli/output.h"
+#include "cli/print/tab_writer.h"
 #include "cli/streams/stream_commands.h"
 #include "kernel/object/quantity.h"
 
@@ -37,6 +37,19 @@ struct Usage {
 struct Line {
     std::string namespace_name, name, container;
     Usage usage;
+};
+
+// Every cell ends with a tab, the last of a line too, as scripts may expect.
+class Columns {
+  public:
+    void add(const std::vector<std::string>& cells) {
+        for (const std::string& cell : cells) text_ += cell + "\t";
+        text_ += "\n";
+    }
+    [[nodiscard]] std::string take() const { return printing::align_tabs(text_, printing::kTableStops); }
+
+  private:
+    std::string text_;
 };
 
 void sort_lines(std::vector<Line>& lines, const std::string& by) {
@@ -83,7 +96,7 @@ class TopNodes : public Command {
 
     Result<void> run(Session& session, const Words& words) override {
         if (auto good = check_order(sort_by_); !good) return good;
-        if (words.words.size() > 1) return misused("unexpected arguments: " + words.words[1]);
+        if (words.words.size() > 1) return misused("node [NAME | -l label]");
         if (!words.words.empty() && !select_.labels.empty())
             return misused("only one of NAME or --selector can be provided");
         if (auto there = check_metrics(session); !there) return there;
@@ -156,7 +169,7 @@ class TopPods : public Command {
 
     Result<void> run(Session& session, const Words& words) override {
         if (auto good = check_order(sort_by_); !good) return good;
-        if (words.words.size() > 1) return misused("unexpected arguments: " + words.words[1]);
+        if (words.words.size() > 1) return misused("pod [NAME | -l label]");
         if (!words.words.empty() && (!select_.labels.empty() || !select_.fields.empty()))
             return misused("only one of NAME or selector can be provided");
         if (auto there = check_metrics(session); !there) return there;
@@ -245,12 +258,12 @@ void add_top_commands(Registry& registry) {
                   "Display resource (CPU/memory) usage",
                   "",
                   {}});
-    for (const char* name : {"top nodes", "top node"})
-        registry.add<TopNodes>(name, "", "[NAME | -l label] [options]",
-                               "Display resource (CPU/memory) usage of nodes", "  keelctl top node");
-    for (const char* name : {"top pods", "top pod"})
-        registry.add<TopPods>(name, "", "[NAME | -l label] [options]",
-                              "Display resource (CPU/memory) usage of pods", "  keelctl top pod -A");
+    registry.add<TopNodes>("top node", "", "[NAME | -l label] [options]",
+                           "Display resource (CPU/memory) usage of nodes", "  keelctl top node");
+    registry.add_alias("top nodes", "top node");
+    registry.add<TopPods>("top pod", "", "[NAME | -l label] [options]",
+                          "Display resource (CPU/memory) usage of pods", "  keelctl top pod -A");
+    registry.add_alias("top pods", "top pod");
 }
 
 }  // namespace keelson::cli::kube

@@ -13,7 +13,7 @@ void add_create_workloads(Registry& registry);
 void add_describe_command(Registry& registry);
 void add_drain_command(Registry& registry);
 void add_expose_command(Registry& registry);
-void add_node_commands(Registry& registry);
+void add_cordon_commands(Registry& registry);
 void add_rollout_commands(Registry& registry);
 void add_run_command(Registry& registry);
 void add_scale_command(Registry& registry);

@@ -229,17 +229,17 @@ class CreateDisruptionBudget final : public Generator {
 }  // namespace
 
 void add_create_config(Registry& registry) {
-    for (const char* name : {"create namespace", "create ns"})
-        registry.add<CreateNamespace>(name, "", "NAME [options]",
-                                      "Create a namespace with the specified name");
-    for (const char* name : {"create serviceaccount", "create sa"})
-        registry.add<CreateServiceAccount>(name, "", "NAME [options]",
-                                           "Create a service account with the specified name");
-    for (const char* name : {"create configmap", "create cm"})
-        registry.add<CreateConfigMap>(
-            name, "", "NAME [--from-file=[key=]source] [--from-literal=key1=value1] [options]",
-            "Create a config map from a local file, directory or literal value",
-            "  keelctl create configmap settings --from-literal=a=b --from-file=nginx.conf");
+    registry.add<CreateNamespace>("create namespace", "", "NAME [options]",
+                                  "Create a namespace with the specified name");
+    registry.add_alias("create ns", "create namespace");
+    registry.add<CreateServiceAccount>("create serviceaccount", "", "NAME [options]",
+                                       "Create a service account with the specified name");
+    registry.add_alias("create sa", "create serviceaccount");
+    registry.add<CreateConfigMap>(
+        "create configmap", "", "NAME [--from-file=[key=]source] [--from-literal=key1=value1] [options]",
+        "Create a config map from a local file, directory or literal value",
+        "  keelctl create configmap settings --from-literal=a=b --from-file=nginx.conf");
+    registry.add_alias("create cm", "create configmap");
     registry.add(
         {"create secret", "", "(docker-registry | generic | tls) [options]", "Create a secret", "", {}});
     registry.add<CreateSecret>("create secret generic", "",
@@ -251,16 +251,18 @@ void add_create_config(Registry& registry) {
     registry.add<CreateRegistrySecret>("create secret docker-registry", "",
                                        "NAME --docker-username=user --docker-password=password [options]",
                                        "Create a secret for use with a Docker registry");
-    for (const char* name : {"create quota", "create resourcequota"})
-        registry.add<CreateQuota>(name, "",
-                                  "NAME [--hard=key1=value1,key2=value2] [--scopes=Scope1,Scope2] [options]",
-                                  "Create a quota with the specified name");
-    for (const char* name : {"create priorityclass", "create pc"})
-        registry.add<CreatePriorityClass>(name, "", "NAME --value=VALUE [--global-default=BOOL] [options]",
-                                          "Create a priority class with the specified name");
-    for (const char* name : {"create poddisruptionbudget", "create pdb"})
-        registry.add<CreateDisruptionBudget>(name, "", "NAME --selector=SELECTOR --min-available=N [options]",
-                                             "Create a pod disruption budget with the specified name");
+    registry.add<CreateQuota>("create quota", "",
+                              "NAME [--hard=key1=value1,key2=value2] [--scopes=Scope1,Scope2] [options]",
+                              "Create a quota with the specified name");
+    registry.add_alias("create resourcequota", "create quota");
+    registry.add<CreatePriorityClass>("create priorityclass", "",
+                                      "NAME --value=VALUE [--global-default=BOOL] [options]",
+                                      "Create a priority class with the specified name");
+    registry.add_alias("create pc", "create priorityclass");
+    registry.add<CreateDisruptionBudget>("create poddisruptionbudget", "",
+                                         "NAME --selector=SELECTOR --min-available=N [options]",
+                                         "Create a pod disruption budget with the specified name");
+    registry.add_alias("create pdb", "create poddisruptionbudget");
 }
 
 }  // namespace keelson::cli::kube

@@ -173,18 +173,20 @@ void add_create_services(Registry& registry) {
                                                               {"externalname", "ExternalName"},
                                                               {"loadbalancer", "LoadBalancer"},
                                                               {"nodeport", "NodePort"}};
-    for (const std::string group : {"create service", "create svc"}) {
-        registry.add({group, "", "[flags]", "Create a service using a specified subcommand", "", {}});
-        for (const auto& [name, type] : kTypes)
-            registry.add({group + " " + name, "", "NAME [--tcp=<port>:<targetPort>] [options]",
-                          std::string("Create a ") + type + " service", "",
-                          [type = std::string(type)] { return std::make_unique<CreateService>(type); }});
-    }
-    for (const char* name : {"create ingress", "create ing"})
-        registry.add<CreateIngress>(
-            name, "", "NAME --rule=host/path=service:port[,tls[=secret]] [options]",
-            "Create an ingress with the specified name",
-            "  keelctl create ingress web --rule='example.com/*=web:80,tls=web-cert'");
+    const std::string group = "create service";
+    registry.add({group, "", "[flags]", "Create a service using a specified subcommand", "", {}});
+    for (const auto& [name, type] : kTypes)
+        registry.add({group + " " + name, "", "NAME [--tcp=<port>:<targetPort>] [options]",
+                      std::string("Create a ") + type + " service", "",
+                      [type = std::string(type)] { return std::make_unique<CreateService>(type); }});
+    registry.add_alias("create svc", group);
+    for (const auto& [name, type] : kTypes)
+        registry.add_alias("create svc " + std::string(name), group + " " + name);
+    registry.add<CreateIngress>("create ingress", "",
+                                "NAME --rule=host/path=service:port[,tls[=secret]] [options]",
+                                "Create an ingress with the specified name",
+                                "  keelctl create ingress web --rule='example.com/*=web:80,tls=web-cert'");
+    registry.add_alias("create ing", "create ingress");
 }
 
 }  // namespace keelson::cli::kube

@@ -138,18 +138,20 @@ class CreateCronJob final : public Generator {
 }  // namespace
 
 void add_create_workloads(Registry& registry) {
-    for (const char* name : {"create deployment", "create deploy", "create dep"})
-        registry.add<CreateDeployment>(name, "", "NAME --image=image -- [COMMAND] [args...] [options]",
-                                       "Create a deployment with the specified name",
-                                       "  keelctl create deployment web --image=nginx --replicas=3");
+    registry.add<CreateDeployment>("create deployment", "",
+                                   "NAME --image=image -- [COMMAND] [args...] [options]",
+                                   "Create a deployment with the specified name",
+                                   "  keelctl create deployment web --image=nginx --replicas=3");
+    registry.add_alias("create deploy", "create deployment");
+    registry.add_alias("create dep", "create deployment");
     registry.add<CreateJob>(
         "create job", "", "NAME --image=image [--from=cronjob/name] -- [COMMAND] [args...] [options]",
         "Create a job with the specified name", "  keelctl create job once --image=busybox -- date");
-    for (const char* name : {"create cronjob", "create cj"})
-        registry.add<CreateCronJob>(
-            name, "", "NAME --image=image --schedule='0/5 * * * ?' -- [COMMAND] [args...] [options]",
-            "Create a cron job with the specified name",
-            "  keelctl create cronjob tick --image=busybox --schedule='*/1 * * * *' -- date");
+    registry.add<CreateCronJob>(
+        "create cronjob", "", "NAME --image=image --schedule='0/5 * * * ?' -- [COMMAND] [args...] [options]",
+        "Create a cron job with the specified name",
+        "  keelctl create cronjob tick --image=busybox --schedule='*/1 * * * *' -- date");
+    registry.add_alias("create cj", "create cronjob");
 }
 
 }  // namespace keelson::cli::kube

@@ -34,6 +34,19 @@ const std::vector<Resource>& known_resources() {
     return all;
 }
 
+// What could not be made, as scripts know it; empty for kinds of which only the server's words are told.
+std::string kind_for_failure(const Object& object) {
+    const std::string kind = text_at(object, "kind");
+    if (kind == "Secret") return "secret ";
+    if (kind == "ResourceQuota") return "quota: ";
+    if (kind == "PodDisruptionBudget") return "poddisruptionbudgets: ";
+    if (kind == "Service") return text_at(member(object, "spec"), "type") + " service: ";
+    for (const char* known : {"ConfigMap", "Job", "CronJob", "Deployment", "ServiceAccount", "RoleBinding",
+                              "ClusterRoleBinding", "Ingress", "PriorityClass"})
+        if (kind == known) return lower_case(kind) + ": ";
+    return {};
+}
+
 std::string random_suffix() {
     constexpr std::string_view kLetters = "bcdfghjklmnpqrstvwxz2456789";
     constexpr int kSize = 5;
@@ -57,7 +70,10 @@ Result<void> Generator::run(Session& session, const Words& words) {
     auto object = make(session, words);
     if (!object) return pass_on(object);
     if (saves_config_) save_last_applied(*object);
-    return create_and_tell(session, std::move(*object), write_, print_, done());
+    const std::string what = kind_for_failure(*object);
+    const auto created = create_and_tell(session, std::move(*object), write_, print_, done());
+    if (created || !created.error().refusal || what.empty()) return created;
+    return fail("failed to create " + what + created.error().refusal->message);
 }
 
 Result<std::string> Generator::one_name(const Words& words) const {

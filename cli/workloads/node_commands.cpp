@@ -136,7 +136,7 @@ Result<void> set_cordon(Api& api, Item& node, bool is_cordoned, DryRun dry_run) 
     return {};
 }
 
-void add_node_commands(Registry& registry) {
+void add_cordon_commands(Registry& registry) {
     registry.add({"cordon", "Cluster Management Commands", "NODE [options]", "Mark node as unschedulable",
                   "  keelctl cordon n1", [] { return std::make_unique<Cordon>(true); }});
     registry.add({"uncordon", "Cluster Management Commands", "NODE [options]", "Mark node as schedulable",

@@ -14,7 +14,7 @@ void add_workload_commands(Registry& registry) {
     add_rollout_commands(registry);
     add_scale_command(registry);
     add_autoscale_command(registry);
-    add_node_commands(registry);
+    add_cordon_commands(registry);
     add_drain_command(registry);
     add_describe_command(registry);
     add_stream_commands(registry);

@@ -113,8 +113,9 @@ class Run final : public Command {
         for (const std::string& variable : variables_) {
             const std::size_t equals = variable.find('=');
             if (equals == std::string::npos || equals == 0) return fail("invalid env: " + variable);
-            container["env"].push_back(
-                {{"name", variable.substr(0, equals)}, {"value", variable.substr(equals + 1)}});
+            Object set{{"name", variable.substr(0, equals)}};
+            if (equals + 1 < variable.size()) set["value"] = variable.substr(equals + 1);
+            container["env"].push_back(std::move(set));
         }
         if (!port_.empty()) {
             const Object port = number_or_text(port_);

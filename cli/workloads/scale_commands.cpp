@@ -27,7 +27,7 @@ class Scale final : public Command {
 
     Result<void> run(Session& session, const Words& words) override {
         if (!flags().was_given("replicas") || replicas_ < 0)
-            return misused(
+            return fail(
                 "The --replicas=COUNT flag is required, and COUNT must be greater than or equal to 0");
         const auto query = write_query(write_);
         if (!query) return pass_on(query);
@@ -42,7 +42,11 @@ class Scale final : public Command {
                     if (auto scaled = scale(**api, item, *query); !scaled) return scaled;
                 return print_change(print_, item, with_dry_run("scaled", dry_run));
             });
-        if (done && !has_any) return fail("no objects passed to scale");
+        if (!has_any)
+            return fail(
+                "no objects passed to scale" +
+                (done ? ""
+                      : " " + (done.error().refusal ? done.error().refusal->message : done.error().message)));
         return done;
     }
 

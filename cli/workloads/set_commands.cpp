@@ -140,9 +140,10 @@ void add_set_commands(Registry& registry) {
         "set resources", "", "(-f FILENAME | TYPE NAME) ([--limits=LIMITS & --requests=REQUESTS]) [options]",
         "Update resource requests/limits on objects with pod templates",
         "  keelctl set resources deployment web --limits=cpu=200m,memory=512Mi");
-    for (const char* name : {"set serviceaccount", "set sa"})
-        registry.add<SetServiceAccount>(name, "", "(-f FILENAME | TYPE NAME) SERVICE_ACCOUNT [options]",
-                                        "Update the service account of a resource");
+    registry.add<SetServiceAccount>("set serviceaccount", "",
+                                    "(-f FILENAME | TYPE NAME) SERVICE_ACCOUNT [options]",
+                                    "Update the service account of a resource");
+    registry.add_alias("set sa", "set serviceaccount");
     registry.add<SetSelector>("set selector", "", "(-f FILENAME | TYPE NAME) EXPRESSIONS [options]",
                               "Set the selector on a resource");
     add_set_env_command(registry);

@@ -1,6 +1,8 @@
 """create KIND, run, expose and autoscale: what they make, and what they say of mistakes."""
 from line import Line
 
+SINCE = (1, 32)
+
 DRY = "--dry-run=client -o yaml"
 LINES = [
     *(Line(f"create {text.format(dry=DRY)}") for text in (

@@ -1,6 +1,8 @@
 """logs, exec, attach, cp, port-forward and top, as far as no pod runs."""
 from line import Line
 
+SINCE = (1, 32)
+
 LINES = [
     Line("run web --image=x", changes=False),
     *(Line(text, changes=False) for text in (

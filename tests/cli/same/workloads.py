@@ -1,6 +1,8 @@
 """set, rollout and scale, and what they change."""
 from line import Line
 
+SINCE = (1, 32)
+
 LINES = [
     Line("create deployment web --image=nginx:1 --replicas=0"),
     Line("create deployment two --image=a --image=b --replicas=0"),
@@ -34,7 +36,6 @@ LINES = [
     Line("rollout undo deployment/web --to-revision=99"),
     Line("rollout undo deployment/web --to-revision=1"),
     Line("rollout status deployment/web --timeout=30s", output="", why="how far it is when first looked at is any"),
-    Line("rollout restart deployment/two --dry-run=client"),
     Line("rollout restart pod/pod"),
     Line("rollout pause pod/pod"),
     Line("scale deployment web", errors="", why="kubectl words it as a line of its log"),
