@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/kube/command.h"
-#include "cli/kube/manifests.h"
+#include "cli/kube/resources.h"
 #include "cli/streams/pods.h"
 #include "cli/streams/remote_command.h"
 #include "cli/streams/stream_commands.h"
@@ -45,12 +45,24 @@ class Exec : public Command {
             return misused(
                 "exec [POD] [COMMAND] is not supported anymore. Use exec [POD] -- [COMMAND] instead");
         if (command.empty()) return fail("you must specify at least one command for the container");
-        const auto pods = streams::find_pods(session, names.empty() ? "" : names.front());
+        const auto name = names.empty() ? name_in_files(session) : Result<std::string>(names.front());
+        if (!name) return pass_on(name);
+        const auto pods = streams::find_pods(session, *name);
         if (!pods) return pass_on(pods);
         return run_in(session, pods->pods.front(), std::move(command));
     }
 
   private:
+    // TYPE/NAME of the one object in the files.
+    Result<std::string> name_in_files(Session& session) {
+        const std::vector<std::string> no_words;
+        const auto selection = select(session, {no_words, &files_});
+        if (!selection) return pass_on(selection);
+        if (selection->items.size() != 1) return fail("the files must hold exactly one object to exec into");
+        const Item& item = selection->items.front();
+        return item.resource->type_text() + "/" + item.name;
+    }
+
     Result<void> run_in(Session& session, const Object& pod, std::vector<std::string> command) {
         const std::string phase = phase_of(pod);
         if (phase == "Succeeded" || phase == "Failed")
