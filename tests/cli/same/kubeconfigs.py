@@ -1,6 +1,9 @@
 """config"""
 from line import Line
 
+# Debian's 1.20 dies when it writes users, and hides certificates with other words.
+SINCE = (1, 21)
+
 LINES = [
     Line("config view"),
     Line("config view --minify"),
