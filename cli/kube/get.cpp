@@ -6,6 +6,7 @@
 #include "cli/kube/command_groups.h"
 #include "cli/kube/printing.h"
 #include "cli/kube/resources.h"
+#include "cli/kube/sorting.h"
 #include "cli/kube/table.h"
 #include "cli/kube/watch.h"
 #include "cli/output.h"
@@ -80,6 +81,7 @@ class Get : public Command {
         Query query = selector_query(&select_);
         if (chunk_size_ > 0 && sort_by_.empty()) query.emplace_back("limit", std::to_string(chunk_size_));
         if (!next.empty()) query.emplace_back("continue", next);
+        if (!sort_by_.empty() && print_.is_for_people()) query.emplace_back("includeObject", "Object");
         return query;
     }
 
@@ -105,6 +107,8 @@ class Get : public Command {
         const Resource* type = nullptr;
         std::vector<Object> tables;
         const auto finish_type = [&] {
+            if (!sort_by_.empty() && !tables.empty())
+                if (const auto sorted = sort_rows(tables, sort_by_); !sorted) failures.add(sorted.error());
             if (type != nullptr) print_table_of(*type, tables, are_several);
             tables.clear();
         };
@@ -113,7 +117,9 @@ class Get : public Command {
             type = next;
         };
         for (const Item& item : selection.items) {
-            auto table = api_->ask({.path = path_of(item), .accept = kTables});
+            Query query;
+            if (!sort_by_.empty()) query.emplace_back("includeObject", "Object");
+            auto table = api_->ask({.path = path_of(item), .query = query, .accept = kTables});
             if (!table) {
                 if (!ignores_missing_ || !is_not_found(table.error())) failures.add(table.error());
                 continue;
@@ -193,6 +199,8 @@ class Get : public Command {
             });
             if (!done) failures.add(done.error());
         }
+        if (!sort_by_.empty())
+            if (const auto sorted = sort_objects(objects, sort_by_); !sorted) return sorted;
         const bool has_nothing = objects.empty() && selection.listings.empty();
         if (!has_nothing)
             if (const auto done = print_objects(print_, std::move(objects), selection.is_single); !done)

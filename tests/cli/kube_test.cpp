@@ -8,6 +8,7 @@
 #include "cli/kube/failures.h"
 #include "cli/kube/kubeconfig.h"
 #include "cli/kube/manifests.h"
+#include "cli/kube/sorting.h"
 #include "cli/kube/table.h"
 #include "cli/kube/takeover.h"
 #include "cli/kube/writing.h"
@@ -264,6 +265,23 @@ TEST(ProcessTest, WordsOfAnEditor) {
     EXPECT_EQ(ended->output, "hello\n");
     EXPECT_EQ(ended->code, 3);
     EXPECT_FALSE(run_program({.words = {"/nowhere/nothing"}}));
+}
+
+TEST(SortingTest, NumbersInTextsCountAsNumbers) {
+    EXPECT_TRUE(is_before_by_nature("web-2", "web-10"));
+    EXPECT_FALSE(is_before_by_nature("web-10", "web-2"));
+    EXPECT_TRUE(is_before_by_nature("a", "b"));
+    EXPECT_TRUE(is_before_by_nature("a", "a1"));
+    EXPECT_FALSE(is_before_by_nature("a1", "a1"));
+}
+
+TEST(SortingTest, WhatIsWithoutTheFieldComesFirstAndAmountsCount) {
+    std::vector<Object> objects = {{{"n", 1}, {"m", "1Gi"}}, {{"n", 2}, {"m", "200Mi"}}, {{"n", 3}}};
+    ASSERT_TRUE(sort_objects(objects, ".m"));
+    EXPECT_EQ(objects[0]["n"], 3);
+    EXPECT_EQ(objects[1]["n"], 2);
+    EXPECT_EQ(objects[2]["n"], 1);
+    EXPECT_FALSE(sort_objects(objects, ".nowhere"));
 }
 
 }  // namespace

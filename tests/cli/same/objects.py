@@ -55,6 +55,7 @@ LINES = [
     Line("get pod one -L app,tier"),
     Line("get deploy --show-kind"),
     Line("get cm --sort-by=.metadata.name"),
+    Line("get cm d3 cm d1 --sort-by={.metadata.name} -o name"),
     Line("get deploy.apps"),
     Line("get deploy.v1.apps/web -o name"),
     Line("get deployments.v1.apps web -o name"),
