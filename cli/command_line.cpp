@@ -8,6 +8,7 @@
 #include "cli/commands.h"
 #include "cli/kube/command.h"
 #include "cli/output.h"
+#include "cli/plugin_skeleton.h"
 
 namespace keelson::cli {
 namespace {
@@ -18,6 +19,7 @@ struct Line {
     std::string output = "table";
     std::string name, file, text;
     NewPlugin plugin;
+    PluginSkeleton skeleton{.name = {}, .kind = "volume", .vendor = "com.example", .directory = "."};
     bool force = false;
     bool nothing = false;
     bool is_agreed = false;
@@ -102,6 +104,12 @@ void add_plugin_commands(CLI::App& app, Line& line) {
         need_name(leaf(plugin, line, action, help,
                        [name = action](Line& l) { return act_on_plugin(l.settings, l.name, name); }),
                   line);
+    CLI::App* fresh = leaf(plugin, line, "new", "Write the first files of a plugin of one's own",
+                           [](Line& l) { return make_plugin_skeleton(l.skeleton); });
+    fresh->add_option("NAME", line.skeleton.name, "How it will be called, such as my-disk")->required();
+    fresh->add_option("--kind", line.skeleton.kind, "volume (the default) or auth");
+    fresh->add_option("--vendor", line.skeleton.vendor, "What its id begins with (default com.example)");
+    fresh->add_option("--directory", line.skeleton.directory, "Where its own is made (default: here)");
     CLI::App* trace = leaf(plugin, line, "trace", "A plugin's calls as they happen, one JSON document a line",
                            [](Line& l) { return trace_plugin(l.settings, l.name, l.seconds); });
     need_name(trace, line);

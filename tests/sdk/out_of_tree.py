@@ -70,6 +70,17 @@ def follow_tutorial(page, sdk, folder):
     check_plugin(found[0])
 
 
+def follow_skeletons(keelctl, sdk, work):
+    """What `keelctl plugin new` writes builds as it is, and passes the check of plugins."""
+    for kind in ("volume", "auth"):
+        name = f"my-{kind}"
+        run(keelctl, "plugin", "new", name, "--kind", kind, "--directory", work)
+        build_example(work / name, sdk, work / f"{name}-build", [])
+        library = work / f"{name}-build/lib/keelson/plugins/{name}.so"
+        check_plugin(library)
+        run(sdk / "bin/keelson-plugin-check", library)
+
+
 def check_pkg_config(sdk):
     environment = {**os.environ, "PKG_CONFIG_PATH": str(sdk / "share/pkgconfig")}
     flags = subprocess.run(["pkg-config", "--cflags", "keelson-sdk"], check=True, capture_output=True, text=True,
@@ -80,7 +91,7 @@ def check_pkg_config(sdk):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    for name in ("--source", "--build", "--work"):
+    for name in ("--source", "--build", "--work", "--keelctl"):
         parser.add_argument(name, type=pathlib.Path, required=True)
     options = parser.parse_args()
     shutil.rmtree(options.work, ignore_errors=True)
@@ -91,6 +102,7 @@ def main():
     for folder, example, arguments in EXAMPLES:
         build_example(options.source / "examples/plugins" / example, sdk, options.work / folder, arguments)
         check_plugin(options.work / folder / "lib/keelson/plugins" / f"{example}.so")
+    follow_skeletons(options.keelctl, sdk, options.work)
     follow_tutorial(options.source / "docs/plugins.md", sdk, options.work / "tutorial")
     return 0
 
