@@ -212,11 +212,11 @@ constexpr std::pair<const char*, const char*> kAdminCommands[] = {
 
 std::string overview() {
     std::string text = "keelctl works on the objects of a cluster, and on the keelsond that serves it.\n\n";
-    text += kube::registry().overview() + "Server Commands:\n";
+    std::vector<kube::CommandEntry> own;
     for (const auto& [name, help] : kAdminCommands)
-        text += "  " + (name + std::string(16, ' ')).substr(0, 16) + help + "\n";
-    return text +
-           "\nUse \"keelctl COMMAND --help\" for more about a command, and \"keelctl options\" for the "
+        own.push_back({name, "Server Commands", "", help, "", {}});
+    return text + kube::registry().overview(own) +
+           "Use \"keelctl COMMAND --help\" for more about a command, and \"keelctl options\" for the "
            "options of all.\n";
 }
 
@@ -224,8 +224,7 @@ std::string global_options() {
     kube::Flags flags;
     kube::Globals globals;
     kube::add_global_flags(flags, globals);
-    return "The following options can be passed to any command about Kubernetes objects:\n\n" +
-           flags.help(true);
+    return "All commands about the cluster's objects take these:\n\n" + flags.help(true);
 }
 
 bool is_help(const std::string& word) {

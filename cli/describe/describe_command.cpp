@@ -51,12 +51,11 @@ class RelatedOfServer final : public describing::Related {
 class Describe : public Command {
   public:
     void add_flags(Flags& flags) override {
-        add_file_flags(flags, files_,
-                       "Filename, directory, or URL to files containing the resource to describe");
+        add_file_flags(flags, files_);
         add_selector_flag(flags, select_);
         add_all_namespaces_flag(flags, select_);
-        flags.flag("show-events", shows_events_, "If true, display events related to the described object.");
-        flags.number("chunk-size", chunk_size_, "Return large lists in chunks rather than all at once.");
+        flags.flag("show-events", shows_events_, "Also what happened to the object lately");
+        flags.number("chunk-size", chunk_size_, "Taken for the sake of scripts");
     }
 
     Result<void> run(Session& session, const Words& words) override {
@@ -142,8 +141,7 @@ class Describe : public Command {
 void add_describe_command(Registry& registry) {
     registry.add<Describe>(
         "describe", "Troubleshooting and Debugging Commands",
-        "(-f FILENAME | TYPE [NAME_PREFIX | -l label] | TYPE/NAME) [options]",
-        "Show details of a specific resource or group of resources",
+        "(-f FILENAME | TYPE [NAME_PREFIX | -l label] | TYPE/NAME) [options]", "Tell all about objects",
         "  keelctl describe nodes n1\n  keelctl describe pods/web\n  keelctl describe pod we\n"
         "  keelctl describe po -l app=web");
 }

@@ -18,14 +18,15 @@ std::string joined(const std::vector<std::string>& list, const char* between) {
 class ApiResources : public Command {
   public:
     void add_flags(Flags& flags) override {
-        flags.text("api-group", group_, "Limit to resources in the specified API group.");
-        flags.flag("namespaced", is_namespaced_, "Only namespaced resources, or with =false only others");
-        flags.list("verbs", verbs_, "Limit to resources that support the specified verbs.");
-        flags.list("categories", categories_, "Limit to resources that belong to the specified categories.");
-        flags.text("o,output", output_, "Output format. One of: (wide, name).");
-        flags.flag("no-headers", has_no_headers_, "Don't print headers.");
+        flags.text("api-group", group_, "Only types of this group");
+        flags.flag("namespaced", is_namespaced_,
+                   "Only types whose objects are in namespaces; =false: only others");
+        flags.list("verbs", verbs_, "Only types with all of these verbs");
+        flags.list("categories", categories_, "Only types in all of these categories");
+        flags.text("o,output", output_, "wide: with verbs and categories; name: one name a line");
+        flags.flag("no-headers", has_no_headers_, "Leave the line of headings out");
         flags.flag("cached", ignored_, "keelctl keeps no cache").is_hidden = true;
-        flags.text("sort-by", sort_by_, "If non-empty, sort list of resources by: name or kind");
+        flags.text("sort-by", sort_by_, "In which order: name or kind");
     }
 
     Result<void> run(Session& session, const Words& words) override {
@@ -110,11 +111,10 @@ class ApiVersions : public Command {
 
 void add_api_commands(Registry& registry) {
     registry.add<ApiResources>(
-        "api-resources", "Other Commands", "[options]", "Print the supported API resources on the server",
+        "api-resources", "Other Commands", "[options]", "List the types that the server knows",
         "  keelctl api-resources --namespaced=false\n  keelctl api-resources --api-group=apps -o wide");
-    registry.add<ApiVersions>(
-        "api-versions", "Other Commands", "",
-        "Print the supported API versions on the server, in the form of \"group/version\"");
+    registry.add<ApiVersions>("api-versions", "Other Commands", "",
+                              "List the versions of the server's groups, as GROUP/VERSION");
 }
 
 }  // namespace keelson::cli::kube

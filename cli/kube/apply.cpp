@@ -48,17 +48,16 @@ Failure conflict(const Failure& failure) {
 class Apply : public Command {
   public:
     void add_flags(Flags& flags) override {
-        add_file_flags(flags, files_, "The files that contain the configurations to apply.");
+        add_file_flags(flags, files_);
         add_write_flags(flags, write_, kManager);
         add_validate_flag(flags, write_);
         add_print_flags(flags, print_);
-        flags.text("l,selector", labels_, "Selector (label query) to filter the objects of the files on");
+        flags.text("l,selector", labels_, "Of the files, only objects with these labels");
         flags.flag("server-side", is_server_side_,
                    "The server merges, as it always does here; messages say so with this flag");
         flags.flag("force-conflicts", takes_conflicts_, "Take over fields that others have set");
         flags.flag("prune", prunes_,
-                   "Delete objects that were applied before and are not in the files any more. Use with -l "
-                   "or --all.");
+                   "Delete what was applied before and is in no file any more; goes with -l or --all");
         flags.flag("all", prune_.all, "With --prune: all that was applied before");
         flags.array("prune-allowlist", prune_.allowed,
                     "With --prune: only <group/version/kind>, may be repeated");
@@ -193,7 +192,7 @@ class Apply : public Command {
 
 void add_apply_command(Registry& registry) {
     registry.add<Apply>("apply", "Advanced Commands", "(-f FILENAME) [options]",
-                        "Apply a configuration to a resource by file name or stdin",
+                        "Bring objects to the state in files",
                         "  keelctl apply -f app.yaml\n  keelctl apply -f app/ -R --prune -l app=web\n"
                         "  keelctl apply -f app.yaml --force-conflicts");
 }

@@ -67,11 +67,12 @@ std::vector<Rule> single_rules(const Object& status) {
 class CanI : public Command {
   public:
     void add_flags(Flags& flags) override {
-        flags.flag("A,all-namespaces", everywhere_, "Check the action in all namespaces.");
-        flags.flag("q,quiet", is_quiet_, "Say nothing: the exit code is the answer.");
-        flags.text("subresource", subresource_, "SubResource such as pod/log or deployment/scale");
-        flags.flag("list", lists_, "Print all allowed actions.");
-        flags.flag("no-headers", has_no_headers_, "Don't print headers.");
+        flags.flag("A,all-namespaces", everywhere_, "Ask for all namespaces");
+        flags.flag("q,quiet", is_quiet_, "Say nothing: the exit code is the answer");
+        flags.text("subresource", subresource_,
+                   "A part of the object that has an address, such as log or scale");
+        flags.flag("list", lists_, "All that may be done");
+        flags.flag("no-headers", has_no_headers_, "Leave the line of headings out");
     }
 
     Result<void> run(Session& session, const Words& words) override {
@@ -204,11 +205,11 @@ class WhoAmI : public Command {
 }  // namespace
 
 void add_auth_commands(Registry& registry) {
-    registry.add({"auth", "Other Commands", "[flags]", "Inspect authorization", "", nullptr});
+    registry.add({"auth", "Other Commands", "[flags]", "Who one is and what one may do", "", nullptr});
     registry.add<CanI>("auth can-i", "", "VERB [TYPE | TYPE/NAME | NONRESOURCEURL] [options]",
-                       "Check whether an action is allowed",
+                       "Ask if something may be done",
                        "  keelctl auth can-i create pods -A\n  keelctl auth can-i --list -n foo");
-    registry.add<WhoAmI>("auth whoami", "", "[options]", "Experimental: Check self subject attributes");
+    registry.add<WhoAmI>("auth whoami", "", "[options]", "Tell as whom the server knows the caller");
 }
 
 }  // namespace keelson::cli::kube

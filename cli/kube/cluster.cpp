@@ -66,8 +66,8 @@ Json client_version() {
 class Version : public Command {
   public:
     void add_flags(Flags& flags) override {
-        flags.flag("client", is_client_only_, "If true, shows client version only (no server required).");
-        flags.text("o,output", output_, "One of 'yaml' or 'json'.");
+        flags.flag("client", is_client_only_, "Ask no server");
+        flags.text("o,output", output_, "yaml or json");
     }
 
     Result<void> run(Session& session, const Words& words) override {
@@ -115,9 +115,9 @@ class Version : public Command {
 
 void add_cluster_commands(Registry& registry) {
     registry.add<ClusterInfo>("cluster-info", "Cluster Management Commands", "",
-                              "Display cluster information");
+                              "Tell where the cluster's services are");
     registry.add<Version>("version", "Other Commands", "[options]",
-                          "Print the client and server version information",
+                          "Tell the versions of keelctl and the server",
                           "  keelctl version --client\n  keelctl version -o json");
 }
 

@@ -12,7 +12,7 @@ namespace keelson::cli::kube {
 namespace {
 
 constexpr std::size_t kNearEnough = 2;
-constexpr std::size_t kNameWidth = 16;
+constexpr std::size_t kColumnGap = 2;
 
 std::size_t distance(const std::string& from, const std::string& to) {
     std::vector<std::size_t> row(to.size() + 1);
@@ -54,6 +54,27 @@ std::vector<std::size_t> word_positions(const std::vector<std::string>& argument
         }
     }
     return positions;
+}
+
+// What is under each heading, in the order in which the headings come first. The summaries of all begin in
+// one column.
+struct Listed {
+    std::string heading, name, summary;
+};
+std::string listing(const std::vector<Listed>& all) {
+    std::size_t longest = 0;
+    for (const Listed& one : all) longest = std::max(longest, one.name.size());
+    std::vector<std::string> headings;
+    std::map<std::string, std::string> lines;
+    for (const Listed& one : all) {
+        if (!lines.contains(one.heading)) headings.push_back(one.heading);
+        std::string name = one.name;
+        name.resize(longest + kColumnGap, ' ');
+        lines[one.heading] += "  " + name + one.summary + "\n";
+    }
+    std::string text;
+    for (const std::string& heading : headings) text += heading + ":\n" + lines[heading] + "\n";
+    return text;
 }
 
 Failure wrong_line(const std::string& path, const std::string& what) {
@@ -173,15 +194,12 @@ std::string Registry::help_of(const std::string& path) const {
                                     [&](const CommandEntry& one) { return one.path == path; });
     std::string text = entry->summary + "\n\n";
     if (!entry->details.empty()) text += "Examples:\n" + entry->details + "\n\n";
-    std::string below;
+    std::vector<Listed> below;
     for (const CommandEntry& one : entries_)
         if (one.alias_of.empty() && one.path.starts_with(path + " ") &&
-            one.path.find(' ', path.size() + 1) == std::string::npos) {
-            std::string name = one.path.substr(path.size() + 1);
-            name.resize(std::max<std::size_t>(name.size(), 16), ' ');
-            below += "  " + name + one.summary + "\n";
-        }
-    if (!below.empty()) text += "Available Commands:\n" + below + "\n";
+            one.path.find(' ', path.size() + 1) == std::string::npos)
+            below.push_back({"Available Commands", one.path.substr(path.size() + 1), one.summary});
+    text += listing(below);
     if (entry->make) {
         const auto command = entry->make();
         Flags flags;
@@ -190,8 +208,7 @@ std::string Registry::help_of(const std::string& path) const {
         if (!options.empty()) text += "Options:\n" + options;
     }
     text += "Usage:\n  keelctl " + path + (entry->usage.empty() ? "" : " " + entry->usage) + "\n\n";
-    return text +
-           "Use \"keelctl options\" for a list of global command-line options (applies to all commands).\n";
+    return text + "Options that all commands take: keelctl options\n";
 }
 
 std::string Registry::first_word(const std::vector<std::string>& arguments) {
@@ -199,19 +216,12 @@ std::string Registry::first_word(const std::vector<std::string>& arguments) {
     return positions.empty() ? "" : arguments[positions.front()];
 }
 
-std::string Registry::overview() const {
-    std::vector<std::string> headings;
-    std::map<std::string, std::string> lines;
-    for (const CommandEntry& entry : entries_) {
-        if (entry.heading.empty()) continue;
-        if (!lines.contains(entry.heading)) headings.push_back(entry.heading);
-        std::string name = entry.path;
-        name.resize(std::max<std::size_t>(name.size() + 1, kNameWidth), ' ');
-        lines[entry.heading] += "  " + name + entry.summary + "\n";
-    }
-    std::string text;
-    for (const std::string& heading : headings) text += heading + ":\n" + lines[heading] + "\n";
-    return text;
+std::string Registry::overview(const std::vector<CommandEntry>& others) const {
+    std::vector<Listed> all;
+    for (const auto* entries : {&entries_, &others})
+        for (const CommandEntry& entry : *entries)
+            if (!entry.heading.empty()) all.push_back({entry.heading, entry.path, entry.summary});
+    return listing(all);
 }
 
 }  // namespace keelson::cli::kube

@@ -72,8 +72,8 @@ class Registry {
 
     [[nodiscard]] const std::vector<CommandEntry>& entries() const { return entries_; }
     [[nodiscard]] std::string help_of(const std::string& path) const;
-    // All commands under their headings.
-    [[nodiscard]] std::string overview() const;
+    // All commands under their headings, `others` behind them.
+    [[nodiscard]] std::string overview(const std::vector<CommandEntry>& others) const;
     // The first word that is no flag, as far as the flags of all commands tell; empty when there is none.
     [[nodiscard]] static std::string first_word(const std::vector<std::string>& arguments);
 

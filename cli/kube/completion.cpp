@@ -162,7 +162,7 @@ class Complete : public Command {
 
 void add_completion_commands(Registry& registry) {
     registry.add<Completion>("completion", "Settings Commands", "SHELL",
-                             "Output shell completion code for the specified shell (bash, zsh, fish)",
+                             "Print what makes a shell complete keelctl's words: bash, zsh, fish",
                              "  source <(keelctl completion bash)\n  keelctl completion fish | source");
     registry.add<Complete>("__complete", "", "-- WORD...", "What may stand in the place of the last word");
 }

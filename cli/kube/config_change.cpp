@@ -85,10 +85,10 @@ class SetContext : public Change {
   public:
     SetContext() : Change(0, 1) {}
     void add_flags(Flags& flags) override {
-        flags.flag("current", is_current_, "Modify the current context");
-        flags.text("cluster", cluster_, "cluster for the context entry in kubeconfig");
-        flags.text("user", user_, "user for the context entry in kubeconfig");
-        flags.text("n,namespace", namespace_, "namespace for the context entry in kubeconfig");
+        flags.flag("current", is_current_, "Change the context in use");
+        flags.text("cluster", cluster_, "The context's cluster");
+        flags.text("user", user_, "The context's user");
+        flags.text("n,namespace", namespace_, "The context's namespace");
     }
     Result<std::string> change(KubeconfigFiles& files, const std::vector<std::string>& words) override {
         if (words.empty() != is_current_)
@@ -113,15 +113,13 @@ class SetCluster : public Change {
   public:
     SetCluster() : Change(1, 1) {}
     void add_flags(Flags& flags) override {
-        flags.text("server", server_, "server for the cluster entry in kubeconfig");
-        flags.text("tls-server-name", tls_server_name_,
-                   "tls-server-name for the cluster entry in kubeconfig");
+        flags.text("server", server_, "Where the server answers, like https://HOST:6443");
+        flags.text("tls-server-name", tls_server_name_, "The name that the server's certificate must be for");
         flags.text("certificate-authority", authority_,
-                   "Path to certificate-authority file for the cluster entry");
-        flags.flag("insecure-skip-tls-verify", is_insecure_,
-                   "insecure-skip-tls-verify for the cluster entry");
+                   "A file with the authority of the server's certificate");
+        flags.flag("insecure-skip-tls-verify", is_insecure_, "Never check the server's certificate");
         flags.flag("embed-certs", embeds_, "Put the certificate into the kubeconfig instead of its path");
-        flags.text("proxy-url", proxy_, "proxy-url for the cluster entry in kubeconfig");
+        flags.text("proxy-url", proxy_, "The proxy on the way to the server");
     }
     Result<std::string> change(KubeconfigFiles& files, const std::vector<std::string>& words) override {
         Object& entry = files.entry("clusters", words[0]);
@@ -146,18 +144,17 @@ class SetCredentials : public Change {
   public:
     SetCredentials() : Change(1, 1) {}
     void add_flags(Flags& flags) override {
-        flags.text("client-certificate", certificate_, "Path to client-certificate file for the user entry");
-        flags.text("client-key", key_, "Path to client-key file for the user entry");
-        flags.text("token", token_, "token for the user entry in kubeconfig");
-        flags.text("username", username_, "username for the user entry in kubeconfig");
-        flags.text("password", password_, "password for the user entry in kubeconfig");
+        flags.text("client-certificate", certificate_, "A file with the user's certificate");
+        flags.text("client-key", key_, "A file with the user's key");
+        flags.text("token", token_, "The user's token");
+        flags.text("username", username_, "The user's name, to go with a password");
+        flags.text("password", password_, "The user's password");
         flags.flag("embed-certs", embeds_,
                    "Put certificate and key into the kubeconfig instead of their paths");
-        flags.text("exec-command", command_, "Command for the exec credential plugin of the user entry");
-        flags.text("exec-api-version", api_version_, "API version of the exec credential plugin");
-        flags.array("exec-arg", arguments_, "New arguments for the exec credential plugin command");
-        flags.array("exec-env", environment_,
-                    "'key=value' environment values for the exec credential plugin");
+        flags.text("exec-command", command_, "A program that gives the user's credentials");
+        flags.text("exec-api-version", api_version_, "Which API version that program speaks");
+        flags.array("exec-arg", arguments_, "What that program is called with");
+        flags.array("exec-env", environment_, "NAME=VALUE in that program's environment");
     }
     Result<std::string> change(KubeconfigFiles& files, const std::vector<std::string>& words) override {
         Object& entry = files.entry("users", words[0]);
@@ -263,8 +260,7 @@ class Set : public Change {
   public:
     Set() : Change(2, 2) {}
     void add_flags(Flags& flags) override {
-        flags.flag("set-raw-bytes", is_raw_,
-                   "When writing a -data property, take the value as bytes and not as base64");
+        flags.flag("set-raw-bytes", is_raw_, "The value of a -data property is plain, not base64");
     }
     Result<std::string> change(KubeconfigFiles& files, const std::vector<std::string>& words) override {
         const auto property = read_property(files, words[0]);
@@ -304,29 +300,25 @@ class Unset : public Change {
 }  // namespace
 
 void add_config_change_commands(Registry& registry) {
-    registry.add<UseContext>("config use-context", "", "CONTEXT_NAME [options]",
-                             "Set the current-context in a kubeconfig file");
+    registry.add<UseContext>("config use-context", "", "CONTEXT_NAME [options]", "Choose the context in use");
     registry.add<SetContext>("config set-context", "",
                              "[NAME | --current] [--cluster=NAME] [--user=NAME] [--namespace=NAME]",
-                             "Set a context entry in kubeconfig");
+                             "Make or change a context");
     registry.add<SetCluster>("config set-cluster", "",
                              "NAME [--server=URL] [--certificate-authority=FILE] [options]",
-                             "Set a cluster entry in kubeconfig");
+                             "Make or change a cluster");
     registry.add<SetCredentials>("config set-credentials", "",
                                  "NAME [--client-certificate=FILE] [--token=TOKEN] [options]",
-                                 "Set a user entry in kubeconfig");
+                                 "Make or change a user");
     for (const char* list : {"contexts", "clusters", "users"}) {
         const std::string kind = std::string(list).substr(0, std::string(list).size() - 1);
-        registry.add({"config delete-" + kind, "", "NAME [options]",
-                      "Delete the specified " + kind + " from the kubeconfig", "",
+        registry.add({"config delete-" + kind, "", "NAME [options]", "Remove a " + kind, "",
                       [list] { return std::make_unique<Remove>(list); }});
     }
     registry.add<RenameContext>("config rename-context", "", "CONTEXT_NAME NEW_NAME [options]",
-                                "Rename a context from the kubeconfig file");
-    registry.add<Set>("config set", "", "PROPERTY_NAME PROPERTY_VALUE [options]",
-                      "Set an individual value in a kubeconfig file");
-    registry.add<Unset>("config unset", "", "PROPERTY_NAME [options]",
-                        "Unset an individual value in a kubeconfig file");
+                                "Give a context another name");
+    registry.add<Set>("config set", "", "PROPERTY_NAME PROPERTY_VALUE [options]", "Set one value");
+    registry.add<Unset>("config unset", "", "PROPERTY_NAME [options]", "Clear one value");
 }
 
 }  // namespace keelson::cli::kube

@@ -34,9 +34,8 @@ class View : public Command {
   public:
     void add_flags(Flags& flags) override {
         add_print_flags(flags, print_);
-        flags.flag("raw", is_raw_, "Display raw byte data and sensitive data");
-        flags.flag("minify", is_minified_,
-                   "Remove all information not used by current-context from the output");
+        flags.flag("raw", is_raw_, "Secrets and certificates too");
+        flags.flag("minify", is_minified_, "Only what the context in use needs");
         flags.flag("flatten", is_flat_, "Put the content of files in the place of their names");
         flags.flag("merge", ignored_, "Taken for the sake of scripts").is_hidden = true;
     }
@@ -130,8 +129,8 @@ class CurrentContext : public Command {
 class GetContexts : public Command {
   public:
     void add_flags(Flags& flags) override {
-        flags.flag("no-headers", has_no_headers_, "Don't print headers.");
-        flags.text("o,output", output_, "Output format. One of: (name).");
+        flags.flag("no-headers", has_no_headers_, "Leave the line of headings out");
+        flags.text("o,output", output_, "name: one name a line");
     }
 
     Result<void> run(Session& session, const Words& words) override {
@@ -184,17 +183,15 @@ class GetNames : public Command {
 }  // namespace
 
 void add_config_view_commands(Registry& registry) {
-    registry.add(
-        {"config", "Settings Commands", "SUBCOMMAND [options]", "Modify kubeconfig files", "", nullptr});
-    registry.add<View>("config view", "", "[flags] [options]",
-                       "Display merged kubeconfig settings or a specified kubeconfig file");
-    registry.add<CurrentContext>("config current-context", "", "", "Display the current-context");
-    registry.add<GetContexts>("config get-contexts", "", "[(-o|--output=)name)] [options]",
-                              "Describe one or many contexts");
-    registry.add({"config get-clusters", "", "", "Display clusters defined in the kubeconfig", "",
+    registry.add({"config", "Settings Commands", "SUBCOMMAND [options]", "Read and change kubeconfig files",
+                  "", nullptr});
+    registry.add<View>("config view", "", "[flags] [options]", "Show what the kubeconfig files come to");
+    registry.add<CurrentContext>("config current-context", "", "", "Print the name of the context in use");
+    registry.add<GetContexts>("config get-contexts", "", "[(-o|--output=)name)] [options]", "List contexts");
+    registry.add({"config get-clusters", "", "", "List clusters", "",
                   [] { return std::make_unique<GetNames>("clusters"); }});
-    registry.add({"config get-users", "", "", "Display users defined in the kubeconfig", "",
-                  [] { return std::make_unique<GetNames>("users"); }});
+    registry.add(
+        {"config get-users", "", "", "List users", "", [] { return std::make_unique<GetNames>("users"); }});
 }
 
 }  // namespace keelson::cli::kube

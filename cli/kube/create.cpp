@@ -25,14 +25,13 @@ Result<void> send_raw(Session& session, const std::string& method, const std::st
 class Create : public Command {
   public:
     void add_flags(Flags& flags) override {
-        add_file_flags(flags, files_, "Filename, directory, or URL to files to use to create the resource");
+        add_file_flags(flags, files_);
         add_write_flags(flags, write_, "keelctl-create");
         add_validate_flag(flags, write_);
         add_print_flags(flags, print_);
         flags.flag("save-config", saves_config_, "Keep what was given in an annotation, for kubectl apply");
-        flags.text("raw", raw_,
-                   "Raw URI to POST to the server. Uses the transport specified by the kubeconfig file.");
-        flags.text("l,selector", labels_, "Selector (label query) to filter the objects of the files on");
+        flags.text("raw", raw_, "Send the file to this path of the server, as it is");
+        flags.text("l,selector", labels_, "Of the files, only objects with these labels");
     }
 
     Result<void> run(Session& session, const Words& words) override {
@@ -69,7 +68,7 @@ class Create : public Command {
 class Replace : public Command {
   public:
     void add_flags(Flags& flags) override {
-        add_file_flags(flags, files_, "The files that contain the configurations to replace.");
+        add_file_flags(flags, files_);
         add_write_flags(flags, write_, "keelctl-replace");
         add_validate_flag(flags, write_);
         add_print_flags(flags, print_);
@@ -78,8 +77,8 @@ class Replace : public Command {
         flags.number("grace-period", grace_period_, "Seconds that a pod is given to end, with --force");
         flags.optional_text("cascade", cascade_, "background", "How dependents are deleted, with --force");
         flags.duration("timeout", timeout_, "How long to wait for the deletion, with --force; 0: for ever");
-        flags.text("subresource", write_.subresource, "Replace the subresource of the requested object.");
-        flags.text("raw", raw_, "Raw URI to PUT to the server.");
+        flags.text("subresource", write_.subresource, "Only this part of the object, such as status");
+        flags.text("raw", raw_, "Put the file to this path of the server, as it is");
     }
 
     Result<void> run(Session& session, const Words& words) override {
@@ -134,10 +133,10 @@ class Replace : public Command {
 
 void add_create_commands(Registry& registry) {
     registry.add<Create>("create", "Basic Commands", "-f FILENAME [options]",
-                         "Create a resource from a file or from stdin",
+                         "Make objects, of files or of flags",
                          "  keelctl create -f pod.yaml\n  cat pod.json | keelctl create -f -");
     registry.add<Replace>("replace", "Advanced Commands", "-f FILENAME [options]",
-                          "Replace a resource by file name or stdin", "  keelctl replace -f pod.yaml");
+                          "Put objects in the place of those there are", "  keelctl replace -f pod.yaml");
 }
 
 }  // namespace keelson::cli::kube

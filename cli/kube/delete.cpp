@@ -13,27 +13,24 @@ namespace {
 class Delete : public Command {
   public:
     void add_flags(Flags& flags) override {
-        add_file_flags(flags, files_, "containing the resource to delete.");
+        add_file_flags(flags, files_);
         add_selector_flag(flags, select_);
         add_field_selector_flag(flags, select_);
         add_all_namespaces_flag(flags, select_);
-        add_all_flag(flags, select_,
-                     "Delete all resources, in the namespace of the specified resource types.");
+        add_all_flag(flags, select_);
         add_dry_run_flag(flags, dry_run_);
-        flags.optional_text(
-            "cascade", cascade_, "background",
-            "Must be \"background\", \"orphan\", or \"foreground\": what becomes of dependents");
-        flags.number("grace-period", grace_period_,
-                     "Period of time in seconds given to the resource to terminate gracefully; -1: its own");
+        flags.optional_text("cascade", cascade_, "background",
+                            "What becomes of dependents: background (they go after), foreground (they go "
+                            "first), orphan (they stay)");
+        flags.number("grace-period", grace_period_, "Seconds to end in; -1: as the object says");
         flags.flag("now", is_now_, "The same as --grace-period=1");
         flags.flag("force", is_forced_, "Remove it from the API at once, with no grace");
-        flags.flag("ignore-not-found", ignores_missing_,
-                   "Treat \"resource not found\" as a successful delete.");
-        flags.flag("wait", waits_, "Wait for resources to be gone before returning.");
-        flags.duration("timeout", timeout_, "How long to wait before giving up on a delete; 0: for ever");
-        flags.flag("i,interactive", asks_, "Delete resource only when user confirms.");
-        flags.text("o,output", output_, "Output mode. Use \"-o name\" for shorter output (resource/name).");
-        flags.text("raw", raw_, "Raw URI to DELETE to the server.");
+        flags.flag("ignore-not-found", ignores_missing_, "It is no error when there is none");
+        flags.flag("wait", waits_, "Return when they are gone");
+        flags.duration("timeout", timeout_, "How long to wait for that; 0: for ever");
+        flags.flag("i,interactive", asks_, "Ask first");
+        flags.text("o,output", output_, "name: only TYPE/NAME");
+        flags.text("raw", raw_, "Delete this path of the server");
     }
 
     Result<void> run(Session& session, const Words& words) override {
@@ -168,8 +165,7 @@ class Delete : public Command {
 void add_delete_command(Registry& registry) {
     registry.add<Delete>(
         "delete", "Basic Commands", "([-f FILENAME] | TYPE [(NAME | -l label | --all)]) [options]",
-        "Delete resources by file names, stdin, resources and names, or by resources and label "
-        "selector",
+        "Delete objects",
         "  keelctl delete pod/a service/b\n  keelctl delete pods -l app=web\n  keelctl delete -f pod.yaml");
 }
 

@@ -15,14 +15,13 @@ constexpr int exit_trouble = 2;
 class Diff : public Command {
   public:
     void add_flags(Flags& flags) override {
-        add_file_flags(flags, files_,
-                       "Filename, directory, or URL to files contains the configuration to diff");
-        flags.text("l,selector", labels_, "Selector (label query) to filter the objects of the files on");
-        flags.text("field-manager", manager_, "Name of the manager used to track field ownership.");
+        add_file_flags(flags, files_);
+        flags.text("l,selector", labels_, "Of the files, only objects with these labels");
+        flags.text("field-manager", manager_, "Under which name the server notes who set a field");
         flags.flag("server-side", ignored_, "The server merges, as it always does here");
         flags.flag("force-conflicts", ignored_,
                    "Conflicts are shown as if they were taken over, as always here");
-        flags.flag("show-managed-fields", shows_managed_fields_, "Include managed fields in the diff.");
+        flags.flag("show-managed-fields", shows_managed_fields_, "Also who manages which fields");
         flags.flag("prune", ignored_, "Not shown by keelctl: use apply --prune --dry-run=server").is_hidden =
             true;
         flags.text("revision", revision_,
@@ -107,8 +106,7 @@ class Diff : public Command {
 }  // namespace
 
 void add_diff_command(Registry& registry) {
-    registry.add<Diff>("diff", "Advanced Commands", "-f FILENAME [options]",
-                       "Diff the live version against a would-be applied version",
+    registry.add<Diff>("diff", "Advanced Commands", "-f FILENAME [options]", "Show what apply would change",
                        "  keelctl diff -f app.yaml\n  keelctl diff deploy/web --revision 4711\n  "
                        "KUBECTL_EXTERNAL_DIFF='diff -y' keelctl diff -f app.yaml");
 }

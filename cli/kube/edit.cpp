@@ -49,11 +49,11 @@ std::string without_comments(const std::string& text) {
 class Edit : public Command {
   public:
     void add_flags(Flags& flags) override {
-        add_file_flags(flags, files_, "Filename, directory, or URL to files to use to edit the resource");
+        add_file_flags(flags, files_);
         add_write_flags(flags, write_, "keelctl-edit");
         add_validate_flag(flags, write_);
         add_print_flags(flags, print_);
-        flags.text("subresource", write_.subresource, "Edit the subresource of the requested object.");
+        flags.text("subresource", write_.subresource, "Only this part of the object, such as status");
         flags.flag("save-config", ignored_, "Taken for the sake of scripts").is_hidden = true;
         flags.flag("windows-line-endings", ignored_, "Taken for the sake of scripts").is_hidden = true;
     }
@@ -178,7 +178,7 @@ class Edit : public Command {
 
 void add_edit_command(Registry& registry) {
     registry.add<Edit>("edit", "Basic Commands", "(RESOURCE/NAME | -f FILENAME) [options]",
-                       "Edit a resource on the server",
+                       "Change an object in an editor",
                        "  keelctl edit deploy/web\n  KUBE_EDITOR=nano keelctl edit svc/a");
 }
 

@@ -49,9 +49,9 @@ class Events : public Command {
     void add_flags(Flags& flags) override {
         flags.flag("A,all-namespaces", everywhere_, "Events of all namespaces");
         flags.text("for", for_, "Only events of this object: TYPE[.VERSION][.GROUP]/NAME");
-        flags.list("types", types_, "Output only events of given types.");
-        flags.flag("w,watch", watches_, "After listing the requested events, watch for more events.");
-        flags.flag("no-headers", has_no_headers_, "Don't print headers.");
+        flags.list("types", types_, "Only events of these types: Normal, Warning");
+        flags.flag("w,watch", watches_, "Go on with events as they come");
+        flags.flag("no-headers", has_no_headers_, "Leave the line of headings out");
         flags.number("chunk-size", chunk_size_, "Taken for the sake of scripts").is_hidden = true;
         add_print_flags(flags, print_);
     }
@@ -156,9 +156,9 @@ class Events : public Command {
 }  // namespace
 
 void add_events_command(Registry& registry) {
-    registry.add<Events>("events", "Basic Commands",
-                         "[(-o|--output=)json|yaml|...] [--for TYPE/NAME] [--watch] [options]", "List events",
-                         "  keelctl events -A\n  keelctl events --for pod/a --watch");
+    registry.add<Events>(
+        "events", "Basic Commands", "[(-o|--output=)json|yaml|...] [--for TYPE/NAME] [--watch] [options]",
+        "List what happened lately", "  keelctl events -A\n  keelctl events --for pod/a --watch");
 }
 
 }  // namespace keelson::cli::kube

@@ -130,10 +130,9 @@ std::string wrapped(const std::string& text, std::size_t indent) {
 class Explain : public Command {
   public:
     void add_flags(Flags& flags) override {
-        flags.flag("recursive", is_recursive_, "Print the fields of fields, with their types only.");
-        flags.text("api-version", api_version_,
-                   "Get different explanations for particular API version (API group/version)");
-        flags.text("output", output_, "Format in which to render the schema: plaintext");
+        flags.flag("recursive", is_recursive_, "Fields of fields too, only with their types");
+        flags.text("api-version", api_version_, "Of this version: GROUP/VERSION");
+        flags.text("output", output_, "plaintext is all there is");
     }
 
     Result<void> run(Session& session, const Words& words) override {
@@ -261,7 +260,7 @@ class Explain : public Command {
 void add_explain_command(Registry& registry) {
     registry.add<Explain>("explain", "Basic Commands",
                           "TYPE [--recursive=FALSE|TRUE] [--api-version=api-version-group] [options]",
-                          "Get documentation for a resource",
+                          "Tell what the fields of a type are for",
                           "  keelctl explain pods.spec.containers\n  keelctl explain deploy --recursive");
 }
 

@@ -21,30 +21,24 @@ constexpr const char* kTables =
 class Get : public Command {
   public:
     void add_flags(Flags& flags) override {
-        add_file_flags(flags, files_,
-                       "Filename, directory, or URL to files identifying the resource to get from a server.");
+        add_file_flags(flags, files_);
         add_selector_flag(flags, select_);
         add_field_selector_flag(flags, select_);
         add_all_namespaces_flag(flags, select_);
         add_print_flags(flags, print_);
-        flags.flag("w,watch", watches_, "After listing/getting the requested object, watch for changes.");
-        flags.flag("watch-only", watches_only_, "Watch for changes without listing first.");
-        flags.flag("output-watch-events", shows_events_,
-                   "Output watch event objects when --watch or --watch-only is used.");
-        flags.number("chunk-size", chunk_size_, "Return large lists in chunks rather than all at once.");
-        flags.flag("ignore-not-found", ignores_missing_,
-                   "If the requested object does not exist the command will return exit code 0.");
-        flags.text("raw", raw_, "Raw URI to request from the server.");
-        flags.text("subresource", subresource_,
-                   "If specified, gets the subresource of the requested object.");
-        flags.flag("no-headers", has_no_headers_, "Don't print headers.");
-        flags.flag("show-labels", table_.shows_labels, "When printing, show all labels as the last column.");
-        flags.list("L,label-columns", table_.label_columns,
-                   "Accepts a comma separated list of labels that are going to be presented as columns.");
-        flags.flag("show-kind", shows_kind_,
-                   "If present, list the resource type for the requested object(s).");
-        flags.text("sort-by", sort_by_, "If non-empty, sort list types using this field specification.");
-        flags.flag("server-print", server_prints_, "Have the server make the table.");
+        flags.flag("w,watch", watches_, "Go on with changes as they come");
+        flags.flag("watch-only", watches_only_, "Only changes, not what is there now");
+        flags.flag("output-watch-events", shows_events_, "With a watch: tell what became of each object");
+        flags.number("chunk-size", chunk_size_, "How many objects to ask for at once; 0: all");
+        flags.flag("ignore-not-found", ignores_missing_, "It is no error when there is none");
+        flags.text("raw", raw_, "Print what the server has at this path");
+        flags.text("subresource", subresource_, "Only this part of the object, such as status or scale");
+        flags.flag("no-headers", has_no_headers_, "Leave the line of headings out");
+        flags.flag("show-labels", table_.shows_labels, "A last column with all labels");
+        flags.list("L,label-columns", table_.label_columns, "A column for each of these labels");
+        flags.flag("show-kind", shows_kind_, "Names with their type before them");
+        flags.text("sort-by", sort_by_, "In the order of this field, such as .metadata.name");
+        flags.flag("server-print", server_prints_, "Taken for the sake of scripts");
     }
 
     Result<void> run(Session& session, const Words& words) override {
@@ -306,7 +300,7 @@ void add_get_command(Registry& registry) {
         "get", "Basic Commands",
         "[(-o|--output=)json|yaml|name|wide|...] (TYPE[.VERSION][.GROUP] [NAME | -l label] | "
         "TYPE[.VERSION][.GROUP]/NAME ...) [flags] [options]",
-        "Display one or many resources",
+        "Show objects",
         "  keelctl get pods\n  keelctl get deployment.v1.apps/web -o yaml\n  keelctl get all -A");
 }
 

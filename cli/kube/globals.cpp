@@ -4,26 +4,27 @@ namespace keelson::cli::kube {
 
 void add_global_flags(Flags& flags, Globals& globals) {
     flags.begin_globals();
-    flags.text("kubeconfig", globals.kubeconfig, "Path to the kubeconfig file to use for CLI requests.");
-    flags.text("context", globals.context, "The name of the kubeconfig context to use");
-    flags.text("cluster", globals.cluster, "The name of the kubeconfig cluster to use");
-    flags.text("user", globals.user, "The name of the kubeconfig user to use");
-    flags.text("s,server", globals.server, "The address and port of the Kubernetes API server");
-    flags.text("token", globals.token, "Bearer token for authentication to the API server");
-    flags.text("username", globals.username, "Username for basic authentication to the API server");
-    flags.text("password", globals.password, "Password for basic authentication to the API server");
+    flags.text("kubeconfig", globals.kubeconfig, "The kubeconfig file");
+    flags.text("context", globals.context, "Which of the kubeconfig's contexts");
+    flags.text("cluster", globals.cluster, "Which of its clusters");
+    flags.text("user", globals.user, "Which of its users");
+    flags.text("s,server", globals.server, "Where the server answers, like https://HOST:6443");
+    flags.text("token", globals.token, "A token that tells who one is");
+    flags.text("username", globals.username, "A name that tells who one is, with --password");
+    flags.text("password", globals.password, "The password of --username");
     flags.text("certificate-authority", globals.certificate_authority,
-               "Path to a cert file for the certificate authority");
-    flags.text("client-certificate", globals.client_certificate, "Path to a client certificate file for TLS");
-    flags.text("client-key", globals.client_key, "Path to a client key file for TLS");
+               "A file with the authority of the server's certificate");
+    flags.text("client-certificate", globals.client_certificate,
+               "A file with the certificate that tells who one is");
+    flags.text("client-key", globals.client_key, "A file with that certificate's key");
     flags.text("tls-server-name", globals.tls_server_name,
-               "Server name to use for server certificate validation instead of the server's host");
+               "The name that the server's certificate must be for; the host of --server otherwise");
     flags.flag("insecure-skip-tls-verify", globals.is_insecure,
                "Do not check the server's certificate: whoever is between can read and change everything");
-    flags.text("as", globals.as, "Username to impersonate for the operation");
-    flags.array("as-group", globals.as_groups, "Group to impersonate for the operation, may be repeated");
-    flags.text("as-uid", globals.as_uid, "UID to impersonate for the operation");
-    flags.text("n,namespace", globals.namespace_name, "If present, the namespace scope for this CLI request");
+    flags.text("as", globals.as, "Ask as this user");
+    flags.array("as-group", globals.as_groups, "Ask as a member of this group; may be given again");
+    flags.text("as-uid", globals.as_uid, "Ask as the user with this uid");
+    flags.text("n,namespace", globals.namespace_name, "The namespace to work in");
     flags.text("request-timeout", globals.request_timeout,
                "How long to wait for one answer (such as 5s or 2m); 0 does not end the wait");
     flags.number("v,v", globals.verbosity, "6 and more tell on standard error what is asked of the server");

@@ -141,9 +141,9 @@ Result<void> read_file(const std::string& file, std::vector<Manifest>& manifests
 
 }  // namespace
 
-void add_file_flags(Flags& flags, FileFlags& files, std::string_view help) {
-    flags.list("f,filename", files.filenames, help);
-    flags.flag("R,recursive", files.is_recursive, "Process the directory used in -f, --filename recursively");
+void add_file_flags(Flags& flags, FileFlags& files) {
+    flags.list("f,filename", files.filenames, "Files, directories or URLs with the objects; - is the input");
+    flags.flag("R,recursive", files.is_recursive, "With directories: what lies below them too");
     flags.text("k,kustomize", files.kustomize, "Kustomizations are not built by keelctl").is_hidden = true;
 }
 

@@ -15,7 +15,7 @@ struct FileFlags {
     bool is_recursive = false;
     std::string kustomize;
 };
-void add_file_flags(Flags& flags, FileFlags& files, std::string_view help);
+void add_file_flags(Flags& flags, FileFlags& files);
 
 struct Manifest {
     Object object;

@@ -13,14 +13,13 @@ namespace {
 class Patch : public Command {
   public:
     void add_flags(Flags& flags) override {
-        add_file_flags(flags, files_,
-                       "Filename, directory, or URL to files identifying the resource to update");
+        add_file_flags(flags, files_);
         add_write_flags(flags, write_, "keelctl-patch");
         add_print_flags(flags, print_);
-        flags.text("p,patch", patch_, "The patch to be applied to the resource, JSON or YAML.");
-        flags.text("patch-file", patch_file_, "A file containing a patch to be applied to the resource.");
-        flags.text("type", type_, "The type of patch being provided; one of [json merge strategic]");
-        flags.text("subresource", write_.subresource, "Patch the subresource of the requested object.");
+        flags.text("p,patch", patch_, "The patch, as JSON or YAML");
+        flags.text("patch-file", patch_file_, "A file with the patch");
+        flags.text("type", type_, "How the patch is written: strategic, merge or json");
+        flags.text("subresource", write_.subresource, "Only this part of the object, such as status");
         flags.flag("local", is_local_, "Do not ask the server; keelctl leaves patching to it");
     }
 
@@ -100,19 +99,17 @@ template <const Naming& naming>
 class SetNames : public Command {
   public:
     void add_flags(Flags& flags) override {
-        add_file_flags(flags, files_,
-                       "Filename, directory, or URL to files identifying the resource to update");
+        add_file_flags(flags, files_);
         add_write_flags(flags, write_, std::string("keelctl-") + naming.singular);
         add_print_flags(flags, print_);
         add_selector_flag(flags, select_);
         add_field_selector_flag(flags, select_);
         add_all_namespaces_flag(flags, select_);
-        add_all_flag(flags, select_,
-                     "Select all resources, in the namespace of the specified resource types");
-        flags.flag("overwrite", overwrites_, "Let existing values be overwritten.");
-        flags.flag("list", lists_, "Display what is there now.");
-        flags.flag("local", is_local_, "Change the objects of -f and do not ask the server.");
-        flags.text("resource-version", resource_version_, "Only when the object is at this version.");
+        add_all_flag(flags, select_);
+        flags.flag("overwrite", overwrites_, "Also when there is one already");
+        flags.flag("list", lists_, "Show what there is");
+        flags.flag("local", is_local_, "Change the objects of -f and do not ask the server");
+        flags.text("resource-version", resource_version_, "Only when the object is at this version");
     }
 
     Result<void> run(Session& session, const Words& words) override {
@@ -249,21 +246,21 @@ class SetNames : public Command {
 void add_patch_commands(Registry& registry) {
     registry.add<Patch>(
         "patch", "Advanced Commands", "(-f FILENAME | TYPE NAME) [-p PATCH|--patch-file FILE] [options]",
-        "Update fields of a resource",
+        "Change some fields of objects",
         "  keelctl patch node n1 -p '{\"spec\":{\"unschedulable\":true}}'\n"
         "  keelctl patch pod a --type json -p '[{\"op\":\"remove\",\"path\":\"/metadata/labels/x\"}]'");
     registry.add<SetNames<kLabels>>(
         "label", "Settings Commands",
         "[--overwrite] (-f FILENAME | TYPE NAME) KEY_1=VAL_1 ... KEY_N=VAL_N [--resource-version=version] "
         "[options]",
-        "Update the labels on a resource",
-        "  keelctl label pods a unhealthy=true\n  keelctl label pods a unhealthy-");
+        "Set and remove labels of objects",
+        "  keelctl label pods a tier=front\n  keelctl label pods a tier-");
     registry.add<SetNames<kAnnotations>>(
         "annotate", "Settings Commands",
         "[--overwrite] (-f FILENAME | TYPE NAME) KEY_1=VAL_1 ... KEY_N=VAL_N [--resource-version=version] "
         "[options]",
-        "Update the annotations on a resource",
-        "  keelctl annotate pods a note='my pod'\n  keelctl annotate pods a note-");
+        "Set and remove annotations of objects",
+        "  keelctl annotate pods a note='see below'\n  keelctl annotate pods a note-");
 }
 
 }  // namespace keelson::cli::kube

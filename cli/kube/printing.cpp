@@ -55,16 +55,14 @@ bool PrintFlags::is_for_people() const {
 }
 
 void add_print_flags(Flags& flags, PrintFlags& print) {
-    flags.text(
-        "o,output", print.output,
-        "Output format. One of: (json, yaml, name, go-template, go-template-file, template, templatefile, "
-        "jsonpath, jsonpath-as-json, jsonpath-file).");
-    flags.text("template", print.template_text,
-               "Template string or path to template file to use when -o=go-template, -o=go-template-file.");
+    flags.text("o,output", print.output,
+               "How to print: json, yaml, name, go-template, go-template-file, template, templatefile, "
+               "jsonpath, jsonpath-as-json, jsonpath-file");
+    flags.text("template", print.template_text, "The template for -o, or with -o go-template-file its file");
     flags.flag("allow-missing-template-keys", print.allows_missing_keys,
-               "If true, ignore any errors in templates when a field or map key is missing in the template.");
+               "In templates, what an object lacks is no error");
     flags.flag("show-managed-fields", print.shows_managed_fields,
-               "If true, keep the managedFields when printing objects in JSON or YAML format.");
+               "JSON and YAML tell who manages which fields");
 }
 
 Result<void> check_format(const PrintFlags& print) {
@@ -136,10 +134,8 @@ Result<DryRun> DryRunFlag::read() const {
 }
 
 void add_dry_run_flag(Flags& flags, DryRunFlag& dry_run) {
-    flags.optional_text(
-        "dry-run", dry_run.text, "unchanged",
-        "Must be \"none\", \"server\", or \"client\". With client, only print the object that would "
-        "be sent. With server, submit the request without persisting the resource.");
+    flags.optional_text("dry-run", dry_run.text, "unchanged",
+                        "client: only show it; server: let the server check it; none: do it");
 }
 
 std::string with_dry_run(const std::string& done, DryRun dry_run) {

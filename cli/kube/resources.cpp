@@ -173,22 +173,20 @@ Result<void> for_each(Session& session, const Wanted& wanted, const ItemWork& wo
 
 void add_selector_flag(Flags& flags, SelectFlags& select) {
     flags.text("l,selector", select.labels,
-               "Selector (label query) to filter on, supports '=', '==', '!=', 'in', 'notin'.(e.g. -l "
-               "key1=value1,key2=value2,key3 in (value3))");
+               "Only objects with these labels, such as app=web,tier!=test or 'app in (web, api)'");
 }
 
 void add_field_selector_flag(Flags& flags, SelectFlags& select) {
     flags.text("field-selector", select.fields,
-               "Selector (field query) to filter on, supports '=', '==', and '!='.(e.g. --field-selector "
-               "key1=value1,key2=value2)");
+               "Only objects with these fields, such as status.phase=Running or spec.nodeName!=n1");
 }
 
 void add_all_namespaces_flag(Flags& flags, SelectFlags& select) {
     flags.flag("A,all-namespaces", select.all_namespaces, "The objects of all namespaces");
 }
 
-void add_all_flag(Flags& flags, SelectFlags& select, std::string_view help) {
-    flags.flag("all", select.all, help);
+void add_all_flag(Flags& flags, SelectFlags& select) {
+    flags.flag("all", select.all, "All objects of the named types");
 }
 
 Query selector_query(const SelectFlags* select) {

@@ -20,7 +20,7 @@ struct SelectFlags {
 void add_selector_flag(Flags& flags, SelectFlags& select);
 void add_field_selector_flag(Flags& flags, SelectFlags& select);
 void add_all_namespaces_flag(Flags& flags, SelectFlags& select);
-void add_all_flag(Flags& flags, SelectFlags& select, std::string_view help);
+void add_all_flag(Flags& flags, SelectFlags& select);
 
 // One object: where it is, and what it is once it was read.
 struct Item {

@@ -114,19 +114,15 @@ class Condition {
 class Wait : public Command {
   public:
     void add_flags(Flags& flags) override {
-        add_file_flags(flags, files_, "identifying the resource.");
+        add_file_flags(flags, files_);
         add_selector_flag(flags, select_);
         add_field_selector_flag(flags, select_);
         add_all_namespaces_flag(flags, select_);
-        add_all_flag(flags, select_, "Select all resources in the namespace of the specified resource types");
+        add_all_flag(flags, select_);
         add_print_flags(flags, print_);
         flags.text("for", for_,
-                   "The condition to wait on: [create|delete|condition=condition-name[=condition-value]|"
-                   "jsonpath='{JSONPath expression}'=[JSONPath value]].");
-        flags.duration(
-            "timeout", timeout_,
-            "The length of time to wait before giving up. Zero means check once and don't wait, negative "
-            "means wait for a week.");
+                   "For what: create, delete, condition=NAME[=VALUE] or jsonpath='{PATH}'[=VALUE]");
+        flags.duration("timeout", timeout_, "How long; 0: look once; below 0: a week");
     }
 
     Result<void> run(Session& session, const Words& words) override {
@@ -194,7 +190,7 @@ void add_wait_command(Registry& registry) {
         "wait", "Advanced Commands",
         "([-f FILENAME] | resource.group/resource.name | resource.group [(-l label | --all)]) "
         "[--for=create|--for=delete|--for condition=available|--for=jsonpath='{}'[=value]] [options]",
-        "Wait for a specific condition on one or many resources",
+        "Wait until objects have come to a state",
         "  keelctl wait --for=condition=Ready pod/a\n  keelctl wait --for=delete pod/a --timeout=60s\n"
         "  keelctl wait --for=jsonpath='{.status.phase}'=Running pod/a");
 }

@@ -8,14 +8,13 @@ namespace keelson::cli::kube {
 void add_write_flags(Flags& flags, WriteFlags& write, std::string_view manager) {
     write.manager = manager;
     add_dry_run_flag(flags, write.dry_run);
-    flags.text("field-manager", write.manager, "Name of the manager used to track field ownership.");
+    flags.text("field-manager", write.manager, "Under which name the server notes who set a field");
 }
 
 void add_validate_flag(Flags& flags, WriteFlags& write) {
-    flags.optional_text(
-        "validate", write.validate, "strict",
-        "Must be one of: strict (or true), warn, ignore (or false): what the server does about fields "
-        "that it does not know, or that are there twice.");
+    flags.optional_text("validate", write.validate, "strict",
+                        "What becomes of unknown and double fields: strict (true) refuses, warn tells, "
+                        "ignore (false) is silent");
 }
 
 Result<Query> write_query(const WriteFlags& write) {

@@ -79,12 +79,10 @@ Result<Pipe> make_pipe() {
 class Copy : public Command {
   public:
     void add_flags(Flags& flags) override {
-        flags.text("c,container", container_,
-                   "Container name. If omitted, the pod's default or first one is used.");
-        flags.flag("no-preserve", loses_owners_,
-                   "The copied file's ownership and permissions are not preserved");
+        flags.text("c,container", container_, "Which container; otherwise the pod's default or first one");
+        flags.flag("no-preserve", loses_owners_, "Copies get new owners and permissions");
         flags.number("retries", retries_,
-                     "How often a broken copy from a container is begun again. 0: never.");
+                     "How often a copy from a container is begun again when it breaks off");
     }
 
     Result<void> run(Session& session, const Words& words) override {
@@ -199,10 +197,9 @@ class Copy : public Command {
 }  // namespace
 
 void add_copy_command(Registry& registry) {
-    registry.add<Copy>(
-        "cp", "Troubleshooting and Debugging Commands", "<file-spec-src> <file-spec-dest> [options]",
-        "Copy files and directories to and from containers",
-        "  keelctl cp /tmp/foo some-namespace/some-pod:/tmp/bar\n  keelctl cp some-pod:/tmp/foo /tmp/bar");
+    registry.add<Copy>("cp", "Troubleshooting and Debugging Commands",
+                       "<file-spec-src> <file-spec-dest> [options]", "Copy files into and out of containers",
+                       "  keelctl cp site.conf test/web:/etc/site.conf\n  keelctl cp web:/var/log logs");
 }
 
 }  // namespace keelson::cli::kube

@@ -23,13 +23,12 @@ std::string phase_of(const Object& pod) {
 class Exec : public Command {
   public:
     void add_flags(Flags& flags) override {
-        flags.text("c,container", container_,
-                   "Container name. If omitted, the pod's default or first one is used.");
-        flags.flag("i,stdin", has_input_, "Pass stdin to the container");
-        flags.flag("t,tty", has_terminal_, "Stdin is a TTY");
-        flags.flag("q,quiet", is_quiet_, "Only print output from the remote session");
+        flags.text("c,container", container_, "Which container; otherwise the pod's default or first one");
+        flags.flag("i,stdin", has_input_, "The container reads what keelctl reads");
+        flags.flag("t,tty", has_terminal_, "The container gets a terminal");
+        flags.flag("q,quiet", is_quiet_, "Print only what comes from the container");
         flags.duration("pod-running-timeout", patience_, "How long to wait until a pod runs");
-        add_file_flags(flags, files_, "to use to exec into the resource");
+        add_file_flags(flags, files_);
     }
 
     Result<void> run(Session& session, const Words& words) override {
@@ -86,11 +85,10 @@ class Exec : public Command {
 class Attach : public Command {
   public:
     void add_flags(Flags& flags) override {
-        flags.text("c,container", container_,
-                   "Container name. If omitted, the pod's default or first one is used.");
-        flags.flag("i,stdin", has_input_, "Pass stdin to the container");
-        flags.flag("t,tty", has_terminal_, "Stdin is a TTY");
-        flags.flag("q,quiet", is_quiet_, "Only print output from the remote session");
+        flags.text("c,container", container_, "Which container; otherwise the pod's default or first one");
+        flags.flag("i,stdin", has_input_, "The container reads what keelctl reads");
+        flags.flag("t,tty", has_terminal_, "The container gets a terminal");
+        flags.flag("q,quiet", is_quiet_, "Print only what comes from the container");
         flags.duration("pod-running-timeout", patience_, "How long to wait until a pod runs");
     }
 
@@ -161,11 +159,11 @@ Result<void> attach_to(Session& session, const Object& pod, const std::string& w
 void add_exec_commands(Registry& registry) {
     registry.add<Exec>("exec", "Troubleshooting and Debugging Commands",
                        "(POD | TYPE/NAME) [-c CONTAINER] [flags] -- COMMAND [args...]",
-                       "Execute a command in a container",
+                       "Run a command in a container",
                        "  keelctl exec web -- date\n  keelctl exec web -it -- sh");
-    registry.add<Attach>("attach", "Troubleshooting and Debugging Commands",
-                         "(POD | TYPE/NAME) -c CONTAINER [options]", "Attach to a running container",
-                         "  keelctl attach web -c web -i -t");
+    registry.add<Attach>(
+        "attach", "Troubleshooting and Debugging Commands", "(POD | TYPE/NAME) -c CONTAINER [options]",
+        "Join the input and output of a running container", "  keelctl attach web -c web -i -t");
 }
 
 }  // namespace keelson::cli::kube

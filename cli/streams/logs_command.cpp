@@ -53,25 +53,21 @@ class Logs : public Command {
   public:
     void add_flags(Flags& flags) override {
         add_selector_flag(flags, select_);
-        flags.flag("f,follow", follows_, "Specify if the logs should be streamed.");
-        flags.flag("p,previous", previous_,
-                   "Print the logs for the previous instance of the container in a pod.");
-        flags.text("c,container", container_, "Print the logs of this container");
-        flags.flag("all-containers", all_containers_, "Get all containers' logs in the pod(s).");
-        flags.flag("all-pods", all_pods_, "Get logs from all pod(s).");
-        flags.flag("timestamps", has_timestamps_, "Include timestamps on each line in the log output");
-        flags.flag("prefix", has_prefix_,
-                   "Prefix each log line with the log source (pod name and container name)");
-        flags.flag("ignore-errors", ignores_errors_, "Any error that occurs is non-fatal");
+        flags.flag("f,follow", follows_, "Go on with lines as they come");
+        flags.flag("p,previous", previous_, "Of the container's run before this one");
+        flags.text("c,container", container_, "Which container");
+        flags.flag("all-containers", all_containers_, "Of all containers");
+        flags.flag("all-pods", all_pods_, "Of all pods, where there are several");
+        flags.flag("timestamps", has_timestamps_, "Each line with its time");
+        flags.flag("prefix", has_prefix_, "Each line with its pod and container");
+        flags.flag("ignore-errors", ignores_errors_, "Go on when a log cannot be read");
         flags.flag("insecure-skip-tls-verify-backend", skips_verification_,
-                   "Skip verifying the identity of the kubelet that logs are requested from.");
-        flags.duration("since", since_,
-                       "Only return logs newer than a relative duration like 5s, 2m, or 3h.");
-        flags.text("since-time", since_time_, "Only return logs after a specific date (RFC3339).");
-        flags.number("tail", tail_, "Lines of recent log file to display. -1 shows all log lines.");
-        flags.number("limit-bytes", limit_bytes_, "Maximum bytes of logs to return.");
-        flags.number("max-log-requests", most_requests_,
-                     "How many logs may be followed at once with a selector.");
+                   "The server need not check the node's certificate");
+        flags.duration("since", since_, "Only lines younger than this, such as 90s or 2h");
+        flags.text("since-time", since_time_, "Only lines after this time, such as 2026-01-31T08:00:00Z");
+        flags.number("tail", tail_, "Only so many lines, the last ones; -1: all");
+        flags.number("limit-bytes", limit_bytes_, "Stop after so many bytes");
+        flags.number("max-log-requests", most_requests_, "How many logs may be followed at once with -l");
         flags.duration("pod-running-timeout", patience_, "How long to wait until a pod runs");
     }
 
@@ -256,7 +252,7 @@ class Logs : public Command {
 void add_logs_command(Registry& registry) {
     registry.add<Logs>(
         "logs", "Troubleshooting and Debugging Commands",
-        "[-f] [-p] (POD | TYPE/NAME) [-c CONTAINER] [options]", "Print the logs for a container in a pod",
+        "[-f] [-p] (POD | TYPE/NAME) [-c CONTAINER] [options]", "Print what containers have written",
         "  keelctl logs web\n  keelctl logs -f -c web deployment/web\n  keelctl logs -l app=web "
         "--all-containers --prefix");
 }

@@ -86,8 +86,7 @@ Result<PortPair> read_pair(const NamedPods& found, const std::string& text) {
 class PortForward : public Command {
   public:
     void add_flags(Flags& flags) override {
-        flags.list("address", addresses_,
-                   "Addresses to listen on (comma separated); IP addresses or localhost.");
+        flags.list("address", addresses_, "Where to listen: IP addresses or localhost");
         flags.duration("pod-running-timeout", patience_, "How long to wait until a pod runs");
     }
 
@@ -125,9 +124,9 @@ void add_port_forward_command(Registry& registry) {
     registry.add<PortForward>(
         "port-forward", "Troubleshooting and Debugging Commands",
         "TYPE/NAME [options] [LOCAL_PORT:]REMOTE_PORT [...[LOCAL_PORT_N:]REMOTE_PORT_N]",
-        "Forward one or more local ports to a pod",
-        "  keelctl port-forward pod/web 5000 6000\n  keelctl port-forward service/web 8443:https\n"
-        "  keelctl port-forward pod/web :5000");
+        "Make ports of a pod reachable here",
+        "  keelctl port-forward pod/web 80 9100\n  keelctl port-forward service/web 8000:http\n  keelctl "
+        "port-forward pod/web :80");
 }
 
 }  // namespace keelson::cli::kube

@@ -86,12 +86,11 @@ class TopNodes : public Command {
   public:
     void add_flags(Flags& flags) override {
         add_selector_flag(flags, select_);
-        flags.text("sort-by", sort_by_,
-                   "If non-empty, sort nodes list using specified field: cpu or memory.");
-        flags.flag("no-headers", has_no_headers_, "If present, print output without headers");
+        flags.text("sort-by", sort_by_, "Most first: cpu or memory");
+        flags.flag("no-headers", has_no_headers_, "Leave the line of headings out");
         flags.flag("show-capacity", shows_capacity_,
-                   "Print node resources based on Capacity instead of Allocatable");
-        flags.flag("use-protocol-buffers", ignored_, "Taken for the sake of scripts; JSON is used.");
+                   "Shares of all that a node has, not of what pods may use");
+        flags.flag("use-protocol-buffers", ignored_, "Taken for the sake of scripts; JSON is used");
     }
 
     Result<void> run(Session& session, const Words& words) override {
@@ -160,11 +159,11 @@ class TopPods : public Command {
         add_selector_flag(flags, select_);
         add_field_selector_flag(flags, select_);
         add_all_namespaces_flag(flags, select_);
-        flags.flag("containers", shows_containers_, "If present, print usage of containers within a pod.");
-        flags.text("sort-by", sort_by_, "If non-empty, sort pods list using specified field: cpu or memory.");
-        flags.flag("no-headers", has_no_headers_, "If present, print output without headers.");
-        flags.flag("sum", shows_sum_, "Print the sum of the resource usage");
-        flags.flag("use-protocol-buffers", ignored_, "Taken for the sake of scripts; JSON is used.");
+        flags.flag("containers", shows_containers_, "A line for each container");
+        flags.text("sort-by", sort_by_, "Most first: cpu or memory");
+        flags.flag("no-headers", has_no_headers_, "Leave the line of headings out");
+        flags.flag("sum", shows_sum_, "A last line with the sum");
+        flags.flag("use-protocol-buffers", ignored_, "Taken for the sake of scripts; JSON is used");
     }
 
     Result<void> run(Session& session, const Words& words) override {
@@ -255,14 +254,12 @@ void add_top_commands(Registry& registry) {
     registry.add({"top",
                   "Cluster Management Commands",
                   "[flags] [options]",
-                  "Display resource (CPU/memory) usage",
+                  "Show how much CPU and memory is used",
                   "",
                   {}});
-    registry.add<TopNodes>("top node", "", "[NAME | -l label] [options]",
-                           "Display resource (CPU/memory) usage of nodes", "  keelctl top node");
+    registry.add<TopNodes>("top node", "", "[NAME | -l label] [options]", "By nodes", "  keelctl top node");
     registry.add_alias("top nodes", "top node");
-    registry.add<TopPods>("top pod", "", "[NAME | -l label] [options]",
-                          "Display resource (CPU/memory) usage of pods", "  keelctl top pod -A");
+    registry.add<TopPods>("top pod", "", "[NAME | -l label] [options]", "By pods", "  keelctl top pod -A");
     registry.add_alias("top pods", "top pod");
 }
 

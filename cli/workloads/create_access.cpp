@@ -35,15 +35,12 @@ class CreateRole : public Generator {
 
   private:
     void add_own_flags(Flags& flags) override {
-        flags.list("verb", verbs_, "Verb that applies to the resources contained in the rule");
-        flags.list("resource", resources_, "Resource that the rule applies to");
-        flags.array(
-            "resource-name", names_,
-            "Resource in the white list that the rule applies to, repeat this flag for multiple items");
+        flags.list("verb", verbs_, "What may be done, such as get,list,watch");
+        flags.list("resource", resources_, "With which types, such as pods or deployments.apps");
+        flags.array("resource-name", names_, "Only with the object of this name; may be given again");
         if (!is_of_cluster_) return;
-        flags.list("non-resource-url", urls_, "A partial url that user should have access to.");
-        flags.text("aggregation-rule", aggregation_,
-                   "An aggregation label selector for combining ClusterRoles.");
+        flags.list("non-resource-url", urls_, "With which path, such as /metrics");
+        flags.text("aggregation-rule", aggregation_, "The rules of all cluster roles with these labels");
     }
 
     Result<Object> make(Session& session, const Words& words) override {
@@ -139,10 +136,9 @@ class CreateBinding : public Generator {
     void add_own_flags(Flags& flags) override {
         flags.text("clusterrole", cluster_role_, "The ClusterRole that is bound");
         if (!is_of_cluster_) flags.text("role", role_, "The Role that is bound");
-        flags.array("user", users_, "Usernames to bind to the role.");
-        flags.array("group", groups_, "Groups to bind to the role.");
-        flags.array("serviceaccount", accounts_,
-                    "Service accounts to bind to the role, in the format <namespace>:<name>.");
+        flags.array("user", users_, "Users that get the role");
+        flags.array("group", groups_, "Groups that get the role");
+        flags.array("serviceaccount", accounts_, "Service accounts that get the role: NAMESPACE:NAME");
     }
 
     Result<Object> make(Session&, const Words& words) override {
@@ -180,12 +176,12 @@ class CreateToken final : public Command {
   public:
     void add_flags(Flags& flags) override {
         add_print_flags(flags, print_);
-        flags.array("audience", audiences_, "Audience of the requested token.");
-        flags.duration("duration", duration_, "Requested lifetime of the issued token.");
+        flags.array("audience", audiences_, "For whom the token is");
+        flags.duration("duration", duration_, "How long the token shall be good");
         flags.text("bound-object-kind", bound_kind_,
-                   "Kind of an object to bind the token to: Pod, Secret, Node.");
-        flags.text("bound-object-name", bound_name_, "Name of an object to bind the token to.");
-        flags.text("bound-object-uid", bound_uid_, "UID of an object to bind the token to.");
+                   "The token ends with an object of this kind: Pod, Secret or Node");
+        flags.text("bound-object-name", bound_name_, "That object's name");
+        flags.text("bound-object-uid", bound_uid_, "That object's uid");
     }
 
     Result<void> run(Session& session, const Words& words) override {
@@ -243,15 +239,15 @@ void add_create_access(Registry& registry) {
     for (const bool of_cluster : {false, true}) {
         const std::string kind = of_cluster ? "clusterrole" : "role";
         registry.add({"create " + kind, "", kRole,
-                      "Create a " + std::string(of_cluster ? "cluster role" : "role with single rule"), "",
+                      of_cluster ? "What may be done everywhere" : "What may be done in one namespace", "",
                       [of_cluster] { return std::make_unique<CreateRole>(of_cluster); }});
         registry.add({"create " + kind + "binding", "", kBinding,
-                      of_cluster ? "Create a cluster role binding for a particular cluster role"
-                                 : "Create a role binding for a particular role or cluster role",
+                      of_cluster ? "Give a cluster role to users, everywhere"
+                                 : "Give a role to users, in one namespace",
                       "", [of_cluster] { return std::make_unique<CreateBinding>(of_cluster); }});
     }
     registry.add<CreateToken>("create token", "", "SERVICE_ACCOUNT_NAME [options]",
-                              "Request a service account token",
+                              "Print a token for a service account",
                               "  keelctl create token builder --duration 10m");
 }
 

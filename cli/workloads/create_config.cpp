@@ -65,7 +65,7 @@ Object secret_of(const std::string& name, const std::string& type,
 class CreateSecret final : public Generator {
     void add_own_flags(Flags& flags) override {
         add_data_flags(flags, sources_);
-        flags.text("type", type_, "The type of secret to create");
+        flags.text("type", type_, "The secret's type");
     }
     Result<Object> make(Session&, const Words& words) override {
         const auto name = one_name(words);
@@ -100,8 +100,8 @@ Result<void> check_pair(const std::string& certificate, const std::string& key) 
 
 class CreateTlsSecret final : public Generator {
     void add_own_flags(Flags& flags) override {
-        flags.text("cert", certificate_, "Path to PEM encoded public key certificate.");
-        flags.text("key", key_, "Path to private key associated with given certificate.");
+        flags.text("cert", certificate_, "A file with the certificate, PEM");
+        flags.text("key", key_, "A file with its key, PEM");
     }
     Result<Object> make(Session&, const Words& words) override {
         const auto name = one_name(words);
@@ -119,10 +119,10 @@ class CreateTlsSecret final : public Generator {
 
 class CreateRegistrySecret final : public Generator {
     void add_own_flags(Flags& flags) override {
-        flags.text("docker-server", server_, "Server location for Docker registry");
-        flags.text("docker-username", user_, "Username for Docker registry authentication");
-        flags.text("docker-password", password_, "Password for Docker registry authentication");
-        flags.text("docker-email", email_, "Email for Docker registry");
+        flags.text("docker-server", server_, "The registry's address");
+        flags.text("docker-username", user_, "The user at the registry");
+        flags.text("docker-password", password_, "The user's password");
+        flags.text("docker-email", email_, "The user's mail address");
         flags.array("from-file", files_, "A file that holds a Docker configuration");
     }
     Result<Object> make(Session&, const Words& words) override {
@@ -156,10 +156,8 @@ class CreateRegistrySecret final : public Generator {
 
 class CreateQuota final : public Generator {
     void add_own_flags(Flags& flags) override {
-        flags.text("hard", hard_,
-                   "A comma-delimited set of resource=quantity pairs that define a hard limit.");
-        flags.text("scopes", scopes_,
-                   "A comma-delimited set of quota scopes that must all match each object tracked.");
+        flags.text("hard", hard_, "How much there may be, such as pods=10,requests.cpu=4");
+        flags.text("scopes", scopes_, "Only objects in all of these scopes count");
     }
     Result<Object> make(Session&, const Words& words) override {
         const auto name = one_name(words);
@@ -178,10 +176,11 @@ class CreateQuota final : public Generator {
 
 class CreatePriorityClass final : public Generator {
     void add_own_flags(Flags& flags) override {
-        flags.number("value", value_, "the value of this priority class.");
-        flags.flag("global-default", is_default_, "Whether this is the default priority class.");
-        flags.text("description", description_, "When this priority class should be used.");
-        flags.text("preemption-policy", policy_, "Never or PreemptLowerPriority");
+        flags.number("value", value_, "How urgent its pods are: more is more");
+        flags.flag("global-default", is_default_, "For pods that name no class");
+        flags.text("description", description_, "What it is for");
+        flags.text("preemption-policy", policy_,
+                   "Whether its pods push others out: PreemptLowerPriority or Never");
     }
     Result<Object> make(Session&, const Words& words) override {
         const auto name = one_name(words);
@@ -201,9 +200,9 @@ class CreatePriorityClass final : public Generator {
 
 class CreateDisruptionBudget final : public Generator {
     void add_own_flags(Flags& flags) override {
-        flags.text("selector", selector_, "A label selector to use for this budget.");
-        flags.text("min-available", least_, "The minimum number or percentage of available pods.");
-        flags.text("max-unavailable", most_, "The maximum number or percentage of unavailable pods.");
+        flags.text("selector", selector_, "The pods with these labels");
+        flags.text("min-available", least_, "So many must stay, such as 2 or 50%");
+        flags.text("max-unavailable", most_, "So many may be missing, such as 1 or 10%");
     }
     Result<Object> make(Session&, const Words& words) override {
         const auto name = one_name(words);
@@ -229,39 +228,36 @@ class CreateDisruptionBudget final : public Generator {
 }  // namespace
 
 void add_create_config(Registry& registry) {
-    registry.add<CreateNamespace>("create namespace", "", "NAME [options]",
-                                  "Create a namespace with the specified name");
+    registry.add<CreateNamespace>("create namespace", "", "NAME [options]", "A namespace");
     registry.add_alias("create ns", "create namespace");
-    registry.add<CreateServiceAccount>("create serviceaccount", "", "NAME [options]",
-                                       "Create a service account with the specified name");
+    registry.add<CreateServiceAccount>("create serviceaccount", "", "NAME [options]", "An account for pods");
     registry.add_alias("create sa", "create serviceaccount");
     registry.add<CreateConfigMap>(
         "create configmap", "", "NAME [--from-file=[key=]source] [--from-literal=key1=value1] [options]",
-        "Create a config map from a local file, directory or literal value",
+        "A config map of files and values",
         "  keelctl create configmap settings --from-literal=a=b --from-file=nginx.conf");
     registry.add_alias("create cm", "create configmap");
-    registry.add(
-        {"create secret", "", "(docker-registry | generic | tls) [options]", "Create a secret", "", {}});
+    registry.add({"create secret", "", "(docker-registry | generic | tls) [options]", "A secret", "", {}});
     registry.add<CreateSecret>("create secret generic", "",
                                "NAME [--type=string] [--from-literal=key1=value1] [options]",
-                               "Create a secret from a local file, directory, or literal value");
+                               "Of files and values");
     registry.add<CreateTlsSecret>("create secret tls", "",
                                   "NAME --cert=path/to/cert/file --key=path/to/key/file [options]",
-                                  "Create a TLS secret");
+                                  "Of a certificate and its key");
     registry.add<CreateRegistrySecret>("create secret docker-registry", "",
                                        "NAME --docker-username=user --docker-password=password [options]",
-                                       "Create a secret for use with a Docker registry");
+                                       "To get images with from a registry");
     registry.add<CreateQuota>("create quota", "",
                               "NAME [--hard=key1=value1,key2=value2] [--scopes=Scope1,Scope2] [options]",
-                              "Create a quota with the specified name");
+                              "Limits for a namespace");
     registry.add_alias("create resourcequota", "create quota");
     registry.add<CreatePriorityClass>("create priorityclass", "",
                                       "NAME --value=VALUE [--global-default=BOOL] [options]",
-                                      "Create a priority class with the specified name");
+                                      "A priority that pods can name");
     registry.add_alias("create pc", "create priorityclass");
     registry.add<CreateDisruptionBudget>("create poddisruptionbudget", "",
                                          "NAME --selector=SELECTOR --min-available=N [options]",
-                                         "Create a pod disruption budget with the specified name");
+                                         "How many pods must stay when nodes are emptied");
     registry.add_alias("create pdb", "create poddisruptionbudget");
 }
 

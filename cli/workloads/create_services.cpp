@@ -25,13 +25,11 @@ class CreateService : public Generator {
 
   private:
     void add_own_flags(Flags& flags) override {
-        flags.list("tcp", ports_, "Port pairs can be specified as '<port>:<targetPort>'.");
-        if (type_ == "ClusterIP")
-            flags.text("clusterip", address_,
-                       "Assign your own ClusterIP or set to 'None' for a 'headless' service");
-        if (type_ == "NodePort")
-            flags.number("node-port", node_port_, "Port used to expose the service on each node");
-        if (type_ == "ExternalName") flags.text("external-name", external_name_, "External name of service");
+        flags.list("tcp", ports_, "Ports: PORT or PORT:TARGET");
+        if (type_ == "ClusterIP") flags.text("clusterip", address_, "The address; None: only a name");
+        if (type_ == "NodePort") flags.number("node-port", node_port_, "The port on every node");
+        if (type_ == "ExternalName")
+            flags.text("external-name", external_name_, "The DNS name that the service stands for");
     }
 
     Result<Object> make(Session&, const Words& words) override {
@@ -78,13 +76,11 @@ Result<Object> read_backend(const std::string& text) {
 
 class CreateIngress final : public Generator {
     void add_own_flags(Flags& flags) override {
-        flags.text("class", class_, "Ingress Class to be used");
-        flags.array(
-            "rule", rules_,
-            "Rule in format host/path=service:port[,tls=secretname]. Paths ending with '*' are prefixes.");
-        flags.text("default-backend", fallback_, "Default service for backend, in format of svcname:port");
-        flags.array("annotation", annotations_,
-                    "Annotation to insert in the ingress object, in the format annotation=value");
+        flags.text("class", class_, "The ingress class");
+        flags.array("rule", rules_,
+                    "HOST/PATH=SERVICE:PORT[,tls=SECRET]; a path with * at its end: all below it");
+        flags.text("default-backend", fallback_, "SERVICE:PORT for all that no rule is for");
+        flags.array("annotation", annotations_, "An annotation, NAME=VALUE");
     }
 
     Result<Object> make(Session&, const Words& words) override {
@@ -174,18 +170,17 @@ void add_create_services(Registry& registry) {
                                                               {"loadbalancer", "LoadBalancer"},
                                                               {"nodeport", "NodePort"}};
     const std::string group = "create service";
-    registry.add({group, "", "[flags]", "Create a service using a specified subcommand", "", {}});
+    registry.add({group, "", "[flags]", "A service, of one of the types", "", {}});
     for (const auto& [name, type] : kTypes)
         registry.add({group + " " + name, "", "NAME [--tcp=<port>:<targetPort>] [options]",
-                      std::string("Create a ") + type + " service", "",
+                      std::string("A service of the type ") + type, "",
                       [type = std::string(type)] { return std::make_unique<CreateService>(type); }});
     registry.add_alias("create svc", group);
     for (const auto& [name, type] : kTypes)
         registry.add_alias("create svc " + std::string(name), group + " " + name);
-    registry.add<CreateIngress>("create ingress", "",
-                                "NAME --rule=host/path=service:port[,tls[=secret]] [options]",
-                                "Create an ingress with the specified name",
-                                "  keelctl create ingress web --rule='example.com/*=web:80,tls=web-cert'");
+    registry.add<CreateIngress>(
+        "create ingress", "", "NAME --rule=host/path=service:port[,tls[=secret]] [options]",
+        "A way in for HTTP", "  keelctl create ingress web --rule='example.com/*=web:80,tls=web-cert'");
     registry.add_alias("create ing", "create ingress");
 }
 

@@ -18,10 +18,9 @@ std::vector<std::string> command_of(const Words& words) {
 
 class CreateDeployment final : public Generator {
     void add_own_flags(Flags& flags) override {
-        flags.array("image", images_,
-                    "Image names to run. A deployment can have multiple images set for multiple containers.");
-        flags.number("port", port_, "The containerPort that this deployment exposes.");
-        flags.number("r,replicas", replicas_, "Number of replicas to create. Default is 1.");
+        flags.array("image", images_, "The image; may be given again, for more containers");
+        flags.number("port", port_, "The port that the container listens on");
+        flags.number("r,replicas", replicas_, "How many pods");
     }
 
     Result<Object> make(Session&, const Words& words) override {
@@ -65,9 +64,8 @@ Object job_spec(const std::string& name, const std::string& image, const std::ve
 
 class CreateJob final : public Generator {
     void add_own_flags(Flags& flags) override {
-        flags.text("image", image_, "Image name to run.");
-        flags.text("from", from_,
-                   "The name of the resource to create a Job from (only cronjob is supported).");
+        flags.text("image", image_, "The image");
+        flags.text("from", from_, "Take the template of this: cronjob/NAME");
     }
 
     Result<Object> make(Session& session, const Words& words) override {
@@ -113,9 +111,9 @@ class CreateJob final : public Generator {
 
 class CreateCronJob final : public Generator {
     void add_own_flags(Flags& flags) override {
-        flags.text("image", image_, "Image name to run.");
-        flags.text("schedule", schedule_, "A schedule in the Cron format the job should be run with.");
-        flags.text("restart", restart_, "job's restart policy. supported values: OnFailure, Never");
+        flags.text("image", image_, "The image");
+        flags.text("schedule", schedule_, "When: minute, hour, day, month and weekday, as in a crontab");
+        flags.text("restart", restart_, "What when a container fails: OnFailure or Never");
     }
 
     Result<Object> make(Session&, const Words& words) override {
@@ -140,16 +138,16 @@ class CreateCronJob final : public Generator {
 void add_create_workloads(Registry& registry) {
     registry.add<CreateDeployment>("create deployment", "",
                                    "NAME --image=image -- [COMMAND] [args...] [options]",
-                                   "Create a deployment with the specified name",
+                                   "A deployment: pods that are kept running",
                                    "  keelctl create deployment web --image=nginx --replicas=3");
     registry.add_alias("create deploy", "create deployment");
     registry.add_alias("create dep", "create deployment");
     registry.add<CreateJob>(
         "create job", "", "NAME --image=image [--from=cronjob/name] -- [COMMAND] [args...] [options]",
-        "Create a job with the specified name", "  keelctl create job once --image=busybox -- date");
+        "A job: pods that run to their end", "  keelctl create job once --image=busybox -- date");
     registry.add<CreateCronJob>(
         "create cronjob", "", "NAME --image=image --schedule='0/5 * * * ?' -- [COMMAND] [args...] [options]",
-        "Create a cron job with the specified name",
+        "A cron job: a job at set times",
         "  keelctl create cronjob tick --image=busybox --schedule='*/1 * * * *' -- date");
     registry.add_alias("create cj", "create cronjob");
 }

@@ -32,20 +32,18 @@ class Drain final : public Command {
     void add_flags(Flags& flags) override {
         add_selector_flag(flags, select_);
         add_dry_run_flag(flags, dry_run_flag_);
-        flags.flag("force", rules_.forces,
-                   "Continue even if there are pods that do not declare a controller.");
-        flags.flag("ignore-daemonsets", rules_.ignores_daemon_sets, "Ignore DaemonSet-managed pods.");
+        flags.flag("force", rules_.forces, "Also pods that nobody would make again");
+        flags.flag("ignore-daemonsets", rules_.ignores_daemon_sets, "Leave the pods of daemon sets");
         flags.flag("delete-emptydir-data", rules_.deletes_empty_dirs,
-                   "Continue even if there are pods using emptyDir.");
+                   "Also pods whose emptyDir volumes are lost with them");
         flags.number("grace-period", grace_period_,
-                     "Seconds that each pod is given to end; below 0: the pod's own.");
-        flags.duration("timeout", timeout_,
-                       "The length of time to wait before giving up, zero means infinite");
-        flags.flag("disable-eviction", deletes_, "Delete pods, past their disruption budgets.");
-        flags.text("pod-selector", pod_selector_, "Label selector to filter pods on the node");
+                     "Seconds that a pod is given to end; below 0: as the pod says");
+        flags.duration("timeout", timeout_, "How long to try; 0: for ever");
+        flags.flag("disable-eviction", deletes_, "Delete pods, past their disruption budgets");
+        flags.text("pod-selector", pod_selector_, "Only pods with these labels");
         flags.number("skip-wait-for-delete-timeout", rules_.skips_deleted_after,
-                     "Do not wait for pods that are being deleted for longer than this many seconds.");
-        flags.number("chunk-size", chunk_size_, "Return large lists in chunks rather than all at once.");
+                     "Do not wait for pods that are being deleted for longer than so many seconds");
+        flags.number("chunk-size", chunk_size_, "Taken for the sake of scripts");
     }
 
     Result<void> run(Session& session, const Words& words) override {
@@ -219,7 +217,7 @@ class Drain final : public Command {
 
 void add_drain_command(Registry& registry) {
     registry.add<Drain>("drain", "Cluster Management Commands", "NODE [options]",
-                        "Drain node in preparation for maintenance",
+                        "Empty a node, such as before work on it",
                         "  keelctl drain n1 --ignore-daemonsets --delete-emptydir-data");
 }
 

@@ -11,28 +11,21 @@ namespace {
 class Expose final : public Command {
   public:
     void add_flags(Flags& flags) override {
-        add_file_flags(flags, files_, "identifying the resource to expose a service");
+        add_file_flags(flags, files_);
         add_write_flags(flags, write_, "keelctl-expose");
         add_print_flags(flags, print_);
-        flags.text("port", port_, "The port that the service should serve on.");
-        flags.text("target-port", target_port_,
-                   "Name or number for the port on the container that the service should direct traffic to.");
-        flags.text("protocol", protocol_,
-                   "The network protocol for the service to be created. Default is 'TCP'.");
-        flags.text("name", name_, "The name for the newly created object.");
-        flags.text("type", type_,
-                   "Type for this service: ClusterIP, NodePort, LoadBalancer, or ExternalName.");
-        flags.text("selector", selector_, "A label selector to use for this service (key=value pairs only).");
-        flags.text("l,labels", labels_, "Labels to apply to the service created by this call.");
-        flags.text("external-ip", external_address_,
-                   "Additional external IP address to accept for the service.");
-        flags.text("load-balancer-ip", balancer_address_, "IP to assign to the LoadBalancer.");
-        flags.text("session-affinity", affinity_,
-                   "If non-empty, set the session affinity for the service to this; legal values: 'None', "
-                   "'ClientIP'");
-        flags.text("cluster-ip", cluster_address_,
-                   "ClusterIP to be assigned to the service. 'None' makes a headless service.");
-        flags.text("overrides", overrides_, "JSON that is merged into the service.");
+        flags.text("port", port_, "The service's port");
+        flags.text("target-port", target_port_, "The port of the pods, by number or name");
+        flags.text("protocol", protocol_, "TCP, UDP or SCTP");
+        flags.text("name", name_, "How it will be called");
+        flags.text("type", type_, "ClusterIP, NodePort, LoadBalancer or ExternalName");
+        flags.text("selector", selector_, "The labels of its pods, NAME=VALUE,...");
+        flags.text("l,labels", labels_, "The service's own labels");
+        flags.text("external-ip", external_address_, "Another address that leads to it");
+        flags.text("load-balancer-ip", balancer_address_, "The address to ask a load balancer for");
+        flags.text("session-affinity", affinity_, "ClientIP: a client stays with one pod; None: it does not");
+        flags.text("cluster-ip", cluster_address_, "The address; None: only a name");
+        flags.text("overrides", overrides_, "JSON that is merged into the service");
     }
 
     Result<void> run(Session& session, const Words& words) override {
@@ -155,8 +148,7 @@ void add_expose_command(Registry& registry) {
         "(-f FILENAME | TYPE NAME) [--port=port] [--protocol=TCP|UDP|SCTP] "
         "[--target-port=number-or-name] [--name=name] [--external-ip=external-ip-of-service] "
         "[--type=type] [options]",
-        "Take a replication controller, service, deployment or pod and expose it as a new service",
-        "  keelctl expose deployment web --port=80 --target-port=8000");
+        "Give pods one address: a service", "  keelctl expose deployment web --port=80 --target-port=8000");
 }
 
 }  // namespace keelson::cli::kube

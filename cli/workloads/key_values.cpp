@@ -116,11 +116,10 @@ class Reader {
 }  // namespace
 
 void add_data_flags(Flags& flags, DataSources& sources) {
-    flags.array(
-        "from-file", sources.files,
-        "A file, optionally with a key before it (KEY=FILE), or a directory whose files are all taken.");
-    flags.array("from-literal", sources.literals, "A key and a literal value (i.e. mykey=somevalue)");
-    flags.array("from-env-file", sources.env_files, "A file of lines of key=val pairs.");
+    flags.array("from-file", sources.files,
+                "A file, with a key before it if wanted (KEY=FILE), or a directory for all its files");
+    flags.array("from-literal", sources.literals, "KEY=VALUE");
+    flags.array("from-env-file", sources.env_files, "A file of lines KEY=VALUE");
 }
 
 Result<std::string> read_whole_file(const std::string& path) {

@@ -48,11 +48,11 @@ class TaintNodes final : public Command {
   public:
     void add_flags(Flags& flags) override {
         add_selector_flag(flags, select_);
-        add_all_flag(flags, select_, "Select all nodes in the cluster");
+        add_all_flag(flags, select_);
         add_write_flags(flags, write_, "keelctl-taint");
         add_validate_flag(flags, write_);
         add_print_flags(flags, print_);
-        flags.flag("overwrite", overwrites_, "If true, allow taints to be overwritten");
+        flags.flag("overwrite", overwrites_, "Also when there is one already");
     }
 
     Result<void> run(Session& session, const Words& words) override {
@@ -137,15 +137,14 @@ Result<void> set_cordon(Api& api, Item& node, bool is_cordoned, DryRun dry_run) 
 }
 
 void add_cordon_commands(Registry& registry) {
-    registry.add({"cordon", "Cluster Management Commands", "NODE [options]", "Mark node as unschedulable",
+    registry.add({"cordon", "Cluster Management Commands", "NODE [options]", "Let no new pods on a node",
                   "  keelctl cordon n1", [] { return std::make_unique<Cordon>(true); }});
-    registry.add({"uncordon", "Cluster Management Commands", "NODE [options]", "Mark node as schedulable",
+    registry.add({"uncordon", "Cluster Management Commands", "NODE [options]", "Let new pods on a node again",
                   "  keelctl uncordon n1", [] { return std::make_unique<Cordon>(false); }});
-    registry.add<TaintNodes>(
-        "taint", "Cluster Management Commands",
-        "NODE NAME KEY_1=VAL_1:TAINT_EFFECT_1 ... KEY_N=VAL_N:TAINT_EFFECT_N [options]",
-        "Update the taints on one or more nodes",
-        "  keelctl taint nodes n1 dedicated=special-user:NoSchedule\n  keelctl taint nodes n1 dedicated-");
+    registry.add<TaintNodes>("taint", "Cluster Management Commands",
+                             "NODE NAME KEY_1=VAL_1:TAINT_EFFECT_1 ... KEY_N=VAL_N:TAINT_EFFECT_N [options]",
+                             "Set and remove what keeps pods off nodes",
+                             "  keelctl taint nodes n1 disk=slow:NoSchedule\n  keelctl taint nodes n1 disk-");
 }
 
 }  // namespace keelson::cli::kube

@@ -29,13 +29,11 @@ Result<void> need_words(const std::vector<std::string>& words, const FileFlags& 
 class Status final : public Command {
   public:
     void add_flags(Flags& flags) override {
-        add_file_flags(flags, files_, "identifying the resource to get from a server.");
+        add_file_flags(flags, files_);
         add_selector_flag(flags, select_);
-        flags.flag("w,watch", watches_, "Watch the status of the rollout until it's done.");
-        flags.number("revision", revision_,
-                     "Pin to a specific revision for showing its status. 0: the latest.");
-        flags.duration("timeout", timeout_,
-                       "The length of time to wait before ending watch, zero means never.");
+        flags.flag("w,watch", watches_, "Stay until it is done");
+        flags.number("revision", revision_, "Of which revision; 0: the latest");
+        flags.duration("timeout", timeout_, "How long to stay; 0: for ever");
     }
 
     Result<void> run(Session& session, const Words& words) override {
@@ -83,11 +81,10 @@ class Status final : public Command {
 class History final : public Command {
   public:
     void add_flags(Flags& flags) override {
-        add_file_flags(flags, files_, "identifying the resource to get from a server.");
+        add_file_flags(flags, files_);
         add_selector_flag(flags, select_);
         add_print_flags(flags, print_);
-        flags.number("revision", revision_,
-                     "See the details, including podTemplate of the revision specified");
+        flags.number("revision", revision_, "All about this revision, with its pods' template");
     }
 
     Result<void> run(Session& session, const Words& words) override {
@@ -145,13 +142,12 @@ class History final : public Command {
 class Change : public Command {
   public:
     void add_flags(Flags& flags) override {
-        add_file_flags(flags, files_, "identifying the resource to get from a server.");
+        add_file_flags(flags, files_);
         add_selector_flag(flags, select_);
         add_write_flags(flags, write_, "keelctl-rollout");
         add_print_flags(flags, print_);
         if (has_revision())
-            flags.number("to-revision", revision_,
-                         "The revision to rollback to. Default to 0 (last revision).");
+            flags.number("to-revision", revision_, "Back to which revision; 0: the one before");
     }
 
     Result<void> run(Session& session, const Words& words) override {
@@ -264,16 +260,20 @@ class Undo final : public Change {
 
 void add_rollout_commands(Registry& registry) {
     constexpr const char* kUsage = "(TYPE NAME | TYPE/NAME) [flags] [options]";
-    registry.add(
-        {"rollout", "Deploy Commands", "SUBCOMMAND [options]", "Manage the rollout of a resource", "", {}});
-    registry.add<History>("rollout history", "", kUsage, "View rollout history",
+    registry.add({"rollout",
+                  "Deploy Commands",
+                  "SUBCOMMAND [options]",
+                  "Follow, stop and undo changes of pods' templates",
+                  "",
+                  {}});
+    registry.add<History>("rollout history", "", kUsage, "List the revisions",
                           "  keelctl rollout history deployment/web --revision=3");
-    registry.add<Pause>("rollout pause", "", kUsage, "Mark the provided resource as paused");
-    registry.add<Restart>("rollout restart", "", kUsage, "Restart a resource");
-    registry.add<Resume>("rollout resume", "", kUsage, "Resume a paused resource");
-    registry.add<Status>("rollout status", "", kUsage, "Show the status of the rollout",
+    registry.add<Pause>("rollout pause", "", kUsage, "Hold changes back");
+    registry.add<Restart>("rollout restart", "", kUsage, "Put new pods in the place of all");
+    registry.add<Resume>("rollout resume", "", kUsage, "Let changes on again");
+    registry.add<Status>("rollout status", "", kUsage, "Tell how far a change is",
                          "  keelctl rollout status deployment/web");
-    registry.add<Undo>("rollout undo", "", kUsage, "Undo a previous rollout",
+    registry.add<Undo>("rollout undo", "", kUsage, "Go back to a revision before",
                        "  keelctl rollout undo deployment/web --to-revision=3");
 }
 

@@ -27,26 +27,24 @@ class Run final : public Command {
     void add_flags(Flags& flags) override {
         add_write_flags(flags, write_, "keelctl-run");
         add_print_flags(flags, print_);
-        flags.text("image", image_, "The image for the container to run.");
-        flags.text("image-pull-policy", pull_policy_, "The image pull policy for the container.");
-        flags.text("restart", restart_,
-                   "The restart policy for this Pod. Legal values [Always, OnFailure, Never].");
-        flags.text("port", port_, "The port that this container exposes.");
-        flags.array("env", variables_, "Environment variables to set in the container.");
-        flags.array("annotations", annotations_, "Annotations to apply to the pod.");
-        flags.text("l,labels", labels_, "Comma separated labels to apply to the pod.");
-        flags.text("overrides", overrides_, "JSON that is merged into the pod.");
+        flags.text("image", image_, "The image");
+        flags.text("image-pull-policy", pull_policy_, "When to get the image: Always, IfNotPresent or Never");
+        flags.text("restart", restart_, "When the container is started again: Always, OnFailure or Never");
+        flags.text("port", port_, "The port that the container listens on");
+        flags.array("env", variables_, "NAME=VALUE in the container's environment");
+        flags.array("annotations", annotations_, "The pod's annotations, NAME=VALUE");
+        flags.text("l,labels", labels_, "The pod's labels, NAME=VALUE,...");
+        flags.text("overrides", overrides_, "JSON that is merged into the pod");
         flags.text("override-type", override_type_, "How: merge, strategic (as merge) or json");
-        flags.flag("command", is_command_, "Use extra arguments as the 'command' field in the container.");
-        flags.flag("expose", is_exposed_,
-                   "Create a ClusterIP service associated with the pod. Requires `--port`.");
-        flags.flag("i,stdin", talk_.has_input, "Keep stdin open on the container in the pod");
-        flags.flag("t,tty", talk_.has_terminal, "Allocate a TTY for the container in the pod.");
-        flags.flag("attach", is_attached_, "Wait for the Pod to start running, and then attach to it.");
-        flags.flag("leave-stdin-open", stays_open_, "Leave stdin open after the first attach completes.");
-        flags.flag("rm", is_removed_, "Delete the pod after it exits. Only for attached containers.");
-        flags.flag("q,quiet", talk_.is_quiet, "Suppress prompt messages.");
-        flags.flag("privileged", is_privileged_, "Run the container in privileged mode.");
+        flags.flag("command", is_command_, "What follows -- is the command, not only its arguments");
+        flags.flag("expose", is_exposed_, "Make a service for the pod too; goes with --port");
+        flags.flag("i,stdin", talk_.has_input, "The container reads what keelctl reads");
+        flags.flag("t,tty", talk_.has_terminal, "The container gets a terminal");
+        flags.flag("attach", is_attached_, "Join the container's output when it runs");
+        flags.flag("leave-stdin-open", stays_open_, "The container may still read when keelctl has left");
+        flags.flag("rm", is_removed_, "Delete the pod at its end; goes with -i or --attach");
+        flags.flag("q,quiet", talk_.is_quiet, "Print only what comes from the container");
+        flags.flag("privileged", is_privileged_, "The container may do all that its node may");
         flags.duration("pod-running-timeout", patience_, "How long to wait until the pod runs");
     }
 
@@ -243,7 +241,7 @@ void add_run_command(Registry& registry) {
         "run", "Basic Commands",
         "NAME --image=image [--env=\"key=value\"] [--port=port] [--dry-run=server|client] "
         "[--overrides=inline-json] [--command] -- [COMMAND] [args...] [options]",
-        "Run a particular image on the cluster",
+        "Start one pod",
         "  keelctl run web --image=nginx --port=80 --expose\n  keelctl run -it --rm shell --image=busybox "
         "--restart=Never -- sh");
 }

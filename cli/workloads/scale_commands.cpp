@@ -14,14 +14,14 @@ namespace {
 class Scale final : public Command {
   public:
     void add_flags(Flags& flags) override {
-        add_file_flags(flags, files_, "identifying the resource to set a new size");
+        add_file_flags(flags, files_);
         add_selector_flag(flags, select_);
-        add_all_flag(flags, select_, "Select all resources in the namespace of the specified resource types");
+        add_all_flag(flags, select_);
         add_write_flags(flags, write_, "keelctl-scale");
         add_print_flags(flags, print_);
-        flags.number("replicas", replicas_, "The new desired number of replicas. Required.");
-        flags.number("current-replicas", current_, "Precondition for current size. -1: none.");
-        flags.text("resource-version", version_, "Precondition for resource version.");
+        flags.number("replicas", replicas_, "How many pods; must be given");
+        flags.number("current-replicas", current_, "Only when there are so many now; -1: in any case");
+        flags.text("resource-version", version_, "Only when the object is at this version");
         flags.duration("timeout", timeout_, "How long to wait until the size is reached; 0: not at all");
     }
 
@@ -101,14 +101,13 @@ class Scale final : public Command {
 class Autoscale final : public Command {
   public:
     void add_flags(Flags& flags) override {
-        add_file_flags(flags, files_, "identifying the resource to autoscale.");
+        add_file_flags(flags, files_);
         add_write_flags(flags, write_, "keelctl-autoscale");
         add_print_flags(flags, print_);
-        flags.number("min", least_,
-                     "The lower limit for the number of pods; the server's default if not given.");
-        flags.number("max", most_, "The upper limit for the number of pods. Required.");
-        flags.number("cpu-percent", percent_, "The target average CPU utilization over all the pods.");
-        flags.text("name", name_, "The name for the newly created object.");
+        flags.number("min", least_, "Never fewer pods; 0 and below: as the server chooses");
+        flags.number("max", most_, "Never more pods; must be given");
+        flags.number("cpu-percent", percent_, "How busy pods shall be, in percent of their requests");
+        flags.text("name", name_, "How it will be called");
     }
 
     Result<void> run(Session& session, const Words& words) override {
@@ -156,7 +155,7 @@ void add_scale_command(Registry& registry) {
         "scale", "Deploy Commands",
         "[--resource-version=version] [--current-replicas=count] --replicas=COUNT (-f FILENAME | TYPE "
         "NAME) [options]",
-        "Set a new size for a deployment, replica set, or replication controller",
+        "Set how many pods there are",
         "  keelctl scale --replicas=3 deployment/web\n  keelctl scale --current-replicas=2 --replicas=3 "
         "deployment/web");
 }
@@ -166,7 +165,7 @@ void add_autoscale_command(Registry& registry) {
         "autoscale", "Deploy Commands",
         "(-f FILENAME | TYPE NAME | TYPE/NAME) [--min=MINPODS] --max=MAXPODS [--cpu-percent=CPU] "
         "[options]",
-        "Auto-scale a deployment, replica set, stateful set, or replication controller",
+        "Let the number of pods follow their load",
         "  keelctl autoscale deployment web --min=2 --max=10 --cpu-percent=80");
 }
 

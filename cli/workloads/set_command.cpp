@@ -32,12 +32,12 @@ Resource resource_by_itself(const Object& object) {
 }  // namespace
 
 void SetCommand::add_flags(Flags& flags) {
-    add_file_flags(flags, files_, "identifying the resource to get from a server.");
+    add_file_flags(flags, files_);
     add_selector_flag(flags, select_);
-    add_all_flag(flags, select_, "Select all resources, in the namespace of the specified resource types");
+    add_all_flag(flags, select_);
     add_write_flags(flags, write_, "keelctl-set");
     add_print_flags(flags, print_);
-    flags.flag("local", is_local_, "Change the objects of -f and do not ask the server.");
+    flags.flag("local", is_local_, "Change the objects of -f and do not ask the server");
     add_own_flags(flags);
 }
 

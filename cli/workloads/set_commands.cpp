@@ -49,10 +49,9 @@ class SetImage final : public SetCommand {
 
 class SetResources final : public SetCommand {
     void add_own_flags(Flags& flags) override {
-        flags.text("c,containers", containers_,
-                   "The names of containers in the selected pod templates to change");
-        flags.text("limits", limits_, "The resource requirement limits: 'cpu=100m,memory=256Mi'.");
-        flags.text("requests", requests_, "The resource requirement requests: 'cpu=100m,memory=256Mi'.");
+        flags.text("c,containers", containers_, "Only in containers of this name; * stands for anything");
+        flags.text("limits", limits_, "The most they may use, such as cpu=1,memory=1Gi");
+        flags.text("requests", requests_, "What is kept for them, such as cpu=250m,memory=64Mi");
     }
     Result<void> run(Session& session, const Words& words) override {
         if (limits_.empty() && requests_.empty())
@@ -104,7 +103,7 @@ class SetServiceAccount final : public SetCommand {
 
 class SetSelector final : public SetCommand {
     void add_own_flags(Flags& flags) override {
-        flags.text("resource-version", version_, "Only when the object is at this version.");
+        flags.text("resource-version", version_, "Only when the object is at this version");
     }
     Result<void> run(Session& session, const Words& words) override {
         const Split split = split_words(words.words);
@@ -131,21 +130,20 @@ class SetSelector final : public SetCommand {
 }  // namespace
 
 void add_set_commands(Registry& registry) {
-    registry.add(
-        {"set", "Basic Commands", "SUBCOMMAND [options]", "Set specific features on objects", "", {}});
-    registry.add<SetImage>(
-        "set image", "", "(-f FILENAME | TYPE NAME) CONTAINER_NAME_1=CONTAINER_IMAGE_1 ... [options]",
-        "Update the image of a pod template", "  keelctl set image deployment/web nginx=nginx:1.9.1");
+    registry.add({"set", "Basic Commands", "SUBCOMMAND [options]", "Set one thing of objects", "", {}});
+    registry.add<SetImage>("set image", "",
+                           "(-f FILENAME | TYPE NAME) CONTAINER_NAME_1=CONTAINER_IMAGE_1 ... [options]",
+                           "The images of containers", "  keelctl set image deployment/web web=nginx:1.27");
     registry.add<SetResources>(
         "set resources", "", "(-f FILENAME | TYPE NAME) ([--limits=LIMITS & --requests=REQUESTS]) [options]",
-        "Update resource requests/limits on objects with pod templates",
-        "  keelctl set resources deployment web --limits=cpu=200m,memory=512Mi");
+        "How much CPU and memory containers get",
+        "  keelctl set resources deployment web --limits=cpu=1,memory=1Gi");
     registry.add<SetServiceAccount>("set serviceaccount", "",
                                     "(-f FILENAME | TYPE NAME) SERVICE_ACCOUNT [options]",
-                                    "Update the service account of a resource");
+                                    "The account that pods run as");
     registry.add_alias("set sa", "set serviceaccount");
     registry.add<SetSelector>("set selector", "", "(-f FILENAME | TYPE NAME) EXPRESSIONS [options]",
-                              "Set the selector on a resource");
+                              "Which pods a service is for");
     add_set_env_command(registry);
 }
 

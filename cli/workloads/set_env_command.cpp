@@ -21,18 +21,14 @@ struct Changes {
 
 class SetEnv final : public SetCommand {
     void add_own_flags(Flags& flags) override {
-        flags.text("c,containers", containers_,
-                   "The names of containers in the selected pod templates to change");
-        flags.array("e,env", variables_,
-                    "Specify a key-value pair for an environment variable to set into each container.");
-        flags.text("from", from_, "The name of a resource from which to inject environment variables");
-        flags.list("keys", keys_, "Comma-separated list of keys to import from specified resource");
-        flags.text("prefix", prefix_, "Prefix to append to variable names");
-        flags.flag("list", lists_,
-                   "If true, display the environment and any changes in the standard format.");
-        flags.flag("resolve", resolves_,
-                   "If true, show secret or configmap references when listing variables.");
-        flags.flag("overwrite", overwrites_, "If true, allow environment to be overwritten.");
+        flags.text("c,containers", containers_, "Only in containers of this name; * stands for anything");
+        flags.array("e,env", variables_, "NAME=VALUE to set in each container");
+        flags.text("from", from_, "Variables for all keys of this: configmap/NAME or secret/NAME");
+        flags.list("keys", keys_, "With --from: only these keys");
+        flags.text("prefix", prefix_, "With --from: what the names of the variables begin with");
+        flags.flag("list", lists_, "Print the variables and change nothing");
+        flags.flag("resolve", resolves_, "Taken for the sake of scripts");
+        flags.flag("overwrite", overwrites_, "Also when there is one already");
     }
 
     Result<void> run(Session& session, const Words& words) override {
@@ -194,8 +190,7 @@ class SetEnv final : public SetCommand {
 
 void add_set_env_command(Registry& registry) {
     registry.add<SetEnv>("set env", "", "RESOURCE/NAME KEY_1=VAL_1 ... KEY_N=VAL_N [options]",
-                         "Update environment variables on a pod template",
-                         "  keelctl set env deployment/web STORAGE_DIR=/local OLD-");
+                         "The environment of containers", "  keelctl set env deployment/web COLOR=blue OLD-");
 }
 
 }  // namespace keelson::cli::kube
