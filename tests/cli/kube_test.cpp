@@ -256,6 +256,17 @@ TEST(CommandsTest, CommandsAreFoundBehindFlags) {
         EXPECT_FALSE(registry().help_of(entry.path).empty());
 }
 
+TEST(CommandsTest, SummariesBeginInOneColumn) {
+    Registry commands;
+    commands.add({"make", "Making", "", "Make", "", {}});
+    commands.add({"make of-long-name", "", "", "Long", "", {}});
+    commands.add({"make it", "", "", "Short", "", {}});
+    EXPECT_NE(commands.help_of("make").find("\n  of-long-name  Long\n  it            Short\n"),
+              std::string::npos);
+    EXPECT_EQ(commands.overview({{"serve-all", "Serving", "", "Serve", "", {}}}),
+              "Making:\n  make       Make\n\nServing:\n  serve-all  Serve\n\n");
+}
+
 TEST(ProcessTest, WordsOfAnEditor) {
     EXPECT_EQ(split_words("code --wait"), (Texts{"code", "--wait"}));
     EXPECT_EQ(split_words(" 'my editor'  -x\\ y \"a 'b'\" '' "), (Texts{"my editor", "-x y", "a 'b'", ""}));
