@@ -27,11 +27,14 @@ class SetEnv final : public SetCommand {
         flags.list("keys", keys_, "With --from: only these keys");
         flags.text("prefix", prefix_, "With --from: what the names of the variables begin with");
         flags.flag("list", lists_, "Print the variables and change nothing");
-        flags.flag("resolve", resolves_, "Taken for the sake of scripts");
+        flags.flag("resolve", resolves_, "With --list: not there yet");
         flags.flag("overwrite", overwrites_, "Also when there is one already");
     }
 
     Result<void> run(Session& session, const Words& words) override {
+        if (resolves_)
+            return fail(
+                "--resolve is not there yet: leave it out, and read the ConfigMap or Secret that is listed");
         auto changes = read_changes(words.words);
         if (!changes) return pass_on(changes);
         if (!from_.empty())

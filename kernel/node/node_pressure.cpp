@@ -1,15 +1,12 @@
 #include "kernel/node/node_pressure.h"
 
+#include "kernel/object/quantity.h"
+
 namespace keelson::node {
 namespace {
 
 std::string bytes_text(std::int64_t bytes) {
-    constexpr std::int64_t kUnits[] = {1 << 30, 1 << 20, 1 << 10};
-    constexpr std::string_view kSuffixes[] = {"Gi", "Mi", "Ki"};
-    for (int index = 0; index < 3; ++index)
-        if (bytes >= kUnits[index] && bytes % kUnits[index] == 0)
-            return std::to_string(bytes / kUnits[index]) + std::string(kSuffixes[index]);
-    return std::to_string(bytes);
+    return object::Quantity(bytes, object::Quantity::Format::binary_si).to_string();
 }
 
 std::string kibibytes(std::int64_t bytes) {
@@ -30,7 +27,8 @@ void NodePressure::look(const MachineState& state, std::int64_t process_limit, b
         shortages_.push_back({pressure, resource, std::move(threshold), std::move(available)});
         seen_[static_cast<std::size_t>(pressure)] = now;
     };
-    if (state.available_memory_bytes < thresholds_.memory_available_bytes)
+    // No machine that runs this has none left: 0 is what could not be read, and no reason to end pods.
+    if (state.available_memory_bytes > 0 && state.available_memory_bytes < thresholds_.memory_available_bytes)
         found(Pressure::memory, "memory", bytes_text(thresholds_.memory_available_bytes),
               kibibytes(state.available_memory_bytes));
     const std::int64_t disk = part_of(state.disk_bytes, thresholds_.disk_available_percent);

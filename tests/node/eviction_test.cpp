@@ -109,6 +109,15 @@ TEST(NodePressure, AConditionOutlivesItsCauseForAWhile) {
     EXPECT_FALSE(pressure.has(Pressure::memory));
 }
 
+TEST(NodePressure, WhatCouldNotBeReadIsNoShortage) {
+    const EvictionThresholds thresholds;
+    NodePressure pressure(thresholds);
+    pressure.look(MachineState(), 0, base::MonotonicTime{std::chrono::hours(1)});
+    EXPECT_TRUE(pressure.shortages().empty());
+    EXPECT_FALSE(pressure.has(Pressure::memory));
+    EXPECT_FALSE(pressure.has(Pressure::disk));
+}
+
 TEST_F(AgentTest, APodOfANodeWithoutMemoryIsEvictedAndNoOtherTaken) {
     adjust = [this](NodeSettings& settings) {
         if (is_short_of_memory) settings.eviction.memory_available_bytes = kMoreThanThereIs;
