@@ -53,9 +53,9 @@ void add_global_options(CLI::App& app, Line& line) {
                    "keelsond's data directory on this machine (default /var/lib/keelson)")
         ->type_name("DIR")
         ->envname("KEELSON_DATA_DIR");
-    app.add_option("-o,--output", line.output, "table or json: the server's own documents")
+    app.add_option("-o,--output", line.output, "table; json or yaml: documents for programs")
         ->type_name("FORMAT")
-        ->check(CLI::IsMember({"table", "json"}));
+        ->check(CLI::IsMember({"table", "json", "yaml"}));
 }
 
 void add_changes(CLI::App& plugin, Line& line) {
@@ -105,9 +105,10 @@ void add_plugin_commands(CLI::App& app, Line& line) {
                        [name = action](Line& l) { return act_on_plugin(l.settings, l.name, name); }),
                   line);
     CLI::App* fresh = leaf(plugin, line, "new", "Write the first files of a plugin of one's own",
-                           [](Line& l) { return make_plugin_skeleton(l.skeleton); });
+                           [](Line& l) { return make_plugin_skeleton(l.settings, l.skeleton); });
     fresh->add_option("NAME", line.skeleton.name, "How it will be called, such as my-disk")->required();
-    fresh->add_option("--kind", line.skeleton.kind, "volume (the default) or auth");
+    fresh->add_option("--kind", line.skeleton.kind,
+                      "volume (the default), auth, ingress, network or runtime");
     fresh->add_option("--vendor", line.skeleton.vendor, "What its id begins with (default com.example)");
     fresh->add_option("--directory", line.skeleton.directory, "Where its own is made (default: here)");
     CLI::App* trace = leaf(plugin, line, "trace", "A plugin's calls as they happen, one JSON document a line",
@@ -276,7 +277,7 @@ Result<Command> parse_command_line(int count, const char* const* arguments) {
     } catch (const CLI::ParseError& error) {
         return tl::unexpected(bad_use(app, error));
     }
-    line->settings.wants_json = line->output == "json";
+    if (line->output != "table") line->settings.format = line->output == "yaml" ? Format::yaml : Format::json;
     return Command([line] { return line->chosen(); });
 }
 

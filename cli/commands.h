@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 
+#include "cli/output.h"
 #include "cli/result.h"
 #include "cli/server.h"
 
@@ -12,7 +13,9 @@ namespace keelson::cli {
 // What all commands take.
 struct Settings {
     ServerOptions server;
-    bool wants_json = false;  // print the server's documents as they come
+    Format format = Format::people;
+
+    [[nodiscard]] bool wants_document() const { return format != Format::people; }
 };
 
 struct NewPlugin {

@@ -78,13 +78,14 @@ Answer send(const Server& server, const Call& call, const PieceSink& sink) {
     return receive(*session, response, sink);
 }
 
-bool send_file(std::ostream& to, std::istream& from, std::uint64_t size) {
+bool send_file(std::ostream& to, std::istream& from, std::uint64_t size, const SentSink& sent) {
     std::vector<char> piece(kPiece);
-    while (size > 0 && to.good()) {
-        from.read(piece.data(), static_cast<std::streamsize>(std::min<std::uint64_t>(size, kPiece)));
+    for (std::uint64_t done = 0; done < size && to.good();) {
+        from.read(piece.data(), static_cast<std::streamsize>(std::min<std::uint64_t>(size - done, kPiece)));
         if (from.gcount() == 0) return false;
         to.write(piece.data(), from.gcount());
-        size -= static_cast<std::uint64_t>(from.gcount());
+        done += static_cast<std::uint64_t>(from.gcount());
+        sent(done);
     }
     to.flush();
     return true;
@@ -92,7 +93,7 @@ bool send_file(std::ostream& to, std::istream& from, std::uint64_t size) {
 
 // Nothing when the file became shorter.
 std::optional<Answer> send_upload(const Server& server, const Call& call, std::istream& body,
-                                  std::uint64_t size) {
+                                  std::uint64_t size, const SentSink& sent) {
     const auto session = open_session(server, call.patience);
     HTTPRequest request = make_request(server, call);
     request.setContentType("application/octet-stream");
@@ -101,7 +102,7 @@ std::optional<Answer> send_upload(const Server& server, const Call& call, std::i
     request.setExpectContinue(true);
     std::ostream& stream = session->sendRequest(request);
     HTTPResponse response;
-    if (session->peekResponse(response) && !send_file(stream, body, size)) return std::nullopt;
+    if (session->peekResponse(response) && !send_file(stream, body, size, sent)) return std::nullopt;
     return receive(*session, response, {});
 }
 
@@ -161,9 +162,10 @@ Result<Answer> download(const Server& server, const Call& call, const PieceSink&
     return accepted(server, exchange(server, call, sink));
 }
 
-Result<Answer> upload(const Server& server, const Call& call, std::istream& body, std::uint64_t size) {
+Result<Answer> upload(const Server& server, const Call& call, std::istream& body, std::uint64_t size,
+                      const SentSink& sent) {
     std::optional<Answer> answer;
-    const auto done = guarded([&] { answer = send_upload(server, call, body, size); });
+    const auto done = guarded([&] { answer = send_upload(server, call, body, size, sent); });
     if (!done) return tl::unexpected(explain(server, done.error()));
     if (!answer) return fail("the file became shorter while it was sent: nothing was changed");
     return accepted(server, std::move(*answer));

@@ -74,8 +74,12 @@ Result<Answer> call(const Server& server, const Call& call);
 // The body goes to the sink and not into the answer.
 Result<Answer> download(const Server& server, const Call& call, const PieceSink& sink);
 
+// Told of the bytes that have been sent so far.
+using SentSink = std::function<void(std::uint64_t)>;
+
 // Sends `size` bytes of the stream, after the server has agreed to the head.
-Result<Answer> upload(const Server& server, const Call& call, std::istream& body, std::uint64_t size);
+Result<Answer> upload(const Server& server, const Call& call, std::istream& body, std::uint64_t size,
+                      const SentSink& sent);
 
 // A segment of a path, or a value of a query, with what is not plain as %XX.
 std::string encode_segment(std::string_view text);

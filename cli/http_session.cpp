@@ -10,9 +10,8 @@
 #include <Poco/Net/SecureStreamSocket.h>
 #include <Poco/Net/SocketAddress.h>
 #include <Poco/Net/StreamSocket.h>
-#include <openssl/err.h>
-#include <openssl/pem.h>
-#include <openssl/ssl.h>
+
+#include "kernel/base/openssl.h"
 
 namespace keelson::cli {
 namespace {
@@ -39,40 +38,19 @@ Session open_socket(const Server& server, std::chrono::milliseconds patience) {
     return std::make_unique<HTTPClientSession>(socket);
 }
 
-struct Freed {
-    void operator()(BIO* memory) const { BIO_free(memory); }
-    void operator()(X509* certificate) const { X509_free(certificate); }
-    void operator()(EVP_PKEY* key) const { EVP_PKEY_free(key); }
-};
-using Memory = std::unique_ptr<BIO, Freed>;
-using Certificate = std::unique_ptr<X509, Freed>;
-
-Memory memory_of(const std::string& text) {
-    return Memory(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
-}
-
 void trust(SSL_CTX* context, const std::string& authorities) {
-    const Memory memory = memory_of(authorities);
-    int count = 0;
-    while (const Certificate one{PEM_read_bio_X509(memory.get(), nullptr, nullptr, nullptr)}) {
-        X509_STORE_add_cert(SSL_CTX_get_cert_store(context), one.get());
-        ++count;
-    }
-    ERR_clear_error();
-    if (count == 0) throw Poco::Net::SSLException("unable to load root certificates: no PEM certificate");
+    const auto certificates = base::parse_certificates(authorities);
+    if (certificates.empty())
+        throw Poco::Net::SSLException("unable to load root certificates: no PEM certificate");
+    for (const auto& one : certificates) X509_STORE_add_cert(SSL_CTX_get_cert_store(context), one.get());
 }
 
 void show_certificate(SSL_CTX* context, const std::string& certificate, const std::string& key) {
-    const Memory memory = memory_of(certificate);
-    const Certificate first{PEM_read_bio_X509(memory.get(), nullptr, nullptr, nullptr)};
-    if (!first || SSL_CTX_use_certificate(context, first.get()) != 1)
+    const auto chain = base::parse_certificates(certificate);
+    if (chain.empty() || SSL_CTX_use_certificate(context, chain.front().get()) != 1)
         throw Poco::Net::SSLException("the client's certificate is not a PEM certificate");
-    while (Certificate more{PEM_read_bio_X509(memory.get(), nullptr, nullptr, nullptr)})
-        if (SSL_CTX_add_extra_chain_cert(context, more.get()) == 1) (void)more.release();
-    ERR_clear_error();
-    const Memory key_memory = memory_of(key);
-    const std::unique_ptr<EVP_PKEY, Freed> parsed(
-        PEM_read_bio_PrivateKey(key_memory.get(), nullptr, nullptr, nullptr));
+    for (std::size_t i = 1; i < chain.size(); ++i) SSL_CTX_add1_chain_cert(context, chain[i].get());
+    const auto parsed = base::parse_private_key(key);
     if (!parsed || SSL_CTX_use_PrivateKey(context, parsed.get()) != 1) {
         ERR_clear_error();
         throw Poco::Net::SSLException("the client's key is not a PEM key that fits its certificate");

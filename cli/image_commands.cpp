@@ -1,11 +1,13 @@
-#include <cerrno>
-#include <cstring>
-#include <filesystem>
-#include <fstream>
+#include <condition_variable>
+#include <mutex>
 #include <nlohmann/json.hpp>
+#include <stop_token>
+#include <thread>
+#include <utility>
 
 #include "cli/commands.h"
 #include "cli/output.h"
+#include "cli/progress.h"
 #include "cli/snapshot_file.h"
 
 namespace keelson::cli {
@@ -16,11 +18,6 @@ constexpr std::size_t kShownIdDigits = 12;
 // "sha256:0123456789ab" as people compare it.
 std::string short_id(const std::string& id) {
     return id.substr(id.find(':') + 1).substr(0, kShownIdDigits);
-}
-
-std::string size_text(std::int64_t bytes) {
-    if (bytes < 1'000'000) return std::to_string(bytes / 1000) + " kB";
-    return std::to_string(bytes / 1'000'000) + "." + std::to_string(bytes / 100'000 % 10) + " MB";
 }
 
 std::string names_of(const Json& image) {
@@ -35,20 +32,61 @@ Result<Json> ask(const Settings& settings, const Call& request) {
     if (!server) return tl::unexpected(server.error());
     const auto answer = call(*server, request);
     if (!answer) return tl::unexpected(answer.error());
-    if (settings.wants_json) print_document(answer->body);
-    return parse_answer(answer->body);
+    auto document = parse_answer(answer->body);
+    if (document && settings.wants_document()) print_document(answer->body, settings.format);
+    return document;
 }
+
+// Shows how far the node is with a pull, until this goes.
+class PullWatch {
+  public:
+    PullWatch(const Settings& settings, std::string image)
+        : settings_(settings), image_(std::move(image)), line_("pulling " + image_) {
+        if (line_.is_shown()) thread_ = std::jthread([this](const std::stop_token& stop) { watch(stop); });
+    }
+
+  private:
+    static constexpr std::chrono::milliseconds kBetweenLooks{200};
+
+    void watch(const std::stop_token& stop) {
+        std::mutex mutex;
+        std::condition_variable_any stopped;
+        std::unique_lock lock(mutex);
+        do {
+            look();
+            stopped.wait_for(lock, stop, kBetweenLooks, [&] { return stop.stop_requested(); });
+        } while (!stop.stop_requested());
+    }
+    // A runtime that does not tell leaves the line empty.
+    void look() {
+        const auto server = find_server(settings_.server);
+        if (!server) return;
+        const auto answer = call(*server, {.path = "/v1/images/pulls"});
+        if (!answer) return;
+        const auto document = parse_answer(answer->body);
+        if (!document) return;
+        for (const Json& pull : document->value("pulls", Json::array()))
+            if (text_of(pull, "image") == image_)
+                line_.show(pull.value("doneBytes", std::uint64_t{0}),
+                           pull.value("wholeBytes", std::uint64_t{0}));
+    }
+
+    const Settings& settings_;
+    const std::string image_;
+    ProgressLine line_;
+    std::jthread thread_;  // the last member: it ends before the others go
+};
 
 }  // namespace
 
 Result<void> list_images(const Settings& settings) {
     const auto document = ask(settings, {.path = "/v1/images"});
     if (!document) return tl::unexpected(document.error());
-    if (settings.wants_json) return {};
+    if (settings.wants_document()) return {};
     std::vector<Row> rows = {{{"IMAGE"}, {"ID"}, {"SIZE"}}};
     for (const Json& image : document->value("images", Json::array())) {
         const std::string id = short_id(text_of(image, "imageId"));
-        const std::string size = size_text(image.value("sizeBytes", std::int64_t{0}));
+        const std::string size = size_text(image.value("sizeBytes", std::uint64_t{0}));
         const Json names = image.value("names", Json::array());
         if (names.empty()) rows.push_back({{"<none>"}, {printable(id)}, {size}});
         for (const Json& name : names)
@@ -61,41 +99,39 @@ Result<void> list_images(const Settings& settings) {
 
 Result<void> pull_image(const Settings& settings, const std::string& image) {
     const Json body{{"image", image}};
-    const auto document = ask(settings, {.method = "POST",
-                                         .path = "/v1/images/pull",
-                                         .body = body.dump(-1, ' ', false, Json::error_handler_t::replace),
-                                         .headers = {},
-                                         .patience = std::chrono::hours(1)});
+    const auto document = [&] {
+        const PullWatch watch(settings, image);
+        return ask(settings, {.method = "POST",
+                              .path = "/v1/images/pull",
+                              .body = text_of(body),
+                              .headers = {},
+                              .patience = std::chrono::hours(1)});
+    }();
     if (!document) return tl::unexpected(document.error());
-    if (!settings.wants_json)
+    if (!settings.wants_document())
         print("pulled " + printable(image) + " (" + printable(short_id(text_of(*document, "imageId"))) +
               ")\n");
     return {};
 }
 
 Result<void> import_images(const Settings& settings, const std::string& file, const std::string& name) {
-    std::error_code code;
-    // A directory opens as well, and a pipe cannot be read twice.
-    if (const auto status = std::filesystem::status(file, code);
-        std::filesystem::exists(status) && !std::filesystem::is_regular_file(status))
-        return fail(file + " is not a plain file: give an archive of `docker save` or an OCI archive");
-    std::ifstream stream(file, std::ios::binary);
-    if (!stream) return fail(file + ": " + std::strerror(errno));
-    const FileSum sum = sum_of(stream);
-    if (stream.bad()) return fail(file + " cannot be read");
-    stream.clear();
-    stream.seekg(0);
+    auto source = open_source(file, "give an archive of `docker save` or an OCI archive");
+    if (!source) return tl::unexpected(source.error());
     auto server = find_server(settings.server);
     if (!server) return tl::unexpected(server.error());
     const Call request{.method = "POST",
                        .path = "/v1/images/import" + (name.empty() ? "" : "?name=" + encode_segment(name)),
-                       .headers = {{"X-Keelson-Sha256", sum.hexadecimal}}};
-    const auto answer = upload(*server, request, stream, sum.bytes);
+                       .headers = {{"X-Keelson-Sha256", source->sum.hexadecimal}}};
+    const auto answer = [&] {
+        ProgressLine line("importing " + file);
+        return upload(*server, request, source->stream, source->sum.bytes,
+                      [&](std::uint64_t sent) { line.show(sent, source->sum.bytes); });
+    }();
     if (!answer) return tl::unexpected(answer.error());
     const auto document = parse_answer(answer->body);
     if (!document) return tl::unexpected(document.error());
-    if (settings.wants_json) {
-        print_document(answer->body);
+    if (settings.wants_document()) {
+        print_document(answer->body, settings.format);
         return {};
     }
     for (const Json& image : document->value("images", Json::array())) {
@@ -110,7 +146,7 @@ Result<void> remove_image(const Settings& settings, const std::string& image) {
     const auto document =
         ask(settings, {.method = "DELETE", .path = "/v1/images?image=" + encode_segment(image)});
     if (!document) return tl::unexpected(document.error());
-    if (!settings.wants_json)
+    if (!settings.wants_document())
         print("removed " + printable(names_of(*document)) + " (" +
               printable(short_id(text_of(*document, "imageId"))) + ")\n");
     return {};

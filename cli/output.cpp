@@ -9,6 +9,9 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 
+#include "kernel/object/json.h"
+#include "kernel/object/yaml.h"
+
 namespace keelson::cli {
 namespace {
 
@@ -101,12 +104,28 @@ std::string text_of(const Json& document, std::string_view name) {
     const auto member = document.find(name);
     if (member == document.end() || member->is_null()) return {};
     if (member->is_string()) return member->get<std::string>();
-    return member->dump(-1, ' ', false, Json::error_handler_t::replace);
+    return text_of(*member);
 }
 
-void print_document(std::string_view body) {
-    print(body);
-    if (!body.empty() && !body.ends_with('\n')) print("\n");
+std::string text_of(const Json& document) {
+    return document.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+std::string yaml_of_json(std::string_view json) {
+    object::Arena arena;
+    const auto value = object::parse_json(json, arena);
+    std::string text;
+    if (value) object::write_yaml(*value, text);
+    return text;
+}
+
+void print_document(std::string_view json, Format format) {
+    if (format == Format::yaml) {
+        print(yaml_of_json(json));
+        return;
+    }
+    print(json);
+    if (!json.empty() && !json.ends_with('\n')) print("\n");
 }
 
 Result<Json> parse_answer(const std::string& body) {

@@ -42,9 +42,15 @@ std::string printable(std::string_view text);
 
 // A document's member as text: empty when absent, JSON when it is no text or number.
 std::string text_of(const Json& document, std::string_view name);
+// On one line, whatever the bytes.
+std::string text_of(const Json& document);
 
-// As the server sent it, with an end of line.
-void print_document(std::string_view body);
+// Sentences and tables for people, or the document itself.
+enum class Format { people, json, yaml };
+// A JSON document with an end of line, or as YAML with sorted members; nothing but this is printed then.
+void print_document(std::string_view json, Format format = Format::json);
+// Empty when it is no JSON.
+std::string yaml_of_json(std::string_view json);
 
 // Answers of the server are objects.
 Result<Json> parse_answer(const std::string& body);

@@ -121,16 +121,12 @@ Result<Answer> ask(const Settings& settings, const Call& request) {
 Result<void> change(const Settings& settings, const Call& request, const std::string& done) {
     const auto answer = ask(settings, request);
     if (!answer) return tl::unexpected(answer.error());
-    if (settings.wants_json) {
-        print_document(answer->body);
-        return {};
-    }
-    if (answer->body.empty()) {
-        print(done + "\n");
-        return {};
-    }
     const auto plugin = parse_answer(answer->body);
     if (!plugin) return tl::unexpected(plugin.error());
+    if (settings.wants_document()) {
+        print_document(answer->body, settings.format);
+        return {};
+    }
     const std::string reason = text_of(*plugin, "reason");
     print(printable("plugin " + text_of(*plugin, "name") + " " + text_of(*plugin, "version") + " " + done +
                     ": " + text_of(*plugin, "state") + (reason.empty() ? "" : " (" + reason + ")")) +
@@ -145,8 +141,8 @@ Result<void> list_plugins(const Settings& settings) {
     if (!answer) return tl::unexpected(answer.error());
     const auto document = parse_answer(answer->body);
     if (!document) return tl::unexpected(document.error());
-    if (settings.wants_json) {
-        print_document(answer->body);
+    if (settings.wants_document()) {
+        print_document(answer->body, settings.format);
         return {};
     }
     std::vector<Row> rows{
@@ -161,8 +157,8 @@ Result<void> describe_plugin(const Settings& settings, const std::string& name) 
     if (!answer) return tl::unexpected(answer.error());
     const auto document = parse_answer(answer->body);
     if (!document) return tl::unexpected(document.error());
-    if (settings.wants_json)
-        print_document(answer->body);
+    if (settings.wants_document())
+        print_document(answer->body, settings.format);
     else
         print_description(*document);
     return {};
@@ -219,11 +215,20 @@ Result<void> replace_plugin(const Settings& settings, const std::string& name, c
 }
 
 Result<void> remove_plugin(const Settings& settings, const std::string& name, bool force) {
-    return change(settings, {.method = "DELETE", .path = plugin_path(name) + (force ? "?force=true" : "")},
-                  "plugin " + printable(name) + " removed");
+    const auto answer =
+        ask(settings, {.method = "DELETE", .path = plugin_path(name) + (force ? "?force=true" : "")});
+    if (!answer) return tl::unexpected(answer.error());
+    // The server has nothing to say of what is gone.
+    if (settings.wants_document())
+        print_document(text_of(Json{{"name", name}, {"removed", true}}), settings.format);
+    else
+        print("plugin " + printable(name) + " removed\n");
+    return {};
 }
 
 Result<void> trace_plugin(const Settings& settings, const std::string& name, int seconds) {
+    if (settings.format == Format::yaml)
+        return fail("a trace is JSON, one document a line: leave -o out, or say -o json", exit_usage);
     auto server = find_server(settings.server);
     if (!server) return tl::unexpected(server.error());
     Call request{.path = plugin_path(name) + "/trace"};

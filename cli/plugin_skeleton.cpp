@@ -7,83 +7,15 @@
 #include <filesystem>
 #include <fstream>
 #include <map>
+#include <nlohmann/json.hpp>
 
 #include "cli/output.h"
+#include "cli/plugin_skeleton_kinds.h"
 
 namespace keelson::cli {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr const char* kVolume = R"(#include <filesystem>
-#include <keelson/volume.hpp>
-
-namespace fs = std::filesystem;
-namespace volume = keelson::volume;
-
-// Gives each pod an empty directory. keelson/volume.h says what every method has to do.
-class @CLASS@ : public keelson::VolumePlugin {
-  public:
-    explicit @CLASS@(keelson::Host host) : host_(host) {}
-
-    volume::Created create(const volume::Create& request) {
-        return {request.name, request.capacity_bytes, {}, {}};
-    }
-
-    void remove(const volume::Remove& /*request*/) {}
-
-    void publish(const volume::Publish& request) {
-        fs::create_directories(request.path);
-        host_.info("made " + request.path + " for " + request.pod.namespace_ + "/" + request.pod.name);
-    }
-
-    void unpublish(const volume::Unpublish& request) { fs::remove_all(request.path); }
-
-  private:
-    keelson::Host host_;
-};
-
-KEELSON_PLUGIN(@CLASS@, "@ID@", "1.0.0")
-)";
-
-constexpr const char* kAuth = R"(#include <keelson/auth.hpp>
-
-namespace authentication = keelson::authentication;
-
-// Knows one token, that of its configuration. keelson/auth.h says what the method has to do.
-class @CLASS@ : public keelson::AuthenticatorPlugin {
-  public:
-    @CLASS@(keelson::Host /*host*/, const keelson::Json& configuration)
-        : token_(configuration.value("token", "")), username_(configuration.value("username", "")) {}
-
-    authentication::Authenticated authenticate(const authentication::Authenticate& request) {
-        authentication::Authenticated answer;
-        if (token_.empty() || request.token != token_) return answer;
-        answer.authenticated = true;
-        answer.user = authentication::User{username_, "", {}, {}};
-        return answer;
-    }
-
-  private:
-    std::string token_;
-    std::string username_;
-};
-
-KEELSON_PLUGIN(@CLASS@, "@ID@", "1.0.0")
-)";
-
-constexpr const char* kVolumeSchema = R"(configSchema:
-  type: object
-  additionalProperties: false
-)";
-
-constexpr const char* kAuthSchema = R"(configSchema:
-  type: object
-  additionalProperties: false
-  properties:
-    token: {type: string, minLength: 8}
-    username: {type: string, minLength: 1}
-)";
 
 constexpr const char* kManifest = R"(id: @ID@
 name: @NAME@
@@ -91,7 +23,7 @@ kind: @KIND@
 version: 1.0.0
 description: What it is, in one line
 abi: {minimum: 1, maximum: 1}
-capabilities: [@CAPABILITY@]
+capabilities: [@CAPABILITIES@]
 @SCHEMA@)";
 
 constexpr const char* kCMake = R"(cmake_minimum_required(VERSION 3.25)
@@ -114,17 +46,7 @@ To run it, copy `build/lib/keelson/plugins/@NAME@.so` and `@NAME@.yaml` to a dir
 
     keelctl plugin add /path/of/@NAME@.yaml
     keelctl plugin describe @NAME@
-)";
-
-struct Kind {
-    const char* source;
-    const char* capability;
-    const char* schema;
-};
-const std::map<std::string, Kind> kKinds = {
-    {"auth", {kAuth, "keelson.auth.authenticator/0", kAuthSchema}},
-    {"volume", {kVolume, "keelson.volume/0", kVolumeSchema}},
-};
+@NOTE@)";
 
 using Values = std::map<std::string, std::string>;
 
@@ -163,12 +85,10 @@ Result<void> check(const PluginSkeleton& wanted) {
         return fail(
             "'" + name + "' is no name of a plugin: lower case letters, digits and dashes, a letter first",
             exit_usage);
-    if (!kKinds.contains(wanted.kind))
-        return fail("there is no skeleton of the kind '" + wanted.kind +
-                        "', but of auth and volume; for the others begin with docs/plugins.md and the "
-                        "headers of the SDK",
-                    exit_usage);
-    return {};
+    if (skeleton_kinds().contains(wanted.kind)) return {};
+    std::string known;
+    for (const auto& [kind, files] : skeleton_kinds()) known += (known.empty() ? "" : ", ") + kind;
+    return fail("there are no plugins of the kind '" + wanted.kind + "', but of these: " + known, exit_usage);
 }
 
 Result<void> write(const fs::path& path, const std::string& text) {
@@ -180,9 +100,9 @@ Result<void> write(const fs::path& path, const std::string& text) {
 
 }  // namespace
 
-Result<void> make_plugin_skeleton(const PluginSkeleton& wanted) {
+Result<void> make_plugin_skeleton(const Settings& settings, const PluginSkeleton& wanted) {
     if (auto good = check(wanted); !good) return good;
-    const Kind& kind = kKinds.at(wanted.kind);
+    const SkeletonKind& kind = skeleton_kinds().at(wanted.kind);
     std::string file = wanted.name;
     std::replace(file.begin(), file.end(), '-', '_');
     const Values values = {{"@NAME@", wanted.name},
@@ -190,18 +110,25 @@ Result<void> make_plugin_skeleton(const PluginSkeleton& wanted) {
                            {"@FILE@", file},
                            {"@ID@", wanted.vendor + "." + wanted.name},
                            {"@CLASS@", class_name(wanted.name)},
-                           {"@CAPABILITY@", kind.capability}};
+                           {"@CAPABILITIES@", kind.capabilities},
+                           {"@NOTE@", kind.note}};
     const fs::path directory = fs::path(wanted.directory) / wanted.name;
     std::error_code error;
     if (!fs::create_directory(directory, error))
         return fail(directory.string() + ": " + (error ? error.message() : "it is there already"));
     const std::string manifest = filled(kManifest, {{"@SCHEMA@", kind.schema}});
+    Json made{{"directory", directory.string()}, {"files", Json::array()}};
     for (const auto& [name, text] : {std::pair<std::string, std::string>{file + ".cpp", kind.source},
                                      {wanted.name + ".yaml", manifest},
                                      {"CMakeLists.txt", kCMake},
-                                     {"README.md", kReadme}})
+                                     {"README.md", kReadme}}) {
         if (auto written = write(directory / name, filled(text, values)); !written) return written;
-    print("made " + directory.string() + ": README.md in it says how to go on\n");
+        made["files"].push_back(name);
+    }
+    if (settings.wants_document())
+        print_document(text_of(made), settings.format);
+    else
+        print("made " + directory.string() + ": README.md in it says how to go on\n");
     return {};
 }
 

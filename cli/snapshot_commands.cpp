@@ -1,12 +1,10 @@
-#include <cerrno>
-#include <cstring>
-#include <filesystem>
-#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "cli/commands.h"
 #include "cli/output.h"
+#include "cli/progress.h"
 #include "cli/snapshot_file.h"
+#include "kernel/base/sha256.h"
 
 namespace keelson::cli {
 namespace {
@@ -24,12 +22,14 @@ struct Received {
 };
 
 Result<Received> receive_snapshot(const Server& server, NewFile& file) {
-    Sha256 sum;
+    base::Sha256 sum;
     Received received;
     Result<void> written;
+    ProgressLine line("saving");
     const auto take = [&](std::string_view piece) {
         sum.add(piece);
         received.sum.bytes += piece.size();
+        line.show(received.sum.bytes, 0);
         written = file.write(piece);
         return written.has_value();
     };
@@ -37,7 +37,7 @@ Result<Received> receive_snapshot(const Server& server, NewFile& file) {
     if (!answer) return tl::unexpected(answer.error());
     if (!written) return tl::unexpected(written.error());
     received.head = std::move(*answer);
-    received.sum.hexadecimal = sum.finish();
+    received.sum.hexadecimal = base::hexadecimal(sum.finish());
     return received;
 }
 
@@ -53,12 +53,12 @@ Result<void> check_sum(const Received& received) {
 
 void print_saved(const Settings& settings, const Received& received, const std::string& file) {
     const std::string revision = header(received.head, "x-keelson-revision");
-    if (settings.wants_json) {
+    if (settings.wants_document()) {
         const Json document{{"file", file},
                             {"revision", revision},
                             {"bytes", received.sum.bytes},
                             {"sha256", received.sum.hexadecimal}};
-        print_document(document.dump(-1, ' ', false, Json::error_handler_t::replace));
+        print_document(text_of(document), settings.format);
         return;
     }
     print("saved revision " + printable(revision) + " in " + printable(file) + " (" +
@@ -81,27 +81,23 @@ Result<void> save_snapshot(const Settings& settings, const std::string& file, bo
 }
 
 Result<void> restore_snapshot(const Settings& settings, const std::string& file) {
-    std::error_code code;
-    // A directory opens as well, and a pipe cannot be read twice.
-    if (const auto status = std::filesystem::status(file, code);
-        std::filesystem::exists(status) && !std::filesystem::is_regular_file(status))
-        return fail(file + " is not a plain file");
-    std::ifstream stream(file, std::ios::binary);
-    if (!stream) return fail(file + ": " + std::strerror(errno));
-    const FileSum sum = sum_of(stream);
-    if (stream.bad()) return fail(file + " cannot be read");
-    stream.clear();
-    stream.seekg(0);
+    auto source = open_source(file, "give what `keelctl snapshot save` has written");
+    if (!source) return tl::unexpected(source.error());
     auto server = find_server(settings.server);
     if (!server) return tl::unexpected(server.error());
-    const Call request{
-        .method = "POST", .path = "/v1/store/restore", .headers = {{"X-Keelson-Sha256", sum.hexadecimal}}};
-    const auto answer = upload(*server, request, stream, sum.bytes);
+    const Call request{.method = "POST",
+                       .path = "/v1/store/restore",
+                       .headers = {{"X-Keelson-Sha256", source->sum.hexadecimal}}};
+    const auto answer = [&] {
+        ProgressLine line("sending " + file);
+        return upload(*server, request, source->stream, source->sum.bytes,
+                      [&](std::uint64_t sent) { line.show(sent, source->sum.bytes); });
+    }();
     if (!answer) return tl::unexpected(answer.error());
     const auto document = parse_answer(answer->body);
     if (!document) return tl::unexpected(document.error());
-    if (settings.wants_json)
-        print_document(answer->body);
+    if (settings.wants_document())
+        print_document(answer->body, settings.format);
     else
         print("staged " + printable(file) + " (" + text_of(*document, "bytes") + " bytes, SHA-256 " +
               printable(text_of(*document, "sha256")) + ")\n" + printable(text_of(*document, "detail")) +

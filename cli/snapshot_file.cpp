@@ -11,6 +11,8 @@
 #include <filesystem>
 #include <vector>
 
+#include "kernel/base/sha256.h"
+
 namespace keelson::cli {
 namespace {
 
@@ -42,38 +44,35 @@ void sync_directory(const std::string& directory) {
     ::close(descriptor);
 }
 
-}  // namespace
-
-Sha256::Sha256() : context_(EVP_MD_CTX_new()) {
-    EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr);
-}
-
-void Sha256::add(std::string_view bytes) {
-    EVP_DigestUpdate(context_.get(), bytes.data(), bytes.size());
-}
-
-std::string Sha256::finish() {
-    unsigned char digest[32] = {};
-    EVP_DigestFinal_ex(context_.get(), digest, nullptr);
-    constexpr std::string_view kDigits = "0123456789abcdef";
-    std::string text;
-    for (const unsigned char byte : digest) {
-        text += kDigits[byte >> 4];
-        text += kDigits[byte & 15];
-    }
-    return text;
-}
-
+// Reads to the end.
 FileSum sum_of(std::istream& stream) {
-    Sha256 sum;
+    base::Sha256 sum;
     FileSum result;
     std::vector<char> piece(64u << 10);
     while (stream.read(piece.data(), static_cast<std::streamsize>(piece.size())) || stream.gcount() > 0) {
         sum.add({piece.data(), static_cast<std::size_t>(stream.gcount())});
         result.bytes += static_cast<std::uint64_t>(stream.gcount());
     }
-    result.hexadecimal = sum.finish();
+    result.hexadecimal = base::hexadecimal(sum.finish());
     return result;
+}
+
+}  // namespace
+
+Result<Source> open_source(const std::string& file, std::string_view advice) {
+    std::error_code code;
+    // A directory opens as well, and a pipe cannot be read twice.
+    if (const auto status = std::filesystem::status(file, code);
+        std::filesystem::exists(status) && !std::filesystem::is_regular_file(status))
+        return fail(file + " is not a plain file: " + std::string(advice));
+    Source source;
+    source.stream.open(file, std::ios::binary);
+    if (!source.stream) return system_failure(file);
+    source.sum = sum_of(source.stream);
+    if (source.stream.bad()) return fail(file + " cannot be read");
+    source.stream.clear();
+    source.stream.seekg(0);
+    return source;
 }
 
 Result<std::unique_ptr<NewFile>> NewFile::create(const std::string& place, bool overwrites) {

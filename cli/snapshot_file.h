@@ -1,10 +1,8 @@
 // A file that is made whole or not at all, with its sum.
 #pragma once
 
-#include <openssl/evp.h>
-
 #include <cstdint>
-#include <istream>
+#include <fstream>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -13,27 +11,18 @@
 
 namespace keelson::cli {
 
-class Sha256 {
-  public:
-    Sha256();
-    void add(std::string_view bytes);
-    // In hexadecimal; once.
-    std::string finish();
-
-  private:
-    struct Free {
-        void operator()(EVP_MD_CTX* context) const { EVP_MD_CTX_free(context); }
-    };
-    std::unique_ptr<EVP_MD_CTX, Free> context_;
-};
-
 struct FileSum {
     std::string hexadecimal;
     std::uint64_t bytes = 0;
 };
 
-// Reads to the end.
-FileSum sum_of(std::istream& stream);
+// A file that is to be sent, at its start, with its sum.
+struct Source {
+    std::ifstream stream;
+    FileSum sum;
+};
+// `advice` says what should be given instead of what is no plain file.
+Result<Source> open_source(const std::string& file, std::string_view advice);
 
 // Written beside its place under another name, mode 0600; removed again unless `keep` went well.
 class NewFile {

@@ -35,8 +35,10 @@ bool changes_nothing(const Json& preview) {
 }
 
 // The question goes to standard error, so that the output can be read by programs.
-Result<void> ask_user() {
-    if (::isatty(STDIN_FILENO) != 1) return fail("nothing was changed: to do this, say --yes");
+Result<void> ask_user(const Settings& settings) {
+    // Whoever reads a document decides with another line.
+    if (settings.wants_document() || ::isatty(STDIN_FILENO) != 1)
+        return fail("nothing was changed: to do this, say --yes");
     std::fflush(stdout);
     std::fputs("Do this? [y/N] ", stderr);
     std::string line;
@@ -51,8 +53,8 @@ Result<void> do_rollback(const Settings& settings, const Server& server, std::ui
     if (!answer) return tl::unexpected(answer.error());
     const auto document = parse_answer(answer->body);
     if (!document) return tl::unexpected(document.error());
-    if (settings.wants_json)
-        print_document(answer->body);
+    if (settings.wants_document())
+        print_document(answer->body, settings.format);
     else
         print("done; the store is at revision " + text_of(*document, "currentRevision") + " now\n");
     return {};
@@ -67,8 +69,8 @@ Result<void> show_store(const Settings& settings) {
     if (!answer) return tl::unexpected(answer.error());
     const auto document = parse_answer(answer->body);
     if (!document) return tl::unexpected(document.error());
-    if (settings.wants_json) {
-        print_document(answer->body);
+    if (settings.wants_document()) {
+        print_document(answer->body, settings.format);
         return {};
     }
     std::vector<Row> rows;
@@ -92,13 +94,13 @@ Result<void> roll_back(const Settings& settings, std::uint64_t revision, const s
     const auto preview = parse_answer(answer->body);
     if (!preview) return tl::unexpected(preview.error());
     // One document only: of what was done when it is done.
-    if (!settings.wants_json)
+    if (!settings.wants_document())
         print_preview(*preview);
     else if (!is_agreed || changes_nothing(*preview))
-        print_document(answer->body);
+        print_document(answer->body, settings.format);
     if (changes_nothing(*preview)) return {};
     if (!is_agreed) {
-        if (auto agreed = ask_user(); !agreed) return agreed;
+        if (auto agreed = ask_user(settings); !agreed) return agreed;
     }
     return do_rollback(settings, *server, revision, prefix);
 }

@@ -11,14 +11,14 @@ Result<void> log_level(const Settings& settings, const std::string& level) {
     Call request{.path = "/v1/log-level"};
     if (!level.empty()) {
         request.method = "PUT";
-        request.body = Json{{"level", level}}.dump(-1, ' ', false, Json::error_handler_t::replace);
+        request.body = text_of(Json{{"level", level}});
     }
     const auto answer = call(*server, request);
     if (!answer) return tl::unexpected(answer.error());
     const auto document = parse_answer(answer->body);
     if (!document) return tl::unexpected(document.error());
-    if (settings.wants_json)
-        print_document(answer->body);
+    if (settings.wants_document())
+        print_document(answer->body, settings.format);
     else
         print(printable(text_of(*document, "level")) + "\n");
     return {};

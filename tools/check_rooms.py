@@ -12,8 +12,8 @@ import sys
 ROOMS = ["daemon", "admin", "api", "control", "scheduling", "node", "network", "client", "resource", "access", "plugin",
          "object", "store", "base"]
 INCLUDE = re.compile(r'^\s*#\s*include\s+["<]([^">]+)[">]')
-# What of the kernel keelctl may use besides base: the texts of objects, and nothing that knows the types.
-CODECS = {f"kernel/object/{name}.h" for name in ("json", "names", "quantity", "selector", "time_format", "value", "yaml")}
+# What of the kernel keelctl may use besides base: the texts of objects, and patches of files that no server sees.
+CODECS = {f"kernel/object/{name}.h" for name in ("json", "names", "patch", "quantity", "schema", "selector", "time_format", "value", "yaml")}
 HEAVY = ("boost/beast", "Poco/", "nlohmann/")
 
 

@@ -15,8 +15,6 @@ import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
 VM = HERE.parents[1] / "tests/vm/vm.py"
-VM_MODULES = ("ip_vs", "ip_vs_rr", "dummy", "nf_conntrack_netlink", "iptable_nat", "ip6table_nat", "iptable_filter",
-              "ip6table_filter")
 VM_SECONDS = 1200
 CHILD_SECONDS = 600
 
@@ -70,9 +68,8 @@ def ipvs(options):
     print("the same by IPVS in a virtual machine (software emulation), the peer is ipvsadm -R")
     loop = " && ".join(f"{options.program} sync ipvs {count} {1 if count > 10000 else min(options.runs, 3)}"
                        for count in options.counts)
-    modules = [word for module in VM_MODULES for word in ("--module", module)]
-    show([sys.executable, VM, "--cache", options.program.parents[1] / "vm", "--memory", 4096, "--timeout", VM_SECONDS, *modules,
-          "--", "sh", "-c", loop], sync_line, VM_SECONDS + 60)
+    show([sys.executable, VM, "--cache", options.program.parents[1] / "vm", "--memory", 4096, "--timeout", VM_SECONDS,
+          "--for", "ipvs", "--", "sh", "-c", loop], sync_line, VM_SECONDS + 60)
 
 
 def connect(options):

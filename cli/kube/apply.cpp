@@ -53,8 +53,10 @@ class Apply : public Command {
         add_validate_flag(flags, write_);
         add_print_flags(flags, print_);
         flags.text("l,selector", labels_, "Of the files, only objects with these labels");
-        flags.flag("server-side", is_server_side_,
-                   "The server merges, as it always does here; messages say so with this flag");
+        flags.flag(
+            "server-side", is_server_side_,
+            "The server merges, as it always does here; messages say so with this flag. With =false the "
+            "annotation of clients that merge themselves is written too");
         flags.flag("force-conflicts", takes_conflicts_, "Take over fields that others have set");
         flags.flag("prune", prunes_,
                    "Delete what was applied before and is in no file any more; goes with -l or --all");
@@ -81,6 +83,7 @@ class Apply : public Command {
         const auto query = write_query(write_);
         if (!query) return pass_on(query);
         query_ = *query;
+        makes_annotation_ = flags().was_given("server-side") && !is_server_side_;
         dry_run_ = *write_.dry_run.read();
         if (is_server_side_ && dry_run_ == DryRun::client)
             return fail(
@@ -88,10 +91,10 @@ class Apply : public Command {
         const auto api = session.api();
         if (!api) return pass_on(api);
         api_ = *api;
-        const auto done = for_each_manifest(session, files_, labels_, "apply",
-                                            [this](Item& item) { return apply_one(item); });
+        auto done = for_each_manifest(session, files_, labels_, "apply",
+                                      [this](Item& item) { return apply_one(item); });
         if (!done) return done;
-        if (const auto printed = print_results(); !printed || !prunes_) return printed;
+        if (auto printed = print_results(); !printed || !prunes_) return printed;
         prune_.labels = labels_;
         prune_.is_dry_on_client = dry_run_ == DryRun::client;
         prune_.is_dry_on_server = dry_run_ == DryRun::server;
@@ -116,13 +119,13 @@ class Apply : public Command {
             return report(item, there == nullptr      ? "created"
                                 : holds(*there, wish) ? "unchanged"
                                                       : "configured");
-        if (const auto done = write(item, wish, there); !done) return done;
+        if (auto done = write(item, wish, there); !done) return done;
         return report(item, word_for(item, there));
     }
 
     Result<void> write(Item& item, const Object& wish, const Object* there) {
         if (there != nullptr && dry_run_ == DryRun::none)
-            if (const auto taken = take_over(*api_, item, *there, write_.manager); !taken) return taken;
+            if (auto taken = take_over(*api_, item, *there, write_.manager); !taken) return taken;
         Query query = query_;
         if (takes_conflicts_) query.emplace_back("force", "true");
         auto done = patch_item(*api_, item, kApplyPatch, compact(wish), query);
@@ -135,8 +138,8 @@ class Apply : public Command {
                 done.error(),
                 std::string(there == nullptr ? "error when creating" : "error when applying patch to") +
                     " \"" + item.source + "\": "));
-        if (there != nullptr && dry_run_ == DryRun::none) return keep_last_applied(*api_, item, *there, wish);
-        return {};
+        if (dry_run_ != DryRun::none) return {};
+        return keep_last_applied(*api_, item, wish, makes_annotation_);
     }
 
     Result<void> make_again(Item& item, const Object& wish) {
@@ -144,7 +147,7 @@ class Apply : public Command {
                             .cascade = cascade_};
         const auto deleted = delete_item(*api_, item, deletion);
         if (!deleted) return pass_on(deleted);
-        if (const auto gone = wait_until_gone(*api_, item, *deleted, timeout_); !gone) return gone;
+        if (auto gone = wait_until_gone(*api_, item, *deleted, timeout_); !gone) return gone;
         return patch_item(*api_, item, kApplyPatch, compact(wish), query_);
     }
 
@@ -177,6 +180,7 @@ class Apply : public Command {
     DryRun dry_run_ = DryRun::none;
     std::string labels_;
     bool is_server_side_ = false;
+    bool makes_annotation_ = false;
     bool takes_conflicts_ = false;
     bool prunes_ = false;
     bool waits_ = false;
@@ -191,7 +195,7 @@ class Apply : public Command {
 }  // namespace
 
 void add_apply_command(Registry& registry) {
-    registry.add<Apply>("apply", "Advanced Commands", "(-f FILENAME) [options]",
+    registry.add<Apply>("apply", "Advanced Commands", "(-f FILENAME | -k DIRECTORY) [options]",
                         "Bring objects to the state in files",
                         "  keelctl apply -f app.yaml\n  keelctl apply -f app/ -R --prune -l app=web\n"
                         "  keelctl apply -f app.yaml --force-conflicts");

@@ -34,7 +34,8 @@ struct Rule {
     }
 };
 
-// Rules of one resource, or of one URL, each; those that differ in verbs only are one.
+// Rules of one resource each, of which those that differ in verbs only are one; and of one URL and verb each,
+// as often as they are given: as kubectl lists them.
 std::vector<Rule> single_rules(const Object& status) {
     std::vector<Rule> rules;
     const auto add = [&rules](Rule rule) {
@@ -58,7 +59,8 @@ std::vector<Rule> single_rules(const Object& status) {
             }
     for (const Object& rule : member(status, "nonResourceRules"))
         for (const std::string& url : texts_at(rule, "nonResourceURLs"))
-            add({texts_at(rule, "verbs"), {}, {}, {}, {url}});
+            for (const std::string& verb : texts_at(rule, "verbs"))
+                rules.push_back({{verb}, {}, {}, {}, {url}});
     std::stable_sort(rules.begin(), rules.end(),
                      [](const Rule& a, const Rule& b) { return a.text() < b.text(); });
     return rules;
@@ -133,10 +135,11 @@ class CanI : public Command {
 
     Result<void> tell(const Object& status) const {
         const bool is_allowed = member(status, "allowed") == Object(true);
+        // As kubectl: only a refusal has reasons.
         std::string text = is_allowed ? "yes" : "no";
-        if (const std::string reason = text_at(status, "reason"); !reason.empty()) text += " - " + reason;
-        if (const std::string error = text_at(status, "evaluationError"); !error.empty())
-            text += " - " + error;
+        for (const std::string_view field : {"reason", "evaluationError"})
+            if (const std::string why = text_at(status, field); !is_allowed && !why.empty())
+                text += " - " + why;
         if (!is_quiet_) print(text + "\n");
         if (is_allowed) return {};
         return tl::unexpected(silent(exit_failure));

@@ -5,6 +5,7 @@
 
 #include "cli/kube/command.h"
 #include "cli/kube/command_groups.h"
+#include "cli/kube/printing.h"
 #include "cli/kube/resources.h"
 #include "cli/output.h"
 
@@ -32,7 +33,7 @@ class ClusterInfo : public Command {
             print((name.empty() ? item.name : name) + " is running at " + (*api)->server().text() +
                   item.path() + port_of(item.object) + "/proxy\n");
         }
-        print("\nTo further debug and diagnose cluster problems, use 'keelctl cluster status'.\n");
+        print("\nTo further debug and diagnose cluster problems, use 'keelctl cluster-info dump'.\n");
         return {};
     }
 
@@ -67,13 +68,12 @@ class Version : public Command {
   public:
     void add_flags(Flags& flags) override {
         flags.flag("client", is_client_only_, "Ask no server");
-        flags.text("o,output", output_, "yaml or json");
+        add_document_flag(flags, document_);
     }
 
     Result<void> run(Session& session, const Words& words) override {
         if (!words.words.empty()) return misused("extra arguments: [" + words.words.front() + "]");
-        if (!output_.empty() && output_ != "json" && output_ != "yaml")
-            return fail("--output must be 'yaml' or 'json'");
+        if (auto good = document_.check(); !good) return good;
         Json versions = {{"clientVersion", client_version()}};
         Result<void> asked;
         if (!is_client_only_) asked = add_server(session, versions);
@@ -94,11 +94,11 @@ class Version : public Command {
     }
 
     void print_versions(const Json& versions) const {
-        if (output_ == "json") {
+        if (document_.output == "json") {
+            // In kubectl's order.
             print(versions.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
-        } else if (output_ == "yaml") {
-            print(yaml_of(Object::parse(versions.dump(-1, ' ', false, Json::error_handler_t::replace))) +
-                  "\n");
+        } else if (document_.is_wanted()) {
+            print(yaml_of_json(cli::text_of(versions)) + "\n");
         } else {
             print("Client Version: v" KEELSON_VERSION "\n");
             if (versions.contains("serverVersion"))
@@ -108,7 +108,7 @@ class Version : public Command {
     }
 
     bool is_client_only_ = false;
-    std::string output_;
+    DocumentFlag document_;
 };
 
 }  // namespace

@@ -182,7 +182,7 @@ Result<void> Registry::run_command(const CommandEntry& entry,
     }
     if (!words) return tl::unexpected(wrong_line(entry.path, words.error().message));
     Session session(globals);
-    const auto done = command->run(session, *words);
+    auto done = command->run(session, *words);
     if (done && globals.warnings_as_errors && session.warnings() > 0)
         return fail(std::to_string(session.warnings()) +
                     (session.warnings() == 1 ? " warning" : " warnings") + " received");

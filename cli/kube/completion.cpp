@@ -9,15 +9,16 @@
 namespace keelson::cli::kube {
 namespace {
 
+// clang-format off
 constexpr const char* kBash = R"SHELL(# bash completion for keelctl: source <(keelctl completion bash)
 _keelctl() {
     local IFS=$'\n' current=${COMP_WORDS[COMP_CWORD]}
     COMPREPLY=($(compgen -W "$(keelctl __complete -- "${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null)" -- "$current"))
-    [[ ${
-#COMPREPLY[@] } - eq 1 && ${COMPREPLY[0] } == * / ]] && compopt - o nospace
+    [[ ${#COMPREPLY[@]} -eq 1 && ${COMPREPLY[0]} == */ ]] && compopt -o nospace
 }
 complete -F _keelctl -o default keelctl
 )SHELL";
+// clang-format on
 
 constexpr const char* kZsh = R"SHELL(#compdef keelctl
 # zsh completion for keelctl: source <(keelctl completion zsh)

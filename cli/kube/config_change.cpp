@@ -23,7 +23,7 @@ class Change : public Command {
         if (!files) return pass_on(files);
         const auto said = change(*files, words.words);
         if (!said) return pass_on(said);
-        if (const auto saved = files->save(); !saved) return saved;
+        if (auto saved = files->save(); !saved) return saved;
         print(*said);
         return {};
     }
@@ -129,6 +129,12 @@ class SetCluster : public Change {
         put(entry, "tls-server-name", tls_server_name_);
         put(entry, "proxy-url", proxy_);
         if (flags().was_given("insecure-skip-tls-verify")) entry["insecure-skip-tls-verify"] = is_insecure_;
+        // A certificate is checked or it is not.
+        if (is_insecure_) {
+            entry.erase("certificate-authority");
+            entry.erase("certificate-authority-data");
+        }
+        if (!authority_.empty()) entry.erase("insecure-skip-tls-verify");
         if (const auto done = put_file(entry, "certificate-authority", authority_, embeds_); !done)
             return pass_on(done);
         return "Cluster \"" + words[0] + "\" set.\n";
@@ -158,9 +164,19 @@ class SetCredentials : public Change {
     }
     Result<std::string> change(KubeconfigFiles& files, const std::vector<std::string>& words) override {
         Object& entry = files.entry("users", words[0]);
+        if (flags().was_given("token") && (flags().was_given("username") || flags().was_given("password")))
+            return fail(
+                "you cannot specify more than one authentication method at the same time: token and "
+                "basicAuth");
         put(entry, "token", token_);
         put(entry, "username", username_);
         put(entry, "password", password_);
+        // One takes the place of the other.
+        if (!token_.empty()) {
+            entry.erase("username");
+            entry.erase("password");
+        }
+        if (!username_.empty() || !password_.empty()) entry.erase("token");
         if (const auto done = put_file(entry, "client-certificate", certificate_, embeds_); !done)
             return pass_on(done);
         if (const auto done = put_file(entry, "client-key", key_, embeds_); !done) return pass_on(done);
@@ -174,7 +190,7 @@ class SetCredentials : public Change {
         Object& exec = entry["exec"];
         exec["command"] = command_;
         exec["apiVersion"] = api_version_;
-        exec["interactiveMode"] = "IfAvailable";
+        exec["provideClusterInfo"] = false;
         exec["args"] = arguments_;
         for (const std::string& pair : environment_)
             exec["env"].push_back(
@@ -287,7 +303,7 @@ class Unset : public Change {
         if (!property) return pass_on(property);
         if (property->list.empty())
             files.set_current_context("");
-        else if (!files.has(property->list, property->name))
+        else if (!property->member.empty() && !files.has(property->list, property->name))
             return fail("current map key `" + property->name + "` is invalid");
         else if (property->member.empty())
             files.remove(property->list, property->name);

@@ -45,9 +45,9 @@ class View : public Command {
         auto kubeconfig = merged(session);
         if (!kubeconfig) return pass_on(kubeconfig);
         if (is_minified_)
-            if (const auto done = minify(*kubeconfig, session.globals().context); !done) return done;
+            if (auto done = minify(*kubeconfig, session.globals().context); !done) return done;
         if (is_flat_)
-            if (const auto done = flatten(*kubeconfig); !done) return done;
+            if (auto done = flatten(*kubeconfig); !done) return done;
         for (const char* list : {"clusters", "contexts", "users"}) {
             sort_entries((*kubeconfig)[list]);
             if ((*kubeconfig)[list].empty()) (*kubeconfig)[list] = nullptr;
@@ -99,10 +99,10 @@ class View : public Command {
 
     static Result<void> flatten(Object& kubeconfig) {
         for (Object& entry : kubeconfig["clusters"])
-            if (const auto done = embed(entry["cluster"], "certificate-authority"); !done) return done;
+            if (auto done = embed(entry["cluster"], "certificate-authority"); !done) return done;
         for (Object& entry : kubeconfig["users"])
             for (const char* name : {"client-certificate", "client-key"})
-                if (const auto done = embed(entry["user"], name); !done) return done;
+                if (auto done = embed(entry["user"], name); !done) return done;
         return {};
     }
 

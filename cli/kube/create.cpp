@@ -2,6 +2,8 @@
 #include "cli/kube/command.h"
 #include "cli/kube/command_groups.h"
 #include "cli/kube/deleting.h"
+#include "cli/kube/editing.h"
+#include "cli/kube/raw.h"
 #include "cli/kube/writing.h"
 #include "cli/output.h"
 
@@ -11,6 +13,7 @@ namespace {
 // What a raw URL is sent: the file as it is.
 Result<void> send_raw(Session& session, const std::string& method, const std::string& path,
                       const FileFlags& files) {
+    if (auto good = check_raw_path(path); !good) return good;
     if (files.filenames.size() != 1) return fail("--raw can only use a single local file or stdin");
     const auto text = read_source(files.filenames.front());
     if (!text) return pass_on(text);
@@ -32,31 +35,58 @@ class Create : public Command {
         flags.flag("save-config", saves_config_, "Keep what was given in an annotation, for kubectl apply");
         flags.text("raw", raw_, "Send the file to this path of the server, as it is");
         flags.text("l,selector", labels_, "Of the files, only objects with these labels");
+        flags.flag("edit", is_edited_, "Change each object in an editor before it is made");
+        flags.flag("windows-line-endings", ignored_, "Taken for the sake of scripts").is_hidden = true;
     }
 
     Result<void> run(Session& session, const Words& words) override {
         if (!words.words.empty())
             return tl::unexpected(unknown_command(words.words.front(), "keelctl create", {}));
         if (files_.filenames.empty() && files_.kustomize.empty())
-            return misused("must specify one of -f and -k");
-        if (!raw_.empty()) return send_raw(session, "POST", raw_, files_);
+            return fail("must specify one of -f and -k");
+        if (!raw_.empty()) {
+            if (is_edited_) return fail("--raw and --edit are mutually exclusive");
+            if (!labels_.empty()) return fail("--raw and --selector (-l) are mutually exclusive");
+            if (!print_.output.empty()) return fail("--raw and --output are mutually exclusive");
+            return send_raw(session, "POST", raw_, files_);
+        }
         const auto query = write_query(write_);
         if (!query) return pass_on(query);
-        const DryRun dry_run = *write_.dry_run.read();
-        return for_each_manifest(session, files_, labels_, "create", [&](Item& item) -> Result<void> {
-            if (saves_config_) save_last_applied(item.object);
-            if (dry_run != DryRun::client) {
-                const auto api = session.api();
-                if (!api) return pass_on(api);
-                if (const auto done = create_item(**api, item, *query); !done)
-                    return tl::unexpected(
-                        with_context(done.error(), "error when creating \"" + item.source + "\": "));
-            }
-            return print_change(print_, item, with_dry_run("created", dry_run));
+        return for_each_manifest(session, files_, labels_, "create", [&](Item& item) {
+            return is_edited_ ? edit(session, item, *query) : create(session, item, *query);
         });
     }
 
   private:
+    Result<void> create(Session& session, Item& item, const Query& query) const {
+        const DryRun dry_run = *write_.dry_run.read();
+        if (saves_config_) save_last_applied(item.object);
+        if (dry_run != DryRun::client) {
+            const auto api = session.api();
+            if (!api) return pass_on(api);
+            if (const auto done = create_item(**api, item, query); !done)
+                return tl::unexpected(
+                    with_context(done.error(), "error when creating \"" + item.source + "\": "));
+        }
+        return print_change(print_, item, with_dry_run("created", dry_run));
+    }
+
+    // The object is made of what the editor has left; an unchanged one is not made.
+    Result<void> edit(Session& session, const Item& item, const Query& query) const {
+        const bool is_json = print_.output == "json";
+        return edit_text(is_json ? pretty_json(item.object) : yaml_of(item.object), is_json ? "json" : "yaml",
+                         [&](const std::string& text) -> Result<void> {
+                             auto documents = read_documents(text, "the edited file");
+                             if (!documents) return pass_on(documents);
+                             if (documents->size() != 1) return fail("the edited file must hold one object");
+                             auto edited = item_of_manifest(session, {documents->front(), item.source});
+                             if (!edited) return pass_on(edited);
+                             return create(session, *edited, query);
+                         });
+    }
+
+    bool is_edited_ = false;
+    bool ignored_ = false;
     FileFlags files_;
     WriteFlags write_;
     PrintFlags print_;
@@ -85,10 +115,14 @@ class Replace : public Command {
         if (!words.words.empty()) return misused("unexpected args: [" + words.words.front() + "]");
         if (files_.filenames.empty() && files_.kustomize.empty())
             return misused("must specify one of -f and -k");
+        if (grace_period_ >= 0 && !is_forced_) return fail("--grace-period must have --force specified");
+        if (timeout_ != 0 && !is_forced_) return fail("--timeout must have --force specified");
         if (!raw_.empty()) return send_raw(session, "PUT", raw_, files_);
         const auto query = write_query(write_);
         if (!query) return pass_on(query);
         const DryRun dry_run = *write_.dry_run.read();
+        if (is_forced_ && dry_run != DryRun::none)
+            return fail("--dry-run can not be used when --force is set");
         return for_each_manifest(session, files_, "", "replace", [&](Item& item) -> Result<void> {
             if (saves_config_) save_last_applied(item.object);
             const auto api = session.api();
@@ -111,7 +145,7 @@ class Replace : public Command {
         if (!deleted && !is_not_found(deleted.error())) return pass_on(deleted);
         if (deleted) {
             cli::print(item.resource->kind_text() + " \"" + item.name + "\" deleted\n");
-            if (const auto gone = wait_until_gone(api, item, *deleted, timeout_); !gone) return gone;
+            if (auto gone = wait_until_gone(api, item, *deleted, timeout_); !gone) return gone;
         }
         item.object["metadata"].erase("resourceVersion");
         item.object["metadata"].erase("uid");

@@ -5,6 +5,7 @@
 #include "cli/kube/command_groups.h"
 #include "cli/kube/deleting.h"
 #include "cli/kube/printing.h"
+#include "cli/kube/raw.h"
 #include "cli/output.h"
 
 namespace keelson::cli::kube {
@@ -38,13 +39,13 @@ class Delete : public Command {
         if (!api) return pass_on(api);
         api_ = *api;
         if (!raw_.empty()) return delete_raw();
-        if (const auto good = read_flags(); !good) return good;
+        if (auto good = read_flags(); !good) return good;
         // What was chosen by a selector may be gone by now.
         ignores_missing_ |= select_.all || !select_.labels.empty() || !select_.fields.empty();
         const Wanted wanted{words.words, &files_, &select_};
         if (asks_)
-            if (const auto agreed = ask(session, wanted); !agreed) return agreed;
-        const auto done = for_each_named(session, wanted, [this](Item& item) { return delete_one(item); });
+            if (auto agreed = ask(session, wanted); !agreed) return agreed;
+        auto done = for_each_named(session, wanted, [this](Item& item) { return delete_one(item); });
         if (!done) return done;
         if (count_ == 0) print("No resources found\n");
         return wait_for_all();
@@ -52,6 +53,8 @@ class Delete : public Command {
 
   private:
     Result<void> delete_raw() {
+        if (files_.filenames.size() > 1) return fail("--raw can only use a single local file or stdin");
+        if (auto good = check_raw_path(raw_); !good) return good;
         const auto answer = api_->send({.method = "DELETE", .path = raw_});
         if (!answer) return pass_on(answer);
         print(answer->body);
@@ -87,14 +90,14 @@ class Delete : public Command {
 
     Result<void> ask(Session& session, const Wanted& wanted) {
         std::string names;
-        const auto done = for_each_named(session, wanted, [&](Item& item) -> Result<void> {
+        auto done = for_each_named(session, wanted, [&](Item& item) -> Result<void> {
             names += item.text() + "\n";
             return {};
         });
         if (!done) return done;
         print("You are about to delete the following resource(s):\n" + names +
               "Do you want to continue? (y/N): ");
-        if (const auto flushed = flush_output(); !flushed) return flushed;
+        if (auto flushed = flush_output(); !flushed) return flushed;
         std::string line;
         std::getline(std::cin, line);
         if (line == "y" || line == "Y") return {};
@@ -124,7 +127,7 @@ class Delete : public Command {
             print(item.text() + "\n");
         else
             print(item.resource->kind_text() + " \"" + item.name + "\" " + done_text() + "\n");
-        if (const auto flushed = flush_output(); !flushed) return flushed;
+        if (auto flushed = flush_output(); !flushed) return flushed;
         if (waits_ && *dry_run_.read() == DryRun::none) {
             item.object = Object();
             waiting_.emplace_back(item, uid);

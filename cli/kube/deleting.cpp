@@ -26,7 +26,7 @@ Result<std::string> delete_item(Api& api, const Item& item, const DeleteWish& wi
 Result<void> wait_until_gone(Api& api, const Item& item, const std::string& uid, std::int64_t timeout_ns) {
     std::optional<Deadline> deadline;
     if (timeout_ns > 0) deadline = std::chrono::steady_clock::now() + std::chrono::nanoseconds(timeout_ns);
-    const auto gone = watch_object(
+    auto gone = watch_object(
         api, item.resource->path(item.namespace_name), item.name,
         [&](const Object& object) -> Result<bool> {
             return object.is_null() || (!uid.empty() && text_at(member(object, "metadata"), "uid") != uid);

@@ -27,11 +27,13 @@ class Diff : public Command {
         flags.text("revision", revision_,
                    "Instead of files: what has changed in TYPE/NAME since this revision of the store, of "
                    "`keelctl history`");
+        add_document_flag(flags, document_);
         flags.number("concurrency", concurrency_, "Taken for the sake of scripts").is_hidden = true;
     }
 
     Result<void> run(Session& session, const Words& words) override {
-        auto done = compare(session, words);
+        auto done = document_.check();
+        if (done) done = compare(session, words);
         // 1 is "there are differences".
         if (!done && !done.error().message.empty() && done.error().code == exit_failure)
             done.error().code = exit_trouble;
@@ -48,21 +50,26 @@ class Diff : public Command {
         if (!api) return pass_on(api);
         auto difference = Difference::make();
         if (!difference) return pass_on(difference);
-        const auto done =
-            for_each_manifest(session, files_, labels_, "diff", [&](Item& item) -> Result<void> {
-                auto live = (*api)->ask({.path = item.path()});
-                if (!live && !is_not_found(live.error())) return pass_on(live);
-                Item merged = item;
-                const Query query{{"fieldManager", manager_}, {"dryRun", "All"}, {"force", "true"}};
-                if (const auto good = patch_item(**api, merged, kApplyPatch, compact(item.object), query);
-                    !good)
-                    return good;
-                const std::string name = file_name(item);
-                return difference->add(name, live ? shown(std::move(*live)) : Object(),
-                                       shown(std::move(merged.object)));
-            });
+        auto done = for_each_manifest(session, files_, labels_, "diff", [&](Item& item) -> Result<void> {
+            auto live = (*api)->ask({.path = item.path()});
+            if (!live && !is_not_found(live.error())) return pass_on(live);
+            Item merged = item;
+            const Query query{{"fieldManager", manager_}, {"dryRun", "All"}, {"force", "true"}};
+            if (auto good = patch_item(**api, merged, kApplyPatch, compact(item.object), query); !good)
+                return good;
+            const std::string name = file_name(item);
+            return difference->add(name, live ? shown(std::move(*live)) : Object(),
+                                   shown(std::move(merged.object)));
+        });
         if (!done) return done;
-        return difference->show();
+        return show(*difference);
+    }
+
+    Result<void> show(Difference& difference) const {
+        if (!document_.is_wanted()) return difference.show();
+        document_.print({{"items", difference.documents()}});
+        if (difference.has_changes()) return tl::unexpected(silent(exit_failure));
+        return {};
     }
 
     Result<void> with_past(Session& session, const std::vector<std::string>& words) {
@@ -81,7 +88,7 @@ class Diff : public Command {
         const auto added = difference->add(file_name(item), shown(std::move(*past)),
                                            live ? shown(std::move(*live)) : Object());
         if (!added) return pass_on(added);
-        return difference->show();
+        return show(*difference);
     }
 
     static std::string file_name(const Item& item) {
@@ -95,6 +102,7 @@ class Diff : public Command {
     }
 
     FileFlags files_;
+    DocumentFlag document_;
     std::string labels_;
     std::string revision_;
     std::string manager_ = "keelctl";

@@ -1,5 +1,6 @@
 #include "cli/kube/differing.h"
 
+#include <algorithm>
 #include <cstdlib>
 
 #include "cli/kube/failures.h"
@@ -40,8 +41,20 @@ Result<Difference> Difference::make() {
 
 Result<void> Difference::add(const std::string& name, Object before, Object after) {
     if (text_at(after.is_null() ? before : after, "kind") == "Secret") hide_values(before, after);
-    if (const auto done = write(before_.path(), name, before); !done) return done;
+    const Object& there = after.is_null() ? before : after;
+    Object document = {{"apiVersion", text_at(there, "apiVersion")},
+                       {"kind", text_at(there, "kind")},
+                       {"name", name_of(there)},
+                       {"changes", Object::diff(before, after)}};
+    if (!namespace_of(there).empty()) document["namespace"] = namespace_of(there);
+    documents_.push_back(std::move(document));
+    if (auto done = write(before_.path(), name, before); !done) return done;
     return write(after_.path(), name, after);
+}
+
+bool Difference::has_changes() const {
+    return std::any_of(documents_.begin(), documents_.end(),
+                       [](const Object& document) { return !member(document, "changes").empty(); });
 }
 
 Result<void> Difference::show() {

@@ -7,18 +7,9 @@
 #include "cli/kube/table.h"
 #include "cli/kube/watch.h"
 #include "cli/output.h"
-#include "kernel/base/clock.h"
-#include "kernel/object/time_format.h"
 
 namespace keelson::cli::kube {
 namespace {
-
-std::string age_of(const std::string& time) {
-    const auto parsed = object::parse_time(time);
-    if (!parsed) return "<unknown>";
-    const auto now = object::instant_of(base::system_clock().wall_now());
-    return object::human_duration(now.seconds - parsed->seconds);
-}
 
 std::string first_of(std::initializer_list<std::string> texts) {
     for (const std::string& text : texts)
@@ -33,9 +24,9 @@ std::string last_seen(const Object& event) {
         first_of({text_at(series, "lastObservedTime"), text_at(event, "lastTimestamp"), first});
     const Object& count = member(series.is_object() ? series : event, "count");
     if (count.is_number_integer() && (count.get<std::int64_t>() > 1 || series.is_object()))
-        return age_of(last) + " (x" + std::to_string(count.get<std::int64_t>()) + " over " + age_of(first) +
-               ")";
-    return age_of(first);
+        return age_text(last) + " (x" + std::to_string(count.get<std::int64_t>()) + " over " +
+               age_text(first) + ")";
+    return age_text(first);
 }
 
 // When it was seen last, for the order of the lines.
@@ -63,15 +54,15 @@ class Events : public Command {
         if (!types) return pass_on(types);
         const auto resource = (*types)->find_type("events");
         if (!resource) return pass_on(resource);
-        if (const auto good = read_object(**types); !good) return good;
-        if (const auto good = check_format(print_); !good) return good;
+        if (auto good = read_object(**types); !good) return good;
+        if (auto good = check_format(print_); !good) return good;
         const auto api = session.api();
         if (!api) return pass_on(api);
         ApiCall call{.path = (*resource)->path(everywhere_ ? "" : *name)};
         if (!fields_.empty()) call.query.emplace_back("fieldSelector", fields_);
         const auto list = (*api)->ask(call);
         if (!list) return pass_on(list);
-        if (const auto done = print_list(*list, *name); !done || !watches_) return done;
+        if (auto done = print_list(*list, *name); !done || !watches_) return done;
         return watch(**api, call, resource_version_of(*list),
                      [this](const WatchEvent& event) -> Result<bool> {
                          if (event.type != "DELETED" && event.type != "BOOKMARK" && is_chosen(event.object)) {

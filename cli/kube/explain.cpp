@@ -65,7 +65,7 @@ class Schemas {
         std::string name;
         const Object& real = resolved(schema, &name);
         if (depth > kDeepest) return "Object";
-        const std::string type = text_at(real, "type");
+        std::string type = text_at(real, "type");
         if (type == "array") return "[]" + type_of(member(real, "items"), depth + 1);
         const Object& values = member(real, "additionalProperties");
         if (values.is_object()) return "map[string]" + type_of(values, depth + 1);
@@ -161,7 +161,7 @@ class Explain : public Command {
     Result<const Resource*> find(const Discovery& types, const std::string& text,
                                  std::vector<std::string>& fields) const {
         const std::size_t first = text.find('.');
-        const auto found = types.find_type(text.substr(0, first));
+        auto found = types.find_type(text.substr(0, first));
         if (!found) return found;
         for (std::size_t begin = first; begin != std::string::npos; begin = text.find('.', begin + 1))
             fields.push_back(text.substr(begin + 1, text.find('.', begin + 1) - begin - 1));

@@ -112,6 +112,27 @@ Flags::Flag& Flags::array(std::string_view names, std::vector<std::string>& targ
     return added;
 }
 
+Flags::Flag& Flags::pairs(std::string_view names, std::vector<std::pair<std::string, std::string>>& target,
+                          std::string_view help) {
+    Flag& added = add(names, "stringToString", help, [&target](const std::string& value) -> Result<void> {
+        const bool is_one = std::count(value.begin(), value.end(), '=') == 1;
+        std::size_t begin = 0;
+        while (begin <= value.size()) {
+            const std::size_t end = is_one ? value.size() : std::min(value.find(',', begin), value.size());
+            const std::string pair = value.substr(begin, end - begin);
+            const std::size_t equals = pair.find('=');
+            if (equals == std::string::npos) return fail(pair + " must be formatted as key=value");
+            const std::string key = pair.substr(0, equals);
+            std::erase_if(target, [&key](const auto& one) { return one.first == key; });
+            target.emplace_back(key, pair.substr(equals + 1));
+            begin = end + 1;
+        }
+        return {};
+    });
+    added.fallback = "[]";
+    return added;
+}
+
 Flags::Flag& Flags::number(std::string_view names, std::int64_t& target, std::string_view help) {
     Flag& added = add(names, "int", help, [&target](const std::string& value) -> Result<void> {
         const auto read = read_number(value);
@@ -191,7 +212,7 @@ struct Flags::Reader {
             const std::string rest = text.substr(i + 1);
             if (rest.size() > 1 && rest[0] == '=') return set(flag, rest.substr(1));
             if (flag->is_bare_allowed) {
-                if (const auto done = set(flag, flag->when_bare); !done) return done;
+                if (auto done = set(flag, flag->when_bare); !done) return done;
                 continue;
             }
             if (!rest.empty()) return set(flag, rest);

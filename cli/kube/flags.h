@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "cli/result.h"
@@ -48,6 +49,9 @@ class Flags {
                         std::string_view help);
     Flag& list(std::string_view names, std::vector<std::string>& target, std::string_view help);  // a,b
     Flag& array(std::string_view names, std::vector<std::string>& target, std::string_view help);
+    // a=b,c=d; a value with one "=" is one pair, whatever its commas.
+    Flag& pairs(std::string_view names, std::vector<std::pair<std::string, std::string>>& target,
+                std::string_view help);
     Flag& number(std::string_view names, std::int64_t& target, std::string_view help);
     // Nanoseconds, of "5s" or "1m30s".
     Flag& duration(std::string_view names, std::int64_t& target, std::string_view help);

@@ -5,6 +5,7 @@
 #include "cli/kube/command.h"
 #include "cli/kube/command_groups.h"
 #include "cli/kube/printing.h"
+#include "cli/kube/raw.h"
 #include "cli/kube/resources.h"
 #include "cli/kube/sorting.h"
 #include "cli/kube/table.h"
@@ -38,14 +39,15 @@ class Get : public Command {
         flags.list("L,label-columns", table_.label_columns, "A column for each of these labels");
         flags.flag("show-kind", shows_kind_, "Names with their type before them");
         flags.text("sort-by", sort_by_, "In the order of this field, such as .metadata.name");
-        flags.flag("server-print", server_prints_, "Taken for the sake of scripts");
+        flags.flag("server-print", server_prints_,
+                   "Each type has the columns that the server has for it; =false: names and ages alone");
     }
 
     Result<void> run(Session& session, const Words& words) override {
         const auto api = session.api();
         if (!api) return pass_on(api);
         api_ = *api;
-        if (!raw_.empty()) return print_raw();
+        if (!raw_.empty()) return print_raw(words.words);
         if (words.words.empty() && files_.filenames.empty() && files_.kustomize.empty())
             return tl::unexpected(whole(
                 "You must specify the type of resource to get. Use \"keelctl api-resources\" for a complete "
@@ -54,7 +56,7 @@ class Get : public Command {
                 "<resource>\" for a detailed description of that resource (e.g. keelctl explain pods).\nSee "
                 "'keelctl get -h' for help and examples"));
         print_.has_headers = !has_no_headers_;
-        if (const auto good = check_format(print_); !good) return good;
+        if (auto good = check_format(print_); !good) return good;
         const auto selection = kube::select(session, {words.words, &files_, &select_, true});
         if (!selection) return pass_on(selection);
         if (watches_ || watches_only_) return watch_selection(*selection);
@@ -62,8 +64,15 @@ class Get : public Command {
     }
 
   private:
-    Result<void> print_raw() {
-        const auto done = api_->stream({.path = raw_}, [](std::string_view piece) { return print(piece); });
+    Result<void> print_raw(const std::vector<std::string>& words) {
+        if (watches_ || watches_only_ || !select_.labels.empty() || !select_.fields.empty())
+            return fail(
+                "--raw may not be specified with other flags that filter the server request or alter the "
+                "output");
+        if (!print_.output.empty()) return fail("--raw and --output are mutually exclusive");
+        if (!words.empty()) return fail("arguments may not be passed when --raw is specified");
+        if (auto good = check_raw_path(raw_); !good) return good;
+        auto done = api_->stream({.path = raw_}, [](std::string_view piece) { return print(piece); });
         return done;
     }
 
@@ -71,11 +80,18 @@ class Get : public Command {
         return item.path() + (subresource_.empty() ? "" : "/" + subresource_);
     }
 
+    // Tables are the server's, or made here of what it sends.
+    std::string accept_for_tables() const { return server_prints_ ? kTables : "application/json"; }
+    Object as_table(Object document) const {
+        return server_prints_ ? std::move(document) : table_of_objects(std::move(document));
+    }
+
     Query page_query(const std::string& next) const {
         Query query = selector_query(&select_);
         if (chunk_size_ > 0 && sort_by_.empty()) query.emplace_back("limit", std::to_string(chunk_size_));
         if (!next.empty()) query.emplace_back("continue", next);
-        if (!sort_by_.empty() && print_.is_for_people()) query.emplace_back("includeObject", "Object");
+        if (!sort_by_.empty() && print_.is_for_people() && server_prints_)
+            query.emplace_back("includeObject", "Object");
         return query;
     }
 
@@ -112,19 +128,19 @@ class Get : public Command {
         };
         for (const Item& item : selection.items) {
             Query query;
-            if (!sort_by_.empty()) query.emplace_back("includeObject", "Object");
-            auto table = api_->ask({.path = path_of(item), .query = query, .accept = kTables});
+            if (!sort_by_.empty() && server_prints_) query.emplace_back("includeObject", "Object");
+            auto table = api_->ask({.path = path_of(item), .query = query, .accept = accept_for_tables()});
             if (!table) {
                 if (!ignores_missing_ || !is_not_found(table.error())) failures.add(table.error());
                 continue;
             }
             start_type(item.resource);
-            tables.push_back(std::move(*table));
+            tables.push_back(as_table(std::move(*table)));
         }
         for (const Listing& listing : selection.listings) {
             start_type(listing.resource);
-            const auto done =
-                each_page(listing, kTables, [&](Object page) { tables.push_back(std::move(page)); });
+            const auto done = each_page(listing, accept_for_tables(),
+                                        [&](Object page) { tables.push_back(as_table(std::move(page))); });
             if (!done && !(ignores_missing_ && is_not_found(done.error()))) failures.add(done.error());
         }
         finish_type();
@@ -162,7 +178,9 @@ class Get : public Command {
     }
 
     void say_nothing_found(Session& session, const Selection& selection) {
+        // Without the server's tables kubectl does not look at the types.
         const bool is_namespaced =
+            !server_prints_ ||
             std::any_of(selection.listings.begin(), selection.listings.end(),
                         [](const Listing& listing) { return listing.resource->is_namespaced; });
         const auto name = session.namespace_name();
@@ -183,7 +201,7 @@ class Get : public Command {
                 failures.add(object.error());
         }
         for (const Listing& listing : selection.listings) {
-            const auto done = each_page(listing, "application/json", [&](Object page) {
+            auto done = each_page(listing, "application/json", [&](Object page) {
                 if (!page.contains("items") || !page["items"].is_array()) return;
                 for (Object& object : page["items"]) {
                     object["apiVersion"] = listing.resource->api_version();
@@ -194,10 +212,10 @@ class Get : public Command {
             if (!done) failures.add(done.error());
         }
         if (!sort_by_.empty())
-            if (const auto sorted = sort_objects(objects, sort_by_); !sorted) return sorted;
+            if (auto sorted = sort_objects(objects, sort_by_); !sorted) return sorted;
         const bool has_nothing = objects.empty() && selection.listings.empty();
         if (!has_nothing)
-            if (const auto done = print_objects(print_, std::move(objects), selection.is_single); !done)
+            if (auto done = print_objects(print_, std::move(objects), selection.is_single); !done)
                 return done;
         return failures.result();
     }
@@ -207,7 +225,7 @@ class Get : public Command {
         if (selection.items.size() + selection.listings.size() != 1)
             return fail("you may only specify a single resource type when watching");
         ApiCall call;
-        if (print_.is_for_people()) call.accept = kTables;
+        if (print_.is_for_people()) call.accept = accept_for_tables();
         call.query = selector_query(&select_);
         if (selection.items.empty()) {
             const Listing& listing = selection.listings.front();
@@ -232,21 +250,22 @@ class Get : public Command {
         const auto first = api_->ask(*call);
         if (!first) return pass_on(first);
         if (!watches_only_)
-            if (const auto done = print_first(*first, text); !done) return done;
+            if (auto done = print_first(*first, text); !done) return done;
         return kube::watch(*api_, *call, resource_version_of(*first),
                            [&](const WatchEvent& event) { return print_event(event, text); });
     }
 
     Result<void> print_first(const Object& list, TableText& text) {
         if (print_.is_for_people()) {
-            if (!member(list, "rows").empty()) text.add(list);
+            const Object table = as_table(list);
+            if (!member(table, "rows").empty()) text.add(table);
             print(text.take(true));
         } else if (member(list, "items").is_array()) {
             for (Object object : member(list, "items")) {
                 object["apiVersion"] = text_at(list, "apiVersion");
                 std::string kind = text_at(list, "kind");
                 object["kind"] = kind.ends_with("List") ? kind.substr(0, kind.size() - 4) : kind;
-                if (const auto done = print_one("ADDED", std::move(object)); !done) return done;
+                if (auto done = print_one("ADDED", std::move(object)); !done) return done;
             }
         }
         return flush_output();
@@ -255,7 +274,7 @@ class Get : public Command {
     Result<bool> print_event(const WatchEvent& event, TableText& text) {
         if (event.type == "BOOKMARK") return true;
         if (print_.is_for_people()) {
-            text.add(event.object);
+            text.add(as_table(event.object));
             print(text.take(true));
         } else if (const auto done = print_one(event.type, event.object); !done) {
             return pass_on(done);

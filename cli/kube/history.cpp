@@ -34,20 +34,20 @@ std::pair<std::string, std::string> last_writer(const Object& object) {
 
 class History : public Command {
   public:
-    void add_flags(Flags& flags) override { flags.text("o,output", output_, "json, or nothing for a table"); }
+    void add_flags(Flags& flags) override { add_document_flag(flags, document_); }
 
     Result<void> run(Session& session, const Words& words) override {
-        if (!output_.empty() && output_ != "json") return fail("--output must be json");
+        if (auto good = document_.check(); !good) return good;
         const auto item = single_item(session, words.words);
         if (!item) return pass_on(item);
         const auto states = past_states(session, *item);
         if (!states) return pass_on(states);
         if (states->empty()) return fail("the store has no past of " + item->text());
-        if (output_ == "json") {
+        if (document_.is_wanted()) {
             Object list = Object::array();
             for (const PastState& state : *states)
                 list.push_back({{"type", state.change}, {"object", state.object}});
-            print(pretty_json(list));
+            document_.print(list);
             return {};
         }
         Columns columns;
@@ -63,7 +63,7 @@ class History : public Command {
     }
 
   private:
-    std::string output_;
+    DocumentFlag document_;
 };
 
 // What the server sets by itself.
@@ -77,11 +77,13 @@ Object without_bookkeeping(Object object) {
 class Rollback : public Command {
   public:
     void add_flags(Flags& flags) override {
+        add_document_flag(flags, document_);
         flags.text("to", revision_, "The revision of the store, of `keelctl history`");
         flags.flag("yes", is_agreed_, "Do it; without this it is only shown");
     }
 
     Result<void> run(Session& session, const Words& words) override {
+        if (auto good = document_.check(); !good) return good;
         if (revision_.empty()) return misused("--to must name a revision");
         auto item = single_item(session, words.words);
         if (!item) return pass_on(item);
@@ -91,32 +93,46 @@ class Rollback : public Command {
         if (!past) return pass_on(past);
         const auto live = (*api)->ask({.path = item->path()});
         if (!live && !is_not_found(live.error())) return pass_on(live);
-        if (!is_agreed_) return show(*item, live ? *live : Object(), *past);
+        auto difference = Difference::make();
+        if (!difference) return pass_on(difference);
+        auto added =
+            difference->add(item->resource->kind + "." + item->name,
+                            live ? without_bookkeeping(*live) : Object(), without_bookkeeping(*past));
+        if (!added) return added;
+        if (!is_agreed_) return show(*item, *difference);
         item->object = without_bookkeeping(std::move(*past));
         const Query query{{"fieldManager", "keelctl-rollback"}};
-        const auto done = live ? replace_item(**api, *item, query) : create_item(**api, *item, query);
+        auto done = live ? replace_item(**api, *item, query) : create_item(**api, *item, query);
         if (!done) return done;
-        print(item->text() + " rolled back to revision " + revision_ + "\n");
+        if (document_.is_wanted())
+            print_document(*difference, true);
+        else
+            print(item->text() + " rolled back to revision " + revision_ + "\n");
         return {};
     }
 
   private:
-    Result<void> show(const Item& item, const Object& live, const Object& past) const {
-        auto difference = Difference::make();
-        if (!difference) return pass_on(difference);
-        const auto added =
-            difference->add(item.resource->kind + "." + item.name,
-                            live.is_null() ? live : without_bookkeeping(live), without_bookkeeping(past));
-        if (!added) return added;
-        const auto shown = difference->show();
-        if (shown) {
+    Result<void> show(const Item& item, Difference& difference) const {
+        if (document_.is_wanted()) {
+            print_document(difference, false);
+            if (!difference.has_changes()) return {};
+        } else if (auto shown = difference.show(); shown) {
             print(item.text() + " is as it was at revision " + revision_ + "\n");
             return {};
+        } else if (shown.error().code != exit_failure) {
+            return shown;
         }
-        if (shown.error().code != exit_failure) return shown;
         return fail("nothing was changed: to do this, say --yes");
     }
 
+    void print_document(const Difference& difference, bool is_done) const {
+        Object document = difference.documents().front();
+        document["revision"] = revision_;
+        document["done"] = is_done;
+        document_.print(document);
+    }
+
+    DocumentFlag document_;
     std::string revision_;
     bool is_agreed_ = false;
 };

@@ -75,7 +75,11 @@ Object& KubeconfigFiles::entry(const std::string& list, const std::string& name)
     if (!entries.is_array()) entries = Object::array();
     for (Object& one : entries)
         if (text_at(one, "name") == name) return one[singular(list)];
-    entries.push_back({{"name", name}, {singular(list), Object::object()}});
+    // What kubectl writes even when it is not known.
+    Object fresh = Object::object();
+    if (list == "contexts") fresh = {{"cluster", ""}, {"user", ""}};
+    if (list == "clusters") fresh = {{"server", ""}};
+    entries.push_back({{"name", name}, {singular(list), fresh}});
     return entries.back()[singular(list)];
 }
 

@@ -8,6 +8,7 @@
 
 #include "cli/http.h"
 #include "cli/kube/kubeconfig.h"
+#include "cli/kube/kustomize.h"
 #include "kernel/base/files.h"
 
 namespace keelson::cli::kube {
@@ -129,13 +130,13 @@ Result<void> add_object(Object object, const std::string& source, std::vector<Ma
     return {};
 }
 
-Result<void> read_file(const std::string& file, std::vector<Manifest>& manifests) {
-    const auto text = read_source(file);
+Result<void> read_text(const Result<std::string>& text, const std::string& source,
+                       std::vector<Manifest>& manifests) {
     if (!text) return pass_on(text);
-    auto objects = read_documents(*text, file == "-" ? "STDIN" : file);
+    auto objects = read_documents(*text, source == "-" ? "STDIN" : source);
     if (!objects) return pass_on(objects);
     for (Object& object : *objects)
-        if (auto added = add_object(std::move(object), file, manifests); !added) return added;
+        if (auto added = add_object(std::move(object), source, manifests); !added) return added;
     return {};
 }
 
@@ -144,7 +145,8 @@ Result<void> read_file(const std::string& file, std::vector<Manifest>& manifests
 void add_file_flags(Flags& flags, FileFlags& files) {
     flags.list("f,filename", files.filenames, "Files, directories or URLs with the objects; - is the input");
     flags.flag("R,recursive", files.is_recursive, "With directories: what lies below them too");
-    flags.text("k,kustomize", files.kustomize, "Kustomizations are not built by keelctl").is_hidden = true;
+    flags.text("k,kustomize", files.kustomize,
+               "The directory of a kustomization, which kustomize or kubectl builds");
 }
 
 Result<std::string> read_source(const std::string& source) {
@@ -171,15 +173,19 @@ Result<std::vector<Object>> read_documents(std::string_view text, const std::str
 }
 
 Result<std::vector<Manifest>> read_manifests(const FileFlags& files, Failures& failures) {
-    if (!files.kustomize.empty())
-        return fail("keelctl builds no kustomizations: give it what `kustomize build " + files.kustomize +
-                    "` prints, with -f -");
     std::vector<Manifest> manifests;
+    if (!files.kustomize.empty()) {
+        if (!files.filenames.empty()) return fail("only one of -f or -k can be specified");
+        if (const auto done = read_text(build_kustomization(files.kustomize), files.kustomize, manifests);
+            !done)
+            return pass_on(done);
+    }
     for (const std::string& name : files.filenames) {
         const auto found = files_of(name, files.is_recursive);
         if (!found) return pass_on(found);
         for (const std::string& file : *found)
-            if (const auto done = read_file(file, manifests); !done) failures.add(done.error());
+            if (const auto done = read_text(read_source(file), file, manifests); !done)
+                failures.add(done.error());
     }
     return manifests;
 }

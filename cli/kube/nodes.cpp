@@ -1,20 +1,19 @@
 // keelctl node join-token, cluster status
-#include <openssl/evp.h>
-#include <openssl/pem.h>
 #include <openssl/rand.h>
-#include <openssl/x509.h>
 
-#include <array>
 #include <cstdlib>
 #include <map>
 
 #include "cli/kube/command.h"
 #include "cli/kube/command_groups.h"
+#include "cli/kube/printing.h"
 #include "cli/kube/resources.h"
 #include "cli/kube/table.h"
 #include "cli/output.h"
 #include "cli/server.h"
 #include "kernel/base/clock.h"
+#include "kernel/base/openssl.h"
+#include "kernel/base/sha256.h"
 #include "kernel/object/time_format.h"
 
 namespace keelson::cli::kube {
@@ -23,6 +22,7 @@ namespace {
 constexpr std::size_t kTokenId = 6;
 constexpr std::size_t kTokenSecret = 16;
 constexpr std::int64_t kSecond = 1'000'000'000;
+constexpr std::int64_t kDay = kSecond * 24 * 3600;
 constexpr std::size_t kShownWarnings = 5;
 
 Result<std::string> random_letters(std::size_t count) {
@@ -40,26 +40,11 @@ Result<std::string> random_letters(std::size_t count) {
 
 // Of the authority's public key, as joining nodes check it.
 Result<std::string> key_hash(const std::string& pem) {
-    const std::unique_ptr<BIO, decltype(&BIO_free)> memory(
-        BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())), BIO_free);
-    const std::unique_ptr<X509, decltype(&X509_free)> certificate(
-        PEM_read_bio_X509(memory.get(), nullptr, nullptr, nullptr), X509_free);
+    const auto certificate = base::parse_certificate(pem);
     if (!certificate)
         return fail(
             "the kubeconfig holds no authority of the server's certificate, whose key a node must know");
-    unsigned char* bytes = nullptr;
-    const int size = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(certificate.get()), &bytes);
-    std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
-    unsigned length = 0;
-    EVP_Digest(bytes, static_cast<std::size_t>(size), digest.data(), &length, EVP_sha256(), nullptr);
-    OPENSSL_free(bytes);
-    std::string text = "sha256:";
-    constexpr const char* kDigits = "0123456789abcdef";
-    for (unsigned i = 0; i < length; ++i) {
-        text += kDigits[digest[i] >> 4];
-        text += kDigits[digest[i] & 15];
-    }
-    return text;
+    return "sha256:" + base::hexadecimal(base::public_key_digest(certificate.get()));
 }
 
 bool is_loopback(const std::string& host) {
@@ -90,12 +75,13 @@ class JoinToken : public Command {
   public:
     void add_flags(Flags& flags) override {
         flags.duration("ttl", ttl_, "How long machines may join with it");
-        flags.text("o,output", output_, "json, or nothing for the command to run");
+        add_document_flag(flags, document_);
     }
 
     Result<void> run(Session& session, const Words& words) override {
         if (!words.words.empty()) return misused("unexpected arguments: [" + words.words.front() + "]");
         if (ttl_ < kSecond) return misused("--ttl must be a second or more");
+        if (auto good = document_.check(); !good) return good;
         const auto api = session.api();
         if (!api) return pass_on(api);
         const auto hash = key_hash((*api)->server().authority);
@@ -125,23 +111,23 @@ class JoinToken : public Command {
         const std::string server = advertised_server(**api);
         const std::string command =
             "keelsond --roles node --join " + server + " --token " + token + " --ca-hash " + *hash;
-        if (output_ == "json")
-            print(pretty_json({{"token", token},
-                               {"expires", expires},
-                               {"server", server},
-                               {"caHash", *hash},
-                               {"command", command}}));
-        else
-            print(command + "\n");
-        if (output_.empty())
-            warn("Run this on the machine that is to join. Until " + expires +
-                 " whoever has it can become any node.");
+        if (document_.is_wanted()) {
+            document_.print({{"token", token},
+                             {"expires", expires},
+                             {"server", server},
+                             {"caHash", *hash},
+                             {"command", command}});
+            return {};
+        }
+        print(command + "\n");
+        warn("Run this on the machine that is to join. Until " + expires +
+             " whoever has it can become any node.");
         return {};
     }
 
   private:
-    std::int64_t ttl_ = 24 * 3600 * kSecond;
-    std::string output_;
+    std::int64_t ttl_ = kDay;
+    DocumentFlag document_;
 };
 
 // "Ready", or why it is not.
@@ -157,23 +143,21 @@ std::string state_of_node(const Object& node) {
 
 class ClusterStatus : public Command {
   public:
-    void add_flags(Flags& flags) override {
-        flags.text("o,output", output_, "json, or nothing for one screen");
-    }
+    void add_flags(Flags& flags) override { add_document_flag(flags, document_); }
 
     Result<void> run(Session& session, const Words& /*words*/) override {
-        if (!output_.empty() && output_ != "json") return misused("--output must be json");
+        if (auto good = document_.check(); !good) return good;
         const auto api = session.api();
         if (!api) return pass_on(api);
         const auto version = (*api)->ask({.path = "/version"});
         if (!version) return pass_on(version);
         status_["server"] = {{"url", (*api)->server().text()}, {"version", text_at(*version, "gitVersion")}};
-        if (const auto done = read_nodes(**api); !done) return done;
-        if (const auto done = read_pods(**api); !done) return done;
-        if (const auto done = read_warnings(**api); !done) return done;
+        if (auto done = read_nodes(**api); !done) return done;
+        if (auto done = read_pods(**api); !done) return done;
+        if (auto done = read_warnings(**api); !done) return done;
         read_admin(session);
-        if (output_ == "json")
-            print(pretty_json(status_));
+        if (document_.is_wanted())
+            document_.print(status_);
         else
             print_screen();
         return {};
@@ -286,7 +270,7 @@ class ClusterStatus : public Command {
         return text + "Store     revision " + (revision.is_null() ? "unknown" : revision.dump()) + "\n";
     }
 
-    std::string output_;
+    DocumentFlag document_;
     Object status_ = Object::object();
 };
 

@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "cli/output.h"
 #include "cli/print/go_text.h"
 #include "kernel/object/json.h"
 #include "kernel/object/yaml.h"
@@ -66,12 +67,7 @@ std::string pretty_json(const Object& object) {
 }
 
 std::string yaml_of(const Object& object) {
-    const std::string json = compact(object);
-    object::Arena arena;
-    const auto value = object::parse_json(json, arena);
-    std::string text;
-    if (value) object::write_yaml(*value, text);
-    return text;
+    return yaml_of_json(compact(object));
 }
 
 }  // namespace keelson::cli::kube

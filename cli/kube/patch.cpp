@@ -3,6 +3,7 @@
 
 #include "cli/kube/command.h"
 #include "cli/kube/command_groups.h"
+#include "cli/kube/local.h"
 #include "cli/kube/writing.h"
 #include "cli/output.h"
 #include "kernel/object/names.h"
@@ -20,35 +21,48 @@ class Patch : public Command {
         flags.text("patch-file", patch_file_, "A file with the patch");
         flags.text("type", type_, "How the patch is written: strategic, merge or json");
         flags.text("subresource", write_.subresource, "Only this part of the object, such as status");
-        flags.flag("local", is_local_, "Do not ask the server; keelctl leaves patching to it");
+        flags.flag("local", is_local_, "Change the objects of -f and do not ask the server");
     }
 
     Result<void> run(Session& session, const Words& words) override {
-        if (is_local_) return fail("--local: keelctl leaves patching to the server; use --dry-run=server");
+        if (is_local_ && !words.words.empty()) return fail("cannot specify --local and server resources");
         const auto patch = read_patch();
         if (!patch) return pass_on(patch);
         const auto query = write_query(write_);
         if (!query) return pass_on(query);
         const DryRun dry_run = *write_.dry_run.read();
+        const auto work_here = [&](Item& item) { return patch_here(item, *patch, dry_run); };
+        if (is_local_) return for_each_local(files_, work_here);
         const auto api = session.api();
         if (!api) return pass_on(api);
-        if (words.words.empty() && files_.filenames.empty())
+        if (words.words.empty() && files_.filenames.empty() && files_.kustomize.empty())
             return misused("must specify a resource to patch");
+        if (dry_run == DryRun::client) return for_each_object(session, {words.words, &files_}, work_here);
         return for_each_object(session, {words.words, &files_}, [&](Item& item) -> Result<void> {
             const Object before = item.object;
-            if (dry_run != DryRun::client)
-                if (const auto done =
-                        patch_item(**api, item, content_type(), *patch, *query, write_.subresource);
-                    !done)
-                    return done;
-            const bool is_same = before == item.object && dry_run != DryRun::client;
-            const std::string done = is_same ? "patched (no change)" : "patched";
+            if (auto done = patch_item(**api, item, content_type(), *patch, *query, write_.subresource);
+                !done)
+                return done;
             // kubectl does not say that it was a dry run of the server, and scripts compare the whole line.
-            return print_change(print_, item, dry_run == DryRun::client ? with_dry_run(done, dry_run) : done);
+            return print_change(print_, item, word_for(before, item.object));
         });
     }
 
   private:
+    static std::string word_for(const Object& before, const Object& after) {
+        return before == after ? "patched (no change)" : "patched";
+    }
+
+    Result<void> patch_here(Item& item, const std::string& patch, DryRun dry_run) const {
+        auto patched = patched_locally(item.object, content_type(), patch);
+        if (!patched) return pass_on(patched);
+        const bool is_same = item.object == *patched;
+        const std::string done = word_for(item.object, *patched);
+        item.object = std::move(*patched);
+        return print_change(print_, item,
+                            dry_run == DryRun::client && !is_same ? with_dry_run(done, dry_run) : done);
+    }
+
     const char* content_type() const {
         return type_ == "json" ? kJsonPatch : type_ == "merge" ? kMergePatch : kStrategicPatch;
     }
@@ -115,7 +129,7 @@ class SetNames : public Command {
     Result<void> run(Session& session, const Words& words) override {
         auto changes = read_changes(words.words);
         if (!changes) return pass_on(changes);
-        if (changes->objects.empty() && files_.filenames.empty())
+        if (changes->objects.empty() && files_.filenames.empty() && files_.kustomize.empty())
             return fail("one or more resources must be specified as <resource> <name> or <resource>/<name>");
         if (changes->set.empty() && changes->removed.empty() && !lists_)
             return fail(std::string("at least one ") + naming.singular + " update is required");
@@ -123,8 +137,14 @@ class SetNames : public Command {
         if (!query) return pass_on(query);
         const DryRun dry_run = *write_.dry_run.read();
         const auto work = [&](Item& item) { return change(session, item, *changes, *query, dry_run); };
-        const Wanted wanted{changes->objects, &files_, &select_};
-        return is_local_ ? for_each_named(session, wanted, work) : for_each_object(session, wanted, work);
+        if (!is_local_) return for_each_object(session, {changes->objects, &files_, &select_}, work);
+        if (!changes->objects.empty())
+            return fail(&naming == &kLabels
+                            ? "can only use local files by -f pod.yaml or --filename=pod.json "
+                              "when --local=true is set"
+                            : "can only use local files by -f rsrc.yaml or "
+                              "--filename=rsrc.json when --local=true is set");
+        return for_each_local(files_, work);
     }
 
   private:
@@ -198,7 +218,7 @@ class SetNames : public Command {
     Result<void> change(Session& session, Item& item, const Changes& changes, const Query& query,
                         DryRun dry_run) {
         if (lists_ && changes.set.empty() && changes.removed.empty()) return list(item);
-        if (const auto good = check_overwriting(item, changes); !good) return good;
+        if (auto good = check_overwriting(item, changes); !good) return good;
         const Object before = item.object;
         Object patch = Object::object();
         Object& names = item.object["metadata"][naming.member];
@@ -215,7 +235,7 @@ class SetNames : public Command {
             if (!resource_version_.empty()) whole["metadata"]["resourceVersion"] = resource_version_;
             const auto api = session.api();
             if (!api) return pass_on(api);
-            if (const auto patched = patch_item(**api, item, kMergePatch, compact(whole), query); !patched)
+            if (auto patched = patch_item(**api, item, kMergePatch, compact(whole), query); !patched)
                 return patched;
         }
         if (lists_) return list(item);

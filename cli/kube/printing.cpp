@@ -122,6 +122,19 @@ Result<void> print_objects(const PrintFlags& print, std::vector<Object> objects,
     return {};
 }
 
+void add_document_flag(Flags& flags, DocumentFlag& document) {
+    flags.text("o,output", document.output, "yaml or json: a document for programs");
+}
+
+Result<void> DocumentFlag::check() const {
+    if (output.empty() || output == "json" || output == "yaml") return {};
+    return fail("--output must be 'yaml' or 'json'");
+}
+
+void DocumentFlag::print(const Object& document) const {
+    cli::print(output == "yaml" ? yaml_of(document) : pretty_json(document));
+}
+
 Result<DryRun> DryRunFlag::read() const {
     if (text == "none" || text == "false") return DryRun::none;
     if (text == "server") return DryRun::server;

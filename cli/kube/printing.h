@@ -34,6 +34,15 @@ Result<void> print_change(const PrintFlags& print, const Item& item, const std::
 // Objects of several items in one List, or one after another where the format says so.
 Result<void> print_objects(const PrintFlags& print, std::vector<Object> objects, bool is_single);
 
+// -o of commands that show no objects: a document for programs instead of text for people.
+struct DocumentFlag {
+    std::string output;  // "", "json" or "yaml" once it is checked
+    [[nodiscard]] Result<void> check() const;
+    [[nodiscard]] bool is_wanted() const { return !output.empty(); }
+    void print(const Object& document) const;
+};
+void add_document_flag(Flags& flags, DocumentFlag& document);
+
 // " (dry run)" and the like. A word that is none of none, client and server fails.
 enum class DryRun { none, client, server };
 struct DryRunFlag {

@@ -101,7 +101,7 @@ Result<void> prune(Session& session, const PruneWish& wish, const std::vector<It
                     const auto deleted = delete_item(**api, item, {.is_dry = dry_run == DryRun::server});
                     if (!deleted && !is_not_found(deleted.error())) return pass_on(deleted);
                     if (deleted && wish.waits && dry_run == DryRun::none)
-                        if (const auto gone = wait_until_gone(**api, item, *deleted, 0); !gone) return gone;
+                        if (auto gone = wait_until_gone(**api, item, *deleted, 0); !gone) return gone;
                 }
                 print(item.text() + " " + with_dry_run("pruned", dry_run) + "\n");
             }

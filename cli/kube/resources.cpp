@@ -117,11 +117,7 @@ struct Selector {
             return fail(
                 "when paths, URLs, or stdin is provided as input, you may not specify resource arguments as "
                 "well");
-        if (!has_files && wanted.words.empty())
-            return tl::unexpected(
-                whole("error: You must provide one or more resources by argument or filename.\n"
-                      "Example resource specifications include:\n   '-f rsrc.yaml'\n"
-                      "   '--filename=rsrc.json'\n   '<resource> <name>'\n   '<resource>'"));
+        if (!has_files && wanted.words.empty()) return tl::unexpected(nothing_named());
         const auto name = session.namespace_name();
         if (!name) return pass_on(name);
         namespace_name = *name;
@@ -164,8 +160,7 @@ Result<void> for_each(Session& session, const Wanted& wanted, const ItemWork& wo
         if (const auto done = work(item); !done) failures.add(done.error());
     }
     for (const Listing& listing : selection->listings)
-        if (const auto done = work_on_listing(**api, listing, wanted.select, work, failures); !done)
-            return done;
+        if (auto done = work_on_listing(**api, listing, wanted.select, work, failures); !done) return done;
     return failures.result();
 }
 
@@ -187,6 +182,13 @@ void add_all_namespaces_flag(Flags& flags, SelectFlags& select) {
 
 void add_all_flag(Flags& flags, SelectFlags& select) {
     flags.flag("all", select.all, "All objects of the named types");
+}
+
+Failure nothing_named() {
+    return whole(
+        "error: You must provide one or more resources by argument or filename.\n"
+        "Example resource specifications include:\n   '-f rsrc.yaml'\n   '--filename=rsrc.json'\n"
+        "   '<resource> <name>'\n   '<resource>'");
 }
 
 Query selector_query(const SelectFlags* select) {

@@ -73,6 +73,9 @@ Query selector_query(const SelectFlags* select);
 // Says what could not be listed, where the server's words do not.
 Failure list_failure(const Failure& failure, const Resource& resource, const SelectFlags* select);
 
+// Nothing says which objects are meant.
+Failure nothing_named();
+
 // What a manifest is about, by the server's types.
 Result<Item> item_of_manifest(Session& session, const Manifest& manifest);
 

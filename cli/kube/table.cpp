@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "kernel/base/clock.h"
+#include "kernel/object/time_format.h"
+
 namespace keelson::cli::kube {
 namespace {
 
@@ -64,6 +67,30 @@ std::string Columns::take(bool keeps_widths) {
     return text;
 }
 
+std::string age_text(const std::string& time) {
+    const auto parsed = object::parse_time(time);
+    if (!parsed) return "<unknown>";
+    const auto now = object::instant_of(base::system_clock().wall_now());
+    return object::human_duration(now.seconds - parsed->seconds);
+}
+
+Object table_of_objects(Object document) {
+    Object table = {{"kind", "Table"},
+                    {"metadata", member(document, "metadata")},
+                    {"columnDefinitions", {{{"name", "Name"}}, {{"name", "Age"}}}},
+                    {"rows", Object::array()}};
+    const auto add = [&table](Object object) {
+        const std::string age = age_text(text_at(member(object, "metadata"), "creationTimestamp"));
+        table["rows"].push_back({{"cells", {name_of(object), age}}, {"object", std::move(object)}});
+    };
+    if (!member(document, "items").is_array()) {
+        add(std::move(document));
+        return table;
+    }
+    for (Object& item : document["items"]) add(std::move(item));
+    return table;
+}
+
 std::string cell_text(const Object& cell) {
     if (cell.is_null()) return "";
     if (cell.is_string()) return safe(cell.get<std::string>());
@@ -106,10 +133,7 @@ void TableText::add_row(const Object& row) {
         cells.push_back(std::move(text));
     }
     const Object& labels = member(metadata, "labels");
-    for (const std::string& label : options_.label_columns) {
-        const std::string value = text_at(labels, label);
-        cells.push_back(value.empty() ? "<none>" : value);
-    }
+    for (const std::string& label : options_.label_columns) cells.push_back(text_at(labels, label));
     if (options_.shows_labels) cells.push_back(labels_text(labels));
     columns_.add(std::move(cells));
 }

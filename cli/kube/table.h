@@ -49,6 +49,13 @@ class TableText {
     Columns columns_;
 };
 
+// A Table of names and ages alone, of one object or of a list: for types whose own columns the server is not
+// asked for. Its rows hold their objects.
+Object table_of_objects(Object document);
+
+// How long ago a time of an object is, "3m2s"; <unknown> when it is no time.
+std::string age_text(const std::string& time);
+
 // What a terminal is shown of a text.
 std::string cell_text(const Object& cell);
 

@@ -72,17 +72,16 @@ Result<void> take_over(Api& api, const Item& item, const Object& live, const std
     return {};
 }
 
-Result<void> keep_last_applied(Api& api, const Item& item, const Object& live, const Object& manifest) {
-    const std::string old = text_at(member(live, {"metadata", "annotations"}), kLastApplied);
-    if (old.empty()) return {};
+Result<void> keep_last_applied(Api& api, Item& item, const Object& manifest, bool makes_it) {
+    const std::string old = text_at(member(item.object, {"metadata", "annotations"}), kLastApplied);
+    if (old.empty() && !makes_it) return {};
     const std::string text = last_applied_text(manifest);
     if (old == text) return {};
     Object metadata = {{"name", item.name}, {"annotations", {{kLastApplied, text}}}};
     if (!item.namespace_name.empty()) metadata["namespace"] = item.namespace_name;
     const Object patch = {
         {"apiVersion", item.resource->api_version()}, {"kind", item.resource->kind}, {"metadata", metadata}};
-    Item changed = item;
-    return patch_item(api, changed, kApplyPatch, compact(patch),
+    return patch_item(api, item, kApplyPatch, compact(patch),
                       {{"fieldManager", kLastAppliedManager}, {"force", "true"}});
 }
 

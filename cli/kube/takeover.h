@@ -16,7 +16,8 @@ Object managed_fields_taken_over(const Object& managed_fields, const std::string
 // Without this, a field that the next manifest leaves out would stay for ever: kubectl would own it.
 Result<void> take_over(Api& api, const Item& item, const Object& live, const std::string& manager);
 
-// Writes the annotation of what was applied last, where kubectl has made one.
-Result<void> keep_last_applied(Api& api, const Item& item, const Object& live, const Object& manifest);
+// Writes the annotation of what was applied last, where there is one, or everywhere when `makes_it`. The item
+// becomes what the server has then.
+Result<void> keep_last_applied(Api& api, Item& item, const Object& manifest, bool makes_it);
 
 }  // namespace keelson::cli::kube

@@ -56,6 +56,7 @@ class Condition {
     static Result<Condition> parse_path(const std::string& text) {
         Condition condition;
         condition.kind_ = Kind::path;
+        if (text.empty()) return fail("jsonpath expression cannot be empty");
         std::size_t end = text.rfind('}');
         end = end == std::string::npos ? text.find('=') : text.find('=', end);
         std::string path = text.substr(0, end);
@@ -64,6 +65,10 @@ class Condition {
         condition.has_any_value_ = end == std::string::npos;
         if (!condition.has_any_value_) {
             condition.value_ = text.substr(end + 1);
+            if (condition.value_.find('=') != std::string::npos)
+                return fail(
+                    "jsonpath wait format must be --for=jsonpath='{.status.readyReplicas}'=3 or "
+                    "--for=jsonpath='{.status.readyReplicas}'");
             if (condition.value_.empty())
                 return fail(
                     "jsonpath wait has to have a value after equal sign, like "
@@ -137,7 +142,7 @@ class Wait : public Command {
             has_any = true;
             return wait_for(**api, item, *condition);
         };
-        const auto done = for_each_named(session, {words.words, &files_, &select_}, work);
+        auto done = for_each_named(session, {words.words, &files_, &select_}, work);
         if (!done) return done;
         if (!has_any && !condition->is_deletion()) return fail("no matching resources found");
         return {};
@@ -159,7 +164,7 @@ class Wait : public Command {
             if (*is_met) return print_change(print_, item, "condition met");
         }
         if (timeout_ == 0) return fail("condition not met for " + item.resource->plural + "/" + item.name);
-        const auto done = watch_object(
+        auto done = watch_object(
             api, item.resource->path(item.namespace_name), item.name,
             [&](const Object& object) -> Result<bool> {
                 // Another object of this name is not the one that is to go.

@@ -53,7 +53,7 @@ Result<void> watch(Api& api, ApiCall call, const std::string& resource_version, 
         waiting.erase(0, begin);
         return true;
     };
-    const auto done = api.stream(call, take, patience);
+    auto done = api.stream(call, take, patience);
     if (!handled) return handled;
     return done;
 }
@@ -68,7 +68,7 @@ Result<void> watch_object(Api& api, const std::string& collection_path, const st
         auto done = is_done(items.is_array() && !items.empty() ? items.front() : Object());
         if (!done) return pass_on(done);
         if (*done) return {};
-        const auto watched = watch(
+        auto watched = watch(
             api, call, resource_version_of(*list),
             [&](const WatchEvent& event) -> Result<bool> {
                 if (event.type == "BOOKMARK") return true;

@@ -1,5 +1,6 @@
 #include "cli/kube/writing.h"
 
+#include "cli/print/go_text.h"
 #include "kernel/object/json.h"
 #include "kernel/object/selector.h"
 
@@ -8,6 +9,10 @@ namespace keelson::cli::kube {
 void add_write_flags(Flags& flags, WriteFlags& write, std::string_view manager) {
     write.manager = manager;
     add_dry_run_flag(flags, write.dry_run);
+    add_manager_flag(flags, write);
+}
+
+void add_manager_flag(Flags& flags, WriteFlags& write) {
     flags.text("field-manager", write.manager, "Under which name the server notes who set a field");
 }
 
@@ -127,11 +132,15 @@ Object merge_patch_between(const Object& before, const Object& after) {
     return patch;
 }
 
+std::string go_line(const Object& manifest) {
+    return printing::go_json(manifest) + "\n";
+}
+
 std::string last_applied_text(Object manifest) {
     Object& annotations = manifest["metadata"]["annotations"];
     if (!annotations.is_object()) annotations = Object::object();
     annotations.erase(kLastApplied);
-    return compact(manifest) + "\n";
+    return go_line(manifest);
 }
 
 void save_last_applied(Object& object) {

@@ -17,6 +17,7 @@ struct WriteFlags {
     std::string subresource;
 };
 void add_write_flags(Flags& flags, WriteFlags& write, std::string_view manager);
+void add_manager_flag(Flags& flags, WriteFlags& write);
 void add_validate_flag(Flags& flags, WriteFlags& write);
 
 // The flags as the server takes them; fails on words that are none of theirs.
@@ -44,6 +45,8 @@ Object merge_patch_between(const Object& before, const Object& after);
 
 // The annotation in which kubectl apply keeps what it was given, and its value for a manifest.
 constexpr const char* kLastApplied = "kubectl.kubernetes.io/last-applied-configuration";
+// Byte for byte what kubectl writes: one line of JSON.
+std::string go_line(const Object& manifest);
 std::string last_applied_text(Object manifest);
 void save_last_applied(Object& object);
 

@@ -104,7 +104,7 @@ Result<std::string> CustomColumns::print(const Json& object, bool with_headers) 
     else
         rows.push_back(&object);
     for (const Json* row : rows) {
-        const auto line = line_of(*row);
+        auto line = line_of(*row);
         if (!line) return line;
         table += *line;
     }

@@ -150,7 +150,7 @@ std::optional<std::uint32_t> escape_code(std::string_view& rest, char quote) {
 }  // namespace
 
 std::uint32_t first_character(std::string_view text, std::size_t& bytes) {
-    const auto lead = static_cast<unsigned char>(text.front());
+    auto lead = static_cast<unsigned char>(text.front());
     bytes = 1;
     if (lead < 0x80) return lead;
     const std::size_t size = lead >= 0xF0 && lead < 0xF5 ? 4 : lead >= 0xE0 ? 3 : lead >= 0xC2 ? 2 : 0;

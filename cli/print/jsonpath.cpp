@@ -60,7 +60,7 @@ class Finder {
             const bool is_empty = found->empty();
             if (is_empty) found->push_back(&kNothing);
             for (const Json* item : *found) {
-                const auto stopped = find(nodes, at + 1, *item, true, is_shown && !is_empty);
+                auto stopped = find(nodes, at + 1, *item, true, is_shown && !is_empty);
                 if (!stopped) return stopped;
                 end = *stopped;
             }
@@ -200,7 +200,7 @@ class Finder {
             const Found inside = members({value});
             if (inside.empty()) continue;
             found.push_back(value);
-            const auto deeper = descendants(inside, depth + 1);
+            auto deeper = descendants(inside, depth + 1);
             if (!deeper) return deeper;
             found.insert(found.end(), deeper->begin(), deeper->end());
         }
@@ -210,7 +210,7 @@ class Finder {
     Result<Found> unions(const Found& input, const PathNode& node, int depth) {
         Found all;
         for (const PathNode& child : node.children) {
-            const auto found = walk(input, child, depth + 1);
+            auto found = walk(input, child, depth + 1);
             if (!found) return found;
             all.insert(all.end(), found->begin(), found->end());
         }

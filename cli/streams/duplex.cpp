@@ -6,8 +6,11 @@
 #include <Poco/Net/HTTPResponse.h>
 #include <Poco/Net/StreamSocket.h>
 #include <openssl/rand.h>
+#include <poll.h>
 
 #include <array>
+#include <cerrno>
+#include <cstring>
 #include <iterator>
 #include <optional>
 #include <utility>
@@ -27,8 +30,7 @@ constexpr std::size_t kKeyBytes = 16;
 
 class SocketDuplex final : public Duplex {
   public:
-    SocketDuplex(StreamSocket socket, std::string first)
-        : socket_(std::move(socket)), first_(std::move(first)) {
+    SocketDuplex(const StreamSocket& socket, std::string first) : socket_(socket), first_(std::move(first)) {
         socket_.setBlocking(false);
         socket_.setNoDelay(true);
     }
@@ -131,6 +133,65 @@ Answer refused(const HTTPResponse& response, std::istream& body) {
 }
 
 }  // namespace
+
+std::unique_ptr<Duplex> make_duplex(const StreamSocket& socket, std::string first) {
+    return std::make_unique<SocketDuplex>(socket, std::move(first));
+}
+
+namespace {
+
+struct Way {
+    Duplex& from;
+    Duplex& to;
+    bool is_open = true;
+    bool may_have_more = false;  // read already from the connection, where poll() does not see it
+
+    // Not more than the other side takes.
+    [[nodiscard]] bool may_read() const { return is_open && to.unsent() < kMostAtOnce; }
+
+    Result<void> move() {
+        std::string piece;
+        const auto goes_on = from.receive(piece);
+        if (!goes_on) return pass_on(goes_on);
+        to.queue(piece);
+        may_have_more = piece.size() >= kMostAtOnce;
+        is_open = *goes_on;
+        return to.send();
+    }
+};
+
+}  // namespace
+
+Result<void> relay(Duplex& one, Duplex& other) {
+    std::array<Way, 2> ways{Way{one, other}, Way{other, one}};
+    // What was read ahead of the connection leaves at once; poll() does not know of it.
+    for (Way& way : ways)
+        if (auto moved = way.move(); !moved) return moved;
+    // The end of either side ends the other, once what came before it has left.
+    while ((ways[0].is_open && ways[1].is_open) || one.unsent() + other.unsent() > 0) {
+        std::array<pollfd, 2> watched{};
+        bool waits = true;
+        for (std::size_t i = 0; i < ways.size(); ++i) {
+            const bool reads = ways[i].may_read();
+            waits = waits && !(reads && ways[i].may_have_more);
+            const bool writes = ways[i].from.unsent() > 0;
+            watched[i] = {ways[i].from.descriptor(),
+                          static_cast<short>((reads ? POLLIN : 0) | (writes ? POLLOUT : 0)), 0};
+        }
+        if (::poll(watched.data(), watched.size(), waits ? -1 : 0) < 0 && errno != EINTR)
+            return fail(std::string("poll: ") + std::strerror(errno));
+        for (std::size_t i = 0; i < ways.size(); ++i) {
+            if ((watched[i].revents & (POLLERR | POLLHUP)) != 0 && (watched[i].revents & POLLIN) == 0)
+                return {};
+            if ((watched[i].revents & POLLOUT) != 0)
+                if (auto sent = ways[i].from.send(); !sent) return sent;
+            const bool has_some = (watched[i].revents & POLLIN) != 0 || ways[i].may_have_more;
+            if (has_some && ways[i].may_read())
+                if (auto moved = ways[i].move(); !moved) return moved;
+        }
+    }
+    return {};
+}
 
 Result<Upgraded> open_websocket(kube::Api& api, const kube::ApiCall& call,
                                 const std::vector<std::string>& protocols) {

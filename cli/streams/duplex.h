@@ -10,6 +10,10 @@
 #include "cli/kube/api.h"
 #include "cli/result.h"
 
+namespace Poco::Net {
+class StreamSocket;
+}
+
 namespace keelson::cli::streams {
 
 class Duplex {
@@ -25,6 +29,12 @@ class Duplex {
     // What is queued and has not left.
     [[nodiscard]] virtual std::size_t unsent() const = 0;
 };
+
+// `first` is what has been read of the connection already.
+std::unique_ptr<Duplex> make_duplex(const Poco::Net::StreamSocket& socket, std::string first);
+
+// What comes from one goes to the other, until both have ended or one breaks.
+Result<void> relay(Duplex& one, Duplex& other);
 
 struct Upgraded {
     std::unique_ptr<Duplex> duplex;

@@ -1,10 +1,12 @@
 // keelctl exec and attach
 #include <unistd.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "cli/kube/command.h"
 #include "cli/kube/resources.h"
+#include "cli/output.h"
 #include "cli/streams/pods.h"
 #include "cli/streams/remote_command.h"
 #include "cli/streams/stream_commands.h"
@@ -138,22 +140,52 @@ Result<void> talk(Api& api, const streams::CommandTarget& target, Talk how) {
     return tl::unexpected(whole("command terminated with exit code " + std::to_string(*code), *code));
 }
 
+namespace {
+
+// How to come back to a container that goes on, or will run again.
+void tell_of_return(const Object& pod, const std::string& container) {
+    const std::string again = "using 'keelctl attach " + name_of(pod) + " -c " + container + " -i -t' ";
+    for (const Object& one : member(pod, {"spec", "ephemeralContainers"}))
+        if (text_at(one, "name") == container) {
+            print("Session ended, the ephemeral container will not be restarted but may be reattached " +
+                  again + "if it is still running\n");
+            return;
+        }
+    if (text_at(member(pod, "spec"), "restartPolicy") == "Always")
+        print("Session ended, resume " + again + "command when the pod is running\n");
+}
+
+}  // namespace
+
 Result<void> attach_to(Session& session, const Object& pod, const std::string& wanted, Talk how) {
     const std::string phase = phase_of(pod);
     if (phase == "Succeeded" || phase == "Failed")
         return fail("cannot attach a container in a completed pod; current phase is " + phase);
     const auto container = streams::pick_container(pod, wanted, how.is_quiet);
     if (!container) return pass_on(container);
+    const auto all = streams::all_containers(pod);
+    if (std::find(all.begin(), all.end(), *container) == all.end())
+        return fail("cannot attach to the container: container " + *container + " not found in pod " +
+                    name_of(pod));
     if (how.has_terminal && !container_has(pod, *container, "tty")) {
         how.has_terminal = false;
         if (!how.is_quiet)
             warn("error: Unable to use a TTY - container " + *container + " did not allocate one");
     }
-    if (!how.is_quiet && how.has_input && how.has_terminal && streams::is_terminal(STDIN_FILENO))
+    // A container's terminal is spoken to as one, whatever was asked for.
+    if (how.has_input && container_has(pod, *container, "tty")) how.has_terminal = true;
+    if (!how.is_quiet) {
+        warn(
+            "All commands and output from this session will be recorded in container logs, including "
+            "credentials and sensitive information passed through the command prompt.");
         warn("If you don't see a command prompt, try pressing enter.");
+    }
     const auto api = session.api();
     if (!api) return pass_on(api);
-    return talk(**api, {namespace_of(pod), name_of(pod), *container, {}}, how);
+    auto done = talk(**api, {namespace_of(pod), name_of(pod), *container, {}}, how);
+    if (done && !how.is_quiet && how.has_input && how.has_terminal && streams::is_terminal(STDIN_FILENO))
+        tell_of_return(pod, *container);
+    return done;
 }
 
 void add_exec_commands(Registry& registry) {

@@ -113,6 +113,13 @@ class Logs : public Command {
         return {};
     }
 
+    static Failure about_logs(Failure failure) {
+        constexpr std::string_view kAttaching = "cannot attach to ";
+        if (failure.message.starts_with(kAttaching))
+            failure.message.replace(0, kAttaching.size(), "cannot get the logs from ");
+        return failure;
+    }
+
     Result<std::vector<Source>> find_sources(Session& session, const std::vector<std::string>& words) {
         std::vector<Object> pods;
         if (words.empty()) {
@@ -129,7 +136,7 @@ class Logs : public Command {
             if (!found && is_not_found(found.error()))
                 return fail("error from server (NotFound): " + found.error().refusal->message +
                             " in namespace \"" + session.namespace_name().value_or("") + "\"");
-            if (!found) return pass_on(found);
+            if (!found) return tl::unexpected(about_logs(found.error()));
             pods = std::move(found->pods);
             if (pods.size() > 1 && !all_pods_) {
                 warn("Found " + std::to_string(pods.size()) + " pods, using pod/" + name_of(pods.front()));
@@ -188,7 +195,7 @@ class Logs : public Command {
             const std::lock_guard lock(printing);
             return print(text) && flush_output();
         };
-        const auto done =
+        auto done =
             api.stream(call_of(source), [&](std::string_view piece) { return show(lines.take(piece)); });
         if (const std::string rest = lines.rest(); !rest.empty()) show(rest);
         return done;
@@ -217,6 +224,7 @@ class Logs : public Command {
         std::mutex failing;
         std::optional<Failure> first;
         std::vector<std::thread> threads;
+        threads.reserve(sources.size());
         for (const Source& source : sources)
             threads.emplace_back([&, own = api]() mutable {
                 const auto done = copy(own, source, printing);

@@ -47,6 +47,17 @@ std::vector<std::string> container_names(const Object& pod, const char* list) {
     return names;
 }
 
+// Of an object without a selector, with the name of its type that scripts know.
+std::string why_no_pods(const Object& object) {
+    const std::string kind = kube::text_at(object, "kind");
+    const std::string version = kube::text_at(object, "apiVersion");
+    const std::string type = "*" + version.substr(version.find('/') + 1) + "." + kind;
+    if (kind == "Service")
+        return type + ": invalid service '" + kube::name_of(object) +
+               "': Service is defined without a selector";
+    return type + ": selector for " + type + " not implemented";
+}
+
 }  // namespace
 
 std::string pod_selector(const Object& object) {
@@ -75,9 +86,7 @@ Result<NamedPods> find_pods(kube::Session& session, const std::string& text) {
     if (!object) return pass_on(object);
     if (kube::text_at(*object, "kind") == "Pod") return NamedPods{*object, {*object}};
     const kube::SelectFlags select{.labels = pod_selector(*object)};
-    if (select.labels.empty())
-        return fail("cannot attach to " + kube::text_at(*object, "kind") + " \"" + item.name +
-                    "\": selector is empty, so it stands for no pods");
+    if (select.labels.empty()) return fail("cannot attach to " + why_no_pods(*object));
     const auto pods =
         (*api)->ask({.path = "/api/v1/namespaces/" + encode_segment(item.namespace_name) + "/pods",
                      .query = kube::selector_query(&select)});

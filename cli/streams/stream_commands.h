@@ -21,10 +21,12 @@ Result<void> talk(Api& api, const streams::CommandTarget& target, Talk how);
 // To the process of a container of the pod; an empty name takes the default one.
 Result<void> attach_to(Session& session, const Object& pod, const std::string& container, Talk how);
 
+void add_debug_command(Registry& registry);
 void add_exec_commands(Registry& registry);
 void add_logs_command(Registry& registry);
 void add_copy_command(Registry& registry);
 void add_port_forward_command(Registry& registry);
+void add_proxy_command(Registry& registry);
 void add_top_commands(Registry& registry);
 
 }  // namespace keelson::cli::kube

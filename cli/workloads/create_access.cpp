@@ -29,7 +29,7 @@ bool is_url_verb(const std::string& verb) {
     return false;
 }
 
-class CreateRole : public Generator {
+class CreateRole : public NamedGenerator {
   public:
     explicit CreateRole(bool is_of_cluster) : is_of_cluster_(is_of_cluster) {}
 
@@ -43,10 +43,8 @@ class CreateRole : public Generator {
         flags.text("aggregation-rule", aggregation_, "The rules of all cluster roles with these labels");
     }
 
-    Result<Object> make(Session& session, const Words& words) override {
-        const auto name = one_name(words);
-        if (!name) return pass_on(name);
-        Object role = new_object(kAccessVersion, is_of_cluster_ ? "ClusterRole" : "Role", *name);
+    Result<Object> make_named(Session& session, const std::string& name) override {
+        Object role = new_object(kAccessVersion, is_of_cluster_ ? "ClusterRole" : "Role", name);
         if (!aggregation_.empty()) return aggregated(std::move(role));
         verbs_ = without_doubles(verbs_);
         if (std::find(verbs_.begin(), verbs_.end(), "*") != verbs_.end()) verbs_ = {"*"};
@@ -128,7 +126,7 @@ class CreateRole : public Generator {
     std::string aggregation_;
 };
 
-class CreateBinding : public Generator {
+class CreateBinding : public NamedGenerator {
   public:
     explicit CreateBinding(bool is_of_cluster) : is_of_cluster_(is_of_cluster) {}
 
@@ -141,14 +139,12 @@ class CreateBinding : public Generator {
         flags.array("serviceaccount", accounts_, "Service accounts that get the role: NAMESPACE:NAME");
     }
 
-    Result<Object> make(Session&, const Words& words) override {
-        const auto name = one_name(words);
-        if (!name) return pass_on(name);
+    Result<Object> make_named(Session&, const std::string& name) override {
         if (is_of_cluster_ && cluster_role_.empty()) return fail("required flag(s) \"clusterrole\" not set");
         if (cluster_role_.empty() == role_.empty())
             return fail("exactly one of clusterrole or role must be specified");
         Object binding =
-            new_object(kAccessVersion, is_of_cluster_ ? "ClusterRoleBinding" : "RoleBinding", *name);
+            new_object(kAccessVersion, is_of_cluster_ ? "ClusterRoleBinding" : "RoleBinding", name);
         binding["roleRef"] = {{"apiGroup", kAccess},
                               {"kind", cluster_role_.empty() ? "Role" : "ClusterRole"},
                               {"name", cluster_role_.empty() ? role_ : cluster_role_}};
@@ -187,9 +183,8 @@ class CreateToken final : public Command {
     Result<void> run(Session& session, const Words& words) override {
         if (words.words.size() != 1)
             return misused("exactly one NAME is required, got " + std::to_string(words.words.size()));
-        if (bound_kind_.empty() != bound_name_.empty())
-            return fail("--bound-object-kind and --bound-object-name must be provided together");
         if (duration_ < 0) return fail("--duration must be greater than or equal to 0");
+        if (auto good = check_bound_object(); !good) return good;
         const auto space = session.namespace_name();
         if (!space) return pass_on(space);
         const auto api = session.api();
@@ -210,6 +205,21 @@ class CreateToken final : public Command {
     }
 
   private:
+    Result<void> check_bound_object() const {
+        if (bound_kind_.empty()) {
+            if (!bound_name_.empty())
+                return fail("--bound-object-name can only be set if --bound-object-kind is provided");
+            if (!bound_uid_.empty())
+                return fail("--bound-object-uid can only be set if --bound-object-kind is provided");
+            return {};
+        }
+        if (bound_kind_ != "Node" && bound_kind_ != "Pod" && bound_kind_ != "Secret")
+            return fail("supported --bound-object-kind values are Node, Pod, Secret");
+        if (bound_name_.empty())
+            return fail("--bound-object-name is required if --bound-object-kind is provided");
+        return {};
+    }
+
     Object request() const {
         constexpr std::int64_t kSecond = 1'000'000'000;
         Object spec = Object::object();

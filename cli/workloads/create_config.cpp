@@ -1,142 +1,141 @@
 // keelctl create namespace, configmap, secret, serviceaccount, quota, priorityclass, poddisruptionbudget
-#include <openssl/bio.h>
-#include <openssl/pem.h>
-#include <openssl/x509.h>
 
-#include <memory>
 #include <nlohmann/json.hpp>
 
 #include "cli/workloads/command_groups.h"
 #include "cli/workloads/generator.h"
 #include "cli/workloads/key_values.h"
 #include "cli/workloads/label_selector.h"
+#include "cli/workloads/name_hash.h"
 #include "kernel/base/base64.h"
+#include "kernel/base/openssl.h"
 
 namespace keelson::cli::kube {
 namespace {
 
-class CreateNamespace final : public Generator {
+class CreateNamespace final : public NamedGenerator {
     void add_own_flags(Flags&) override {}
-    Result<Object> make(Session&, const Words& words) override {
-        const auto name = one_name(words);
-        if (!name) return pass_on(name);
-        Object space = new_object("v1", "Namespace", *name);
+    Result<Object> make_named(Session&, const std::string& name) override {
+        Object space = new_object("v1", "Namespace", name);
         space["spec"] = space["status"] = Object::object();
         return space;
     }
 };
 
-class CreateServiceAccount final : public Generator {
+class CreateServiceAccount final : public NamedGenerator {
     void add_own_flags(Flags&) override {}
-    Result<Object> make(Session&, const Words& words) override {
-        const auto name = one_name(words);
-        if (!name) return pass_on(name);
-        return new_object("v1", "ServiceAccount", *name);
+    Result<Object> make_named(Session&, const std::string& name) override {
+        return new_object("v1", "ServiceAccount", name);
     }
 };
 
-class CreateConfigMap final : public Generator {
-    void add_own_flags(Flags& flags) override { add_data_flags(flags, sources_); }
-    Result<Object> make(Session&, const Words& words) override {
-        const auto name = one_name(words);
-        if (!name) return pass_on(name);
-        const auto data = read_data(sources_, "ConfigMap \"" + *name + "\"");
+void add_hash_flag(Flags& flags, bool& appends_hash) {
+    flags.flag("append-hash", appends_hash, "Names end in a hash of what is in the object");
+}
+
+class CreateConfigMap final : public NamedGenerator {
+    void add_own_flags(Flags& flags) override {
+        add_data_flags(flags, sources_);
+        add_hash_flag(flags, appends_hash_);
+    }
+    Result<Object> make_named(Session&, const std::string& name) override {
+        const auto data = read_data(sources_, "ConfigMap \"" + name + "\"");
         if (!data) return pass_on(data);
-        Object map = new_object("v1", "ConfigMap", *name);
+        Object map = new_object("v1", "ConfigMap", name);
         for (const auto& [key, value] : *data) {
             if (is_utf8(value))
                 map["data"][key] = value;
             else
                 map["binaryData"][key] = base::base64_encode(value);
         }
+        if (appends_hash_) append_hash(map);
         return map;
     }
     DataSources sources_;
+    bool appends_hash_ = false;
 };
 
-Object secret_of(const std::string& name, const std::string& type,
-                 const std::map<std::string, std::string>& data) {
-    Object secret = new_object("v1", "Secret", name);
-    if (!type.empty()) secret["type"] = type;
-    for (const auto& [key, value] : data) secret["data"][key] = base::base64_encode(value);
-    return secret;
-}
+// What the kinds of secrets share.
+class SecretGenerator : public NamedGenerator {
+  protected:
+    void add_own_flags(Flags& flags) final {
+        add_hash_flag(flags, appends_hash_);
+        add_secret_flags(flags);
+    }
+    virtual void add_secret_flags(Flags& flags) = 0;
 
-class CreateSecret final : public Generator {
-    void add_own_flags(Flags& flags) override {
+    [[nodiscard]] Object secret_of(const std::string& name, const std::string& type,
+                                   const std::map<std::string, std::string>& data) const {
+        Object secret = new_object("v1", "Secret", name);
+        if (!type.empty()) secret["type"] = type;
+        for (const auto& [key, value] : data) secret["data"][key] = base::base64_encode(value);
+        if (appends_hash_) append_hash(secret);
+        return secret;
+    }
+
+  private:
+    bool appends_hash_ = false;
+};
+
+class CreateSecret final : public SecretGenerator {
+    void add_secret_flags(Flags& flags) override {
         add_data_flags(flags, sources_);
         flags.text("type", type_, "The secret's type");
     }
-    Result<Object> make(Session&, const Words& words) override {
-        const auto name = one_name(words);
-        if (!name) return pass_on(name);
-        const auto data = read_data(sources_, "Secret \"" + *name + "\"");
+    Result<Object> make_named(Session&, const std::string& name) override {
+        const auto data = read_data(sources_, "Secret \"" + name + "\"");
         if (!data) return pass_on(data);
-        return secret_of(*name, type_, *data);
+        return secret_of(name, type_, *data);
     }
     DataSources sources_;
     std::string type_;
 };
 
-struct Free {
-    void operator()(BIO* one) const { BIO_free(one); }
-    void operator()(X509* one) const { X509_free(one); }
-    void operator()(EVP_PKEY* one) const { EVP_PKEY_free(one); }
-};
-
 Result<void> check_pair(const std::string& certificate, const std::string& key) {
-    const std::unique_ptr<BIO, Free> first(
-        BIO_new_mem_buf(certificate.data(), static_cast<int>(certificate.size())));
-    const std::unique_ptr<BIO, Free> second(BIO_new_mem_buf(key.data(), static_cast<int>(key.size())));
-    const std::unique_ptr<X509, Free> parsed(PEM_read_bio_X509(first.get(), nullptr, nullptr, nullptr));
+    const auto parsed = base::parse_certificate(certificate);
     if (!parsed) return fail("tls: failed to find any PEM data in certificate input");
-    const std::unique_ptr<EVP_PKEY, Free> secret(
-        PEM_read_bio_PrivateKey(second.get(), nullptr, nullptr, nullptr));
+    const auto secret = base::parse_private_key(key);
     if (!secret) return fail("tls: failed to find any PEM data in key input");
     if (X509_check_private_key(parsed.get(), secret.get()) != 1)
         return fail("tls: private key does not match public key");
     return {};
 }
 
-class CreateTlsSecret final : public Generator {
-    void add_own_flags(Flags& flags) override {
+class CreateTlsSecret final : public SecretGenerator {
+    void add_secret_flags(Flags& flags) override {
         flags.text("cert", certificate_, "A file with the certificate, PEM");
         flags.text("key", key_, "A file with its key, PEM");
     }
-    Result<Object> make(Session&, const Words& words) override {
-        const auto name = one_name(words);
-        if (!name) return pass_on(name);
+    Result<Object> make_named(Session&, const std::string& name) override {
         if (certificate_.empty() || key_.empty()) return fail("key and cert must be specified");
         const auto certificate = read_whole_file(certificate_);
         if (!certificate) return pass_on(certificate);
         const auto key = read_whole_file(key_);
         if (!key) return pass_on(key);
         if (auto good = check_pair(*certificate, *key); !good) return pass_on(good);
-        return secret_of(*name, "kubernetes.io/tls", {{"tls.crt", *certificate}, {"tls.key", *key}});
+        return secret_of(name, "kubernetes.io/tls", {{"tls.crt", *certificate}, {"tls.key", *key}});
     }
     std::string certificate_, key_;
 };
 
-class CreateRegistrySecret final : public Generator {
-    void add_own_flags(Flags& flags) override {
+class CreateRegistrySecret final : public SecretGenerator {
+    void add_secret_flags(Flags& flags) override {
         flags.text("docker-server", server_, "The registry's address");
         flags.text("docker-username", user_, "The user at the registry");
         flags.text("docker-password", password_, "The user's password");
         flags.text("docker-email", email_, "The user's mail address");
         flags.array("from-file", files_, "A file that holds a Docker configuration");
     }
-    Result<Object> make(Session&, const Words& words) override {
+    Result<Object> make_named(Session&, const std::string& name) override {
         constexpr const char* kKey = ".dockerconfigjson";
         constexpr const char* kType = "kubernetes.io/dockerconfigjson";
-        const auto name = one_name(words);
-        if (!name) return pass_on(name);
         if (!files_.empty()) {
             std::vector<std::string> files;
             for (const std::string& file : files_)
                 files.push_back(file.find('=') == std::string::npos ? std::string(kKey) + "=" + file : file);
-            const auto data = read_data({files, {}, {}}, "Secret \"" + *name + "\"");
+            const auto data = read_data({files, {}, {}}, "Secret \"" + name + "\"");
             if (!data) return pass_on(data);
-            return secret_of(*name, kType, *data);
+            return secret_of(name, kType, *data);
         }
         if (user_.empty() || password_.empty() || server_.empty())
             return fail(
@@ -147,22 +146,20 @@ class CreateRegistrySecret final : public Generator {
         if (!email_.empty()) entry["email"] = email_;
         entry["auth"] = base::base64_encode(user_ + ":" + password_);
         const nlohmann::ordered_json all{{"auths", {{server_, entry}}}};
-        return secret_of(*name, kType, {{kKey, all.dump()}});
+        return secret_of(name, kType, {{kKey, all.dump()}});
     }
     std::string server_ = "https://index.docker.io/v1/";
     std::string user_, password_, email_;
     std::vector<std::string> files_;
 };
 
-class CreateQuota final : public Generator {
+class CreateQuota final : public NamedGenerator {
     void add_own_flags(Flags& flags) override {
         flags.text("hard", hard_, "How much there may be, such as pods=10,requests.cpu=4");
         flags.text("scopes", scopes_, "Only objects in all of these scopes count");
     }
-    Result<Object> make(Session&, const Words& words) override {
-        const auto name = one_name(words);
-        if (!name) return pass_on(name);
-        Object quota = new_object("v1", "ResourceQuota", *name);
+    Result<Object> make_named(Session&, const std::string& name) override {
+        Object quota = new_object("v1", "ResourceQuota", name);
         const auto hard = read_pairs(hard_, "resource quantity");
         if (!hard) return pass_on(hard);
         quota["spec"] = Object::object();
@@ -174,7 +171,7 @@ class CreateQuota final : public Generator {
     std::string hard_, scopes_;
 };
 
-class CreatePriorityClass final : public Generator {
+class CreatePriorityClass final : public NamedGenerator {
     void add_own_flags(Flags& flags) override {
         flags.number("value", value_, "How urgent its pods are: more is more");
         flags.flag("global-default", is_default_, "For pods that name no class");
@@ -182,10 +179,8 @@ class CreatePriorityClass final : public Generator {
         flags.text("preemption-policy", policy_,
                    "Whether its pods push others out: PreemptLowerPriority or Never");
     }
-    Result<Object> make(Session&, const Words& words) override {
-        const auto name = one_name(words);
-        if (!name) return pass_on(name);
-        Object type = new_object("scheduling.k8s.io/v1", "PriorityClass", *name);
+    Result<Object> make_named(Session&, const std::string& name) override {
+        Object type = new_object("scheduling.k8s.io/v1", "PriorityClass", name);
         type["value"] = value_;
         type["preemptionPolicy"] = policy_;
         if (is_default_) type["globalDefault"] = true;
@@ -198,15 +193,13 @@ class CreatePriorityClass final : public Generator {
     std::string policy_ = "PreemptLowerPriority";
 };
 
-class CreateDisruptionBudget final : public Generator {
+class CreateDisruptionBudget final : public NamedGenerator {
     void add_own_flags(Flags& flags) override {
         flags.text("selector", selector_, "The pods with these labels");
         flags.text("min-available", least_, "So many must stay, such as 2 or 50%");
         flags.text("max-unavailable", most_, "So many may be missing, such as 1 or 10%");
     }
-    Result<Object> make(Session&, const Words& words) override {
-        const auto name = one_name(words);
-        if (!name) return pass_on(name);
+    Result<Object> make_named(Session&, const std::string& name) override {
         if (selector_.empty()) return fail("a selector must be specified");
         if (least_.empty() && most_.empty())
             return fail("one of min-available or max-unavailable must be specified");
@@ -214,7 +207,7 @@ class CreateDisruptionBudget final : public Generator {
             return fail("min-available and max-unavailable cannot be both specified");
         const auto selector = parse_label_selector(selector_);
         if (!selector) return pass_on(selector);
-        Object budget = new_object("policy/v1", "PodDisruptionBudget", *name);
+        Object budget = new_object("policy/v1", "PodDisruptionBudget", name);
         budget["spec"] = {{"selector", *selector}};
         if (!least_.empty()) budget["spec"]["minAvailable"] = number_or_text(least_);
         if (!most_.empty()) budget["spec"]["maxUnavailable"] = number_or_text(most_);

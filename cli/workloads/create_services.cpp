@@ -19,7 +19,7 @@ Result<Object> read_tcp(const std::string& text) {
     return Object{{"name", name}, {"port", port}, {"protocol", "TCP"}, {"targetPort", target}};
 }
 
-class CreateService : public Generator {
+class CreateService : public NamedGenerator {
   public:
     explicit CreateService(std::string type) : type_(std::move(type)) {}
 
@@ -32,16 +32,14 @@ class CreateService : public Generator {
             flags.text("external-name", external_name_, "The DNS name that the service stands for");
     }
 
-    Result<Object> make(Session&, const Words& words) override {
-        const auto name = one_name(words);
-        if (!name) return pass_on(name);
+    Result<Object> make_named(Session&, const std::string& name) override {
         if (type_ == "ExternalName")
             if (auto given = require({"external-name"}); !given) return pass_on(given);
         const bool is_headless = address_ == "None";
         if (ports_.empty() && type_ != "ExternalName" && !is_headless)
             return fail("at least one tcp port specifier must be provided");
-        Object service = new_object("v1", "Service", *name);
-        const Object labels{{"app", *name}};
+        Object service = new_object("v1", "Service", name);
+        const Object labels{{"app", name}};
         service["metadata"]["labels"] = labels;
         Object& spec = service["spec"];
         spec = {{"type", type_}, {"selector", labels}};
@@ -74,7 +72,7 @@ Result<Object> read_backend(const std::string& text) {
          {{"name", text.substr(0, colon)}, {"port", {{port.is_number() ? "number" : "name", port}}}}}};
 }
 
-class CreateIngress final : public Generator {
+class CreateIngress final : public NamedGenerator {
     void add_own_flags(Flags& flags) override {
         flags.text("class", class_, "The ingress class");
         flags.array("rule", rules_,
@@ -83,14 +81,12 @@ class CreateIngress final : public Generator {
         flags.array("annotation", annotations_, "An annotation, NAME=VALUE");
     }
 
-    Result<Object> make(Session&, const Words& words) override {
-        const auto name = one_name(words);
-        if (!name) return pass_on(name);
+    Result<Object> make_named(Session&, const std::string& name) override {
         if (rules_.empty() && fallback_.empty())
             return fail(
                 "not enough information provided: every ingress has to either specify a default-backend "
                 "(which catches all traffic) or a list of rules (which catch specific paths)");
-        Object ingress = new_object("networking.k8s.io/v1", "Ingress", *name);
+        Object ingress = new_object("networking.k8s.io/v1", "Ingress", name);
         for (const std::string& annotation : annotations_) {
             const std::size_t equals = annotation.find('=');
             if (equals == std::string::npos)

@@ -71,13 +71,13 @@ Result<void> Generator::run(Session& session, const Words& words) {
     if (!object) return pass_on(object);
     if (saves_config_) save_last_applied(*object);
     const std::string what = kind_for_failure(*object);
-    const auto created = create_and_tell(session, std::move(*object), write_, print_, done());
+    auto created = create_and_tell(session, std::move(*object), write_, print_, done());
     if (created || !created.error().refusal || what.empty()) return created;
     return fail("failed to create " + what + created.error().refusal->message);
 }
 
-Result<std::string> Generator::one_name(const Words& words) const {
-    if (words.words.size() == 1) return words.words.front();
+Result<Object> NamedGenerator::make(Session& session, const Words& words) {
+    if (words.words.size() == 1) return make_named(session, words.words.front());
     return misused("exactly one NAME is required, got " + std::to_string(words.words.size()));
 }
 
@@ -139,9 +139,10 @@ std::vector<std::string> split_text(std::string_view text, char separator) {
 Result<Object> read_pairs(const std::string& text, const std::string& what) {
     Object pairs = Object::object();
     if (text.empty()) return pairs;
+    const std::string unexpected = "unexpected " + what + ": ";
     for (const std::string& pair : split_text(text, ',')) {
         const std::size_t equals = pair.find('=');
-        if (equals == std::string::npos || equals == 0) return fail("unexpected " + what + ": " + pair);
+        if (equals == std::string::npos || equals == 0) return fail(unexpected + pair);
         pairs[pair.substr(0, equals)] = pair.substr(equals + 1);
     }
     return pairs;

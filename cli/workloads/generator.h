@@ -22,8 +22,6 @@ class Generator : public Command {
     // "created"
     [[nodiscard]] virtual std::string done() const { return "created"; }
 
-    // The one word of the line; fails as kubectl does.
-    [[nodiscard]] Result<std::string> one_name(const Words& words) const;
     [[nodiscard]] bool is_given(std::string_view flag) const { return flags().was_given(flag); }
     [[nodiscard]] Result<void> require(std::initializer_list<std::string_view> flags) const;
 
@@ -32,6 +30,15 @@ class Generator : public Command {
 
   private:
     bool saves_config_ = false;
+};
+
+// A command whose one word is the object's name.
+class NamedGenerator : public Generator {
+  protected:
+    virtual Result<Object> make_named(Session& session, const std::string& name) = 0;
+
+  private:
+    Result<Object> make(Session& session, const Words& words) final;
 };
 
 // An object with what all have. Its namespace is added when it is sent.

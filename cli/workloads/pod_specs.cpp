@@ -73,9 +73,12 @@ Object strategic_difference(const Object& before, const Object& after) {
         if (old == value) continue;
         if (old.is_object() && value.is_object())
             patch[name] = strategic_difference(old, value);
-        else if (is_merged_by_name(name) && old.is_array() && value.is_array())
+        else if (is_merged_by_name(name) && old.is_array() && value.is_array()) {
             patch[name] = list_difference(old, value);
-        else
+            // Else what is new comes first.
+            for (const Object& item : value)
+                patch["$setElementOrder/" + name].push_back({{"name", text_at(item, "name")}});
+        } else
             patch[name] = value;
     }
     for (const auto& [name, value] : before.items())

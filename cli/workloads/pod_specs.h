@@ -18,7 +18,7 @@ Object* find_pod_spec(Object& object);
 std::vector<Object*> matching_containers(Object& pod_spec, const std::string& pattern);
 
 // The strategic merge patch that makes one of the other: lists of members that have names are merged by
-// these, other lists are replaced. Null when they are equal.
+// these and keep their order, other lists are replaced. Null when they are equal.
 Object strategic_difference(const Object& before, const Object& after);
 
 }  // namespace keelson::cli::kube

@@ -26,6 +26,13 @@ Result<void> need_words(const std::vector<std::string>& words, const FileFlags& 
     return fail("required resource not specified");
 }
 
+Result<void> say_nothing_found(Session& session) {
+    const auto name = session.namespace_name();
+    if (!name) return pass_on(name);
+    warn("No resources found in " + *name + " namespace.");
+    return {};
+}
+
 class Status final : public Command {
   public:
     void add_flags(Flags& flags) override {
@@ -40,8 +47,13 @@ class Status final : public Command {
         if (auto good = need_words(words.words, files_); !good) return good;
         const auto api = session.api();
         if (!api) return pass_on(api);
-        return for_each_object(session, {words.words, &files_, &select_},
-                               [&](Item& item) { return watches_ ? follow(**api, item) : show(item); });
+        bool has_any = false;
+        auto done = for_each_object(session, {words.words, &files_, &select_, true}, [&](Item& item) {
+            has_any = true;
+            return watches_ ? follow(**api, item) : show(item);
+        });
+        if (done && !has_any) return say_nothing_found(session);
+        return done;
     }
 
   private:
@@ -56,7 +68,7 @@ class Status final : public Command {
         std::optional<Deadline> deadline;
         if (timeout_ > 0) deadline = std::chrono::steady_clock::now() + std::chrono::nanoseconds(timeout_);
         std::string last;
-        const auto done = watch_object(
+        auto done = watch_object(
             api, item.resource->path(item.namespace_name), item.name,
             [&](const Object& object) -> Result<bool> {
                 if (object.is_null()) return fail("object has been deleted");
@@ -92,17 +104,19 @@ class History final : public Command {
         if (revision_ < 0) return fail("revision must be a positive integer: " + std::to_string(revision_));
         const auto api = session.api();
         if (!api) return pass_on(api);
-        return for_each_object(session, {words.words, &files_, &select_}, [&](Item& item) -> Result<void> {
-            const auto history = read_history(**api, item);
-            if (!history) return pass_on(history);
-            return revision_ > 0 ? show_one(*history, item) : show_all(*history, item);
-        });
+        return for_each_object(session, {words.words, &files_, &select_, true},
+                               [&](Item& item) -> Result<void> {
+                                   const auto history = read_history(**api, item);
+                                   if (!history) return pass_on(history);
+                                   return revision_ > 0 ? show_one(*history, item) : show_all(*history, item);
+                               });
     }
 
   private:
     Result<void> show_all(const std::vector<Revision>& history, const Item& item) const {
         if (!print_.is_for_people()) {
             std::vector<Object> sources;
+            sources.reserve(history.size());
             for (const Revision& revision : history) sources.push_back(revision.source);
             return print_objects(print_, std::move(sources), false);
         }
@@ -144,10 +158,14 @@ class Change : public Command {
     void add_flags(Flags& flags) override {
         add_file_flags(flags, files_);
         add_selector_flag(flags, select_);
-        add_write_flags(flags, write_, "keelctl-rollout");
         add_print_flags(flags, print_);
-        if (has_revision())
+        write_.manager = "keelctl-rollout";
+        if (goes_back()) {
+            add_dry_run_flag(flags, write_.dry_run);
             flags.number("to-revision", revision_, "Back to which revision; 0: the one before");
+        } else {
+            add_manager_flag(flags, write_);
+        }
     }
 
     Result<void> run(Session& session, const Words& words) override {
@@ -157,22 +175,29 @@ class Change : public Command {
         dry_run_ = *write_.dry_run.read();
         const auto api = session.api();
         if (!api) return pass_on(api);
-        return for_each_object(session, {words.words, &files_, &select_}, [&](Item& item) -> Result<void> {
+        bool has_any = false;
+        const auto work = [&](Item& item) -> Result<void> {
+            has_any = true;
             const Object before = item.object;
-            const auto done = change(**api, item);
+            auto done = change(**api, item);
             if (!done) return pass_on(done);
             const Object patch = merge_patch_between(before, item.object);
             if (dry_run_ != DryRun::client && !patch.is_null())
                 if (auto sent = patch_item(**api, item, kMergePatch, compact(patch), *query); !sent)
                     return sent;
             return print_change(print_, item, with_dry_run(*done, dry_run_));
-        });
+        };
+        auto done = for_each_object(session, {words.words, &files_, &select_, true}, work);
+        if (done && !has_any && tells_of_nothing()) return say_nothing_found(session);
+        return done;
     }
 
   protected:
+    // Whether it says so when there was nothing to change.
+    [[nodiscard]] virtual bool tells_of_nothing() const { return true; }
     // Changes the item's object and says what was done.
     virtual Result<std::string> change(Api& api, Item& item) = 0;
-    [[nodiscard]] virtual bool has_revision() const { return false; }
+    [[nodiscard]] virtual bool goes_back() const { return false; }
 
     static tl::unexpected<Failure> unable(const Item& item, const std::string& what) {
         return fail(item.resource->type_text() + " \"" + item.name + "\" " + what);
@@ -228,7 +253,8 @@ class Restart final : public Change {
 };
 
 class Undo final : public Change {
-    [[nodiscard]] bool has_revision() const override { return true; }
+    [[nodiscard]] bool tells_of_nothing() const override { return false; }
+    [[nodiscard]] bool goes_back() const override { return true; }
 
     Result<std::string> change(Api& api, Item& item) override {
         if (revision_ < 0) return fail("revision must be a positive integer: " + std::to_string(revision_));

@@ -175,15 +175,21 @@ class Run final : public Command {
         });
         if (!waited) return waited;
         if (has_ended(item.object)) {
-            const auto logged = api.stream({.path = item.path() + "/log", .accept = "*/*"},
-                                           [](std::string_view piece) { return print(piece); });
-            if (!logged) return logged;
+            if (auto logged = print_log(api, item); !logged) return logged;
         } else if (auto talked = attach_to(session, item.object, "", talk_); !talked) {
-            return talked;
+            // It may have ended meanwhile.
+            warn("warning: couldn't attach to pod/" + item.name +
+                 ", falling back to streaming logs: " + talked.error().message);
+            if (auto logged = print_log(api, item); !logged) return logged;
         }
         if (restart_ == "Always" || stays_open_) return {};
         if (auto ended = wait_for(api, item, std::nullopt, has_ended); !ended) return ended;
         return exit_code_of(item);
+    }
+
+    static Result<void> print_log(Api& api, const Item& item) {
+        return api.stream({.path = item.path() + "/log", .query = {{"follow", "true"}}, .accept = "*/*"},
+                          [](std::string_view piece) { return print(piece); });
     }
 
     static Result<void> wait_for(Api& api, Item& item, std::optional<Deadline> deadline,

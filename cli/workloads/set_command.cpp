@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "cli/kube/local.h"
 #include "cli/workloads/pod_specs.h"
 
 namespace keelson::cli::kube {
@@ -17,18 +18,6 @@ Failure unsent(const Failure& failure, const std::string& done) {
     return {"failed to patch " + std::string(what) + failure.refusal->message};
 }
 
-// By its own words, as nobody is asked.
-Resource resource_by_itself(const Object& object) {
-    Resource resource;
-    const std::string version = text_at(object, "apiVersion");
-    const std::size_t slash = version.find('/');
-    if (slash != std::string::npos) resource.group = version.substr(0, slash);
-    resource.version = version.substr(slash == std::string::npos ? 0 : slash + 1);
-    resource.kind = text_at(object, "kind");
-    resource.singular = lower_case(resource.kind);
-    return resource;
-}
-
 }  // namespace
 
 void SetCommand::add_flags(Flags& flags) {
@@ -42,45 +31,43 @@ void SetCommand::add_flags(Flags& flags) {
 }
 
 Result<void> SetCommand::change_each(Session& session, const std::vector<std::string>& words,
-                                     const std::string& done,
-                                     const std::function<Result<void>(Object& object)>& change,
-                                     bool tells_always) {
+                                     const std::string& done, const ItemWork& change, bool tells_always) {
     const auto query = write_query(write_);
     if (!query) return pass_on(query);
     const DryRun dry_run = *write_.dry_run.read();
-    if (is_local_) {
-        Failures failures;
-        const auto manifests = read_manifests(files_, failures);
-        if (!manifests) return pass_on(manifests);
-        for (const Manifest& manifest : *manifests) {
-            Item item{.name = name_of(manifest.object), .object = manifest.object};
-            if (auto changed = change(item.object); !changed) return changed;
-            const Resource resource = resource_by_itself(item.object);
-            item.resource = &resource;
-            if (auto printed = print_change(print_, item, done); !printed) return printed;
-        }
-        return failures.result();
-    }
-    const auto api = session.api();
-    if (!api) return pass_on(api);
-    return for_each_object(session, {words, &files_, &select_}, [&](Item& item) -> Result<void> {
+    return for_each_chosen(session, words, [&](Item& item) -> Result<void> {
         const Object before = item.object;
-        if (auto changed = change(item.object); !changed) return changed;
+        if (auto changed = change(item); !changed) return changed;
+        if (is_local_) return print_change(print_, item, done);
         const Object patch = strategic_difference(before, item.object);
         if (patch.is_null() && !tells_always && print_.is_for_people()) return {};
-        if (dry_run != DryRun::client && !patch.is_null())
+        if (dry_run != DryRun::client && !patch.is_null()) {
+            const auto api = session.api();
+            if (!api) return pass_on(api);
             if (auto sent = patch_item(**api, item, kStrategicPatch, compact(patch), *query); !sent)
                 return tl::unexpected(unsent(sent.error(), done));
+        }
         return print_change(print_, item, with_dry_run(done, dry_run));
     });
 }
 
-Result<Object*> need_pod_spec(Object& object) {
-    if (Object* spec = find_pod_spec(object)) return spec;
-    const Resource resource = resource_by_itself(object);
-    return fail(resource.singular + "/" + name_of(object) +
-                " the object is not a pod or does not have a pod template: *" + resource.version + "." +
-                resource.kind);
+Result<void> SetCommand::for_each_chosen(Session& session, const std::vector<std::string>& words,
+                                         const ItemWork& work) {
+    if (!is_local_) return for_each_object(session, {words, &files_, &select_}, work);
+    if (!words.empty() && (path() == "set env" || path() == "set serviceaccount"))
+        return tl::unexpected(nothing_named());
+    if (!words.empty())
+        return tl::unexpected(
+            whole("error: you must specify resources by --filename when --local is set.\nExample resource "
+                  "specifications include:\n   '-f rsrc.yaml'\n   '--filename=rsrc.json'"));
+    return for_each_local(files_, work);
+}
+
+Result<Object*> need_pod_spec(Item& item) {
+    if (Object* spec = find_pod_spec(item.object)) return spec;
+    return fail(item.resource->plural + "/" + item.name +
+                " the object is not a pod or does not have a pod template: *" + item.resource->version + "." +
+                item.resource->kind);
 }
 
 }  // namespace keelson::cli::kube

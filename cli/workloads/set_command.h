@@ -21,8 +21,10 @@ class SetCommand : public Command {
     // Works on each object of the words and files. What is as it should be is told of only when
     // `tells_always`. With --local nothing is asked of the server.
     Result<void> change_each(Session& session, const std::vector<std::string>& words, const std::string& done,
-                             const std::function<Result<void>(Object& object)>& change,
-                             bool tells_always = false);
+                             const ItemWork& change, bool tells_always = false);
+    // Hands each object of the words and files on; with --local those of the files as they are there.
+    Result<void> for_each_chosen(Session& session, const std::vector<std::string>& words,
+                                 const ItemWork& work);
     [[nodiscard]] bool has_objects(const std::vector<std::string>& words) const {
         return !words.empty() || !files_.filenames.empty() || !files_.kustomize.empty();
     }
@@ -35,6 +37,6 @@ class SetCommand : public Command {
 };
 
 // The spec of the object's pods; fails for objects without.
-Result<Object*> need_pod_spec(Object& object);
+Result<Object*> need_pod_spec(Item& item);
 
 }  // namespace keelson::cli::kube

@@ -34,8 +34,8 @@ class SetImage final : public SetCommand {
         const Split split = split_words(words.words);
         if (has_objects(split.objects) && split.changes.empty())
             return fail("at least one image update is required");
-        return change_each(session, split.objects, "image updated", [&](Object& object) -> Result<void> {
-            const auto spec = need_pod_spec(object);
+        return change_each(session, split.objects, "image updated", [&](Item& item) -> Result<void> {
+            const auto spec = need_pod_spec(item);
             if (!spec) return pass_on(spec);
             for (const auto& [container, image] : split.changes) {
                 const auto containers = matching_containers(**spec, container);
@@ -62,8 +62,8 @@ class SetResources final : public SetCommand {
         const auto requests = read_pairs(requests_, "resource quantity");
         if (!requests) return pass_on(requests);
         return change_each(session, words.words, "resource requirements updated",
-                           [&](Object& object) -> Result<void> {
-                               const auto spec = need_pod_spec(object);
+                           [&](Item& item) -> Result<void> {
+                               const auto spec = need_pod_spec(item);
                                if (!spec) return pass_on(spec);
                                const auto containers = matching_containers(**spec, containers_);
                                if (containers.empty())
@@ -90,8 +90,8 @@ class SetServiceAccount final : public SetCommand {
         if (!has_objects(objects)) return misused("resource(s) to update must be specified");
         return change_each(
             session, objects, "serviceaccount updated",
-            [&](Object& object) -> Result<void> {
-                const auto spec = need_pod_spec(object);
+            [&](Item& item) -> Result<void> {
+                const auto spec = need_pod_spec(item);
                 if (!spec) return pass_on(spec);
                 (**spec)["serviceAccountName"] = account;
                 (**spec)["serviceAccount"] = account;
@@ -115,7 +115,8 @@ class SetSelector final : public SetCommand {
         if (!selector) return pass_on(selector);
         return change_each(
             session, split.objects, "selector updated",
-            [&](Object& object) -> Result<void> {
+            [&](Item& item) -> Result<void> {
+                Object& object = item.object;
                 if (text_at(object, "kind") != "Service")
                     return fail("setting a selector is only supported for Services");
                 if (!version_.empty()) object["metadata"]["resourceVersion"] = version_;

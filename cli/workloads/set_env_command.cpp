@@ -2,10 +2,14 @@
 #include <algorithm>
 #include <cctype>
 #include <iostream>
+#include <map>
 #include <nlohmann/json.hpp>
+#include <set>
 
+#include "cli/kube/failures.h"
 #include "cli/output.h"
 #include "cli/workloads/command_groups.h"
+#include "cli/workloads/env_values.h"
 #include "cli/workloads/pod_specs.h"
 #include "cli/workloads/set_command.h"
 #include "kernel/object/names.h"
@@ -19,6 +23,23 @@ struct Changes {
     std::vector<std::string> removed;
 };
 
+// The key in capital letters, with "_" for what variables may not have; told when it is another.
+std::string variable_for(const std::string& key) {
+    std::string name = key;
+    for (char& letter : name) {
+        const auto byte = static_cast<unsigned char>(letter);
+        letter = std::isalnum(byte) != 0 ? static_cast<char>(std::toupper(byte)) : '_';
+    }
+    if (name != key) warn("Warning: key " + key + " transferred to " + name);
+    return name;
+}
+
+void tell_unresolved(const std::set<std::string>& variables, const std::string& why) {
+    std::string names;
+    for (const std::string& name : variables) names += (names.empty() ? "" : ", ") + name;
+    warn("error retrieving reference for " + names + ": " + why);
+}
+
 class SetEnv final : public SetCommand {
     void add_own_flags(Flags& flags) override {
         flags.text("c,containers", containers_, "Only in containers of this name; * stands for anything");
@@ -27,21 +48,25 @@ class SetEnv final : public SetCommand {
         flags.list("keys", keys_, "With --from: only these keys");
         flags.text("prefix", prefix_, "With --from: what the names of the variables begin with");
         flags.flag("list", lists_, "Print the variables and change nothing");
-        flags.flag("resolve", resolves_, "With --list: not there yet");
+        flags.flag("resolve", resolves_,
+                   "With --list: the values of ConfigMaps, Secrets and fields instead of their names");
         flags.flag("overwrite", overwrites_, "Also when there is one already");
     }
 
     Result<void> run(Session& session, const Words& words) override {
-        if (resolves_)
-            return fail(
-                "--resolve is not there yet: leave it out, and read the ConfigMap or Secret that is listed");
         auto changes = read_changes(words.words);
         if (!changes) return pass_on(changes);
+        if (!has_objects(changes->objects))
+            return fail("one or more resources must be specified as <resource> <name> or <resource>/<name>");
+        if (lists_ && !print_.output.empty())
+            return fail("--list and --output may not be specified together");
+        if (!keys_.empty() && from_.empty())
+            return fail("when specifying --keys, a configmap or secret must be provided with --from");
         if (!from_.empty())
             if (auto imported = import(session, *changes); !imported) return imported;
         if (lists_) return list_each(session, *changes);
         return change_each(session, changes->objects, "env updated",
-                           [&](Object& object) { return change(object, *changes); });
+                           [&](Item& item) { return change(item, *changes); });
     }
 
     Result<Changes> read_changes(const std::vector<std::string>& words) {
@@ -96,14 +121,7 @@ class SetEnv final : public SetCommand {
                 const bool is_wanted =
                     keys_.empty() || std::find(keys_.begin(), keys_.end(), key) != keys_.end();
                 if (!is_wanted) continue;
-                std::string name = prefix_ + key;
-                for (char& letter : name) {
-                    const bool is_plain =
-                        std::isalnum(static_cast<unsigned char>(letter)) != 0 || letter == '_';
-                    letter =
-                        is_plain ? static_cast<char>(std::toupper(static_cast<unsigned char>(letter))) : '_';
-                }
-                changes.set.push_back({{"name", name},
+                changes.set.push_back({{"name", prefix_ + variable_for(key)},
                                        {"valueFrom",
                                         {{kind == "ConfigMap" ? "configMapKeyRef" : "secretKeyRef",
                                           {{"name", item.name}, {"key", key}}}}}});
@@ -112,16 +130,16 @@ class SetEnv final : public SetCommand {
         });
     }
 
-    Result<void> change(Object& object, const Changes& changes) const {
-        const auto spec = need_pod_spec(object);
+    Result<void> change(Item& item, const Changes& changes) const {
+        const auto spec = need_pod_spec(item);
         if (!spec) return pass_on(spec);
         const auto containers = matching_containers(**spec, containers_);
         if (containers.empty())
-            return fail(text_at(object, "kind") + "/" + name_of(object) +
-                        " does not have any containers matching \"" + containers_ + "\"");
+            warn("Warning: " + item.resource->kind + "/" + item.name +
+                 " does not have any containers matching \"" + containers_ + "\"");
         for (Object* container : containers) {
             Object env = container->contains("env") ? (*container)["env"] : Object::array();
-            if (auto set = set_variables(object, env, changes.set); !set) return set;
+            if (auto set = set_variables(item.object, env, changes.set); !set) return set;
             for (const std::string& name : changes.removed)
                 for (auto one = env.begin(); one != env.end();)
                     one = text_at(*one, "name") == name ? env.erase(one) : one + 1;
@@ -153,32 +171,39 @@ class SetEnv final : public SetCommand {
     }
 
     Result<void> list_each(Session& session, const Changes& changes) {
-        return for_each_object(session, {changes.objects, &files_, &select_},
-                               [&](Item& item) -> Result<void> {
-                                   if (auto changed = change(item.object, changes); !changed) return changed;
-                                   for (const Object* container :
-                                        matching_containers(*find_pod_spec(item.object), containers_)) {
-                                       print("# " + item.resource->kind + " " + item.name + ", container " +
-                                             text_at(*container, "name") + "\n");
-                                       for (const Object& variable : member(*container, "env"))
-                                           print(line_of_variable(variable) + "\n");
-                                   }
-                                   return {};
-                               });
+        EnvValues values(session);
+        return for_each_chosen(session, changes.objects, [&](Item& item) -> Result<void> {
+            if (find_pod_spec(item.object) == nullptr) return {};
+            if (auto changed = change(item, changes); !changed) return changed;
+            for (const Object* container : matching_containers(*find_pod_spec(item.object), containers_)) {
+                print("# " + item.resource->kind + " " + item.name + ", container " +
+                      text_at(*container, "name") + "\n");
+                print_variables(item.object, *container, values);
+            }
+            return {};
+        });
     }
 
-    static std::string line_of_variable(const Object& variable) {
-        const std::string name = text_at(variable, "name");
-        const Object& from = member(variable, "valueFrom");
-        if (!from.is_object()) return name + "=" + text_at(variable, "value");
-        for (const auto& [member_name, what] :
-             {std::pair{"secretKeyRef", "secret"}, std::pair{"configMapKeyRef", "configmap"}})
-            if (const Object& reference = member(from, member_name); reference.is_object())
-                return "# " + name + " from " + what + " " + text_at(reference, "name") + ", key " +
-                       text_at(reference, "key");
-        if (const Object& field = member(from, "fieldRef"); field.is_object())
-            return "# " + name + " from field path " + text_at(field, "fieldPath");
-        return "# " + name + " from resource " + text_at(member(from, "resourceFieldRef"), "resource");
+    void print_variables(const Object& object, const Object& container, EnvValues& values) const {
+        std::map<std::string, std::set<std::string>> unresolved;  // names by what is wrong
+        for (const Object& variable : member(container, "env")) {
+            const std::string name = text_at(variable, "name");
+            const Object& from = member(variable, "valueFrom");
+            if (!from.is_object()) {
+                print(name + "=" + text_at(variable, "value") + "\n");
+                continue;
+            }
+            const Result<std::string> value =
+                resolves_ ? values.resolve(from, object, container) : Result<std::string>(fail(""));
+            if (value) {
+                print(name + "=" + *value + "\n");
+                continue;
+            }
+            print("# " + name + " from " + source_of_value(from) + "\n");
+            unresolved[value.error().message].insert(name);
+        }
+        if (!resolves_) return;
+        for (const auto& [why, names] : unresolved) tell_unresolved(names, why);
     }
 
     std::string containers_ = "*";

@@ -1,8 +1,8 @@
 #include "kernel/access/authentication.h"
 
-#include <openssl/sha.h>
-
 #include <algorithm>
+
+#include "kernel/base/sha256.h"
 
 namespace keelson::access {
 namespace {
@@ -29,22 +29,6 @@ std::vector<std::string> common(const std::vector<std::string>& wanted, const st
     return both;
 }
 
-std::array<std::uint8_t, 32> digest(std::string_view text) {
-    std::array<std::uint8_t, 32> result{};
-    SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(), result.data());
-    return result;
-}
-
-std::string hex(const std::array<std::uint8_t, 32>& bytes) {
-    static constexpr char digits[] = "0123456789abcdef";
-    std::string text;
-    for (const std::uint8_t byte : bytes) {
-        text.push_back(digits[byte >> 4]);
-        text.push_back(digits[byte & 15]);
-    }
-    return text;
-}
-
 Status unverified(const ClientCertificate& certificate) {
     return unauthorized("verifying certificate " + certificate.common_name +
                         " failed: " + certificate.verify_error);
@@ -58,11 +42,11 @@ std::string_view trim(std::string_view text) {
 }
 
 Identity identity_of(const ClientCertificate& certificate) {
-    return {
-        .user = certificate.common_name,
-        .uid = certificate.uid,
-        .groups = certificate.organizations,
-        .extra = {{"authentication.kubernetes.io/credential-id", {"X509SHA256=" + hex(certificate.sha256)}}}};
+    return {.user = certificate.common_name,
+            .uid = certificate.uid,
+            .groups = certificate.organizations,
+            .extra = {{"authentication.kubernetes.io/credential-id",
+                       {"X509SHA256=" + base::hexadecimal(certificate.sha256)}}}};
 }
 
 void join_authenticated(Identity& identity) {
@@ -138,7 +122,7 @@ void OwnCertificateAuthenticator::set_fingerprints(std::vector<Fingerprint> fing
 
 base::Task<Authenticator::Answer> TokenAuthenticator::authenticate(const Credentials& credentials) {
     if (credentials.bearer_token.empty()) co_return std::optional<Identity>();
-    const Digest key = digest(credentials.bearer_token);
+    const Digest key = base::sha256_of(credentials.bearer_token);
     const std::lock_guard lock(mutex_);
     const auto found = identities_.find(key);
     if (found == identities_.end()) co_return std::optional<Identity>();
@@ -147,7 +131,8 @@ base::Task<Authenticator::Answer> TokenAuthenticator::authenticate(const Credent
 
 void TokenAuthenticator::set_tokens(const std::vector<Entry>& entries) {
     std::map<Digest, Identity> identities;
-    for (const Entry& entry : entries) identities.insert_or_assign(digest(entry.token), entry.identity);
+    for (const Entry& entry : entries)
+        identities.insert_or_assign(base::sha256_of(entry.token), entry.identity);
     const std::lock_guard lock(mutex_);
     identities_.swap(identities);
 }

@@ -40,9 +40,12 @@ const Rule scheduler_rules[] = {
 };
 
 // All built-in controllers share this identity; Kubernetes' roles of the single controllers together reach
-// every resource. Approving certificates, impersonating and escalating are left out.
+// every resource. Impersonating is left out. Who gathers the rules of aggregated roles writes rules that he
+// does not hold; nodes get their certificates approved and signed.
 const Rule controller_rules[] = {
     {{"get", "list", "watch", "create", "update", "patch", "delete", "deletecollection"}, {"*"}, {"*"}},
+    {{"escalate"}, {"rbac.authorization.k8s.io"}, {"clusterroles"}},
+    {{"approve", "sign"}, {"certificates.k8s.io"}, {"signers"}},
 };
 
 // system:node-bootstrapper, for who shows a bootstrap token.
@@ -85,7 +88,19 @@ bool is_discovery(const Attributes& attributes) {
             path.starts_with("/openapi"));
 }
 
-std::span<const Rule> rules_of(const Identity& user) {
+PolicyRule policy_rule(const Rule& rule) {
+    return {.verbs = {rule.verbs.begin(), rule.verbs.end()},
+            .groups = {rule.groups.begin(), rule.groups.end()},
+            .resources = {rule.resources.begin(), rule.resources.end()},
+            .resource_names = {},
+            .paths = {}};
+}
+
+PolicyRule path_rule(std::vector<std::string> paths) {
+    return {.verbs = {"get"}, .groups = {}, .resources = {}, .resource_names = {}, .paths = std::move(paths)};
+}
+
+std::span<const Rule> rules_of_user(const Identity& user) {
     if (user.user == controller_manager_user) return controller_rules;
     if (user.user == scheduler_user) return scheduler_rules;
     if (user.in_group(bootstrappers_group)) return bootstrapper_rules;
@@ -136,15 +151,54 @@ base::Task<Decision> FixedAuthorizer::authorize(const Attributes& attributes) {
     if (attributes.user.in_group(service_accounts_group) && is_issuer_discovery(attributes))
         co_return Decision{.allowed = true};
     if (attributes.is_resource_request) {
-        if (allows(rules_of(attributes.user), attributes)) co_return Decision{.allowed = true};
+        if (allows(rules_of_user(attributes.user), attributes)) co_return Decision{.allowed = true};
         const bool is_basic =
             attributes.user.in_group(authenticated_group) && allows(basic_rules, attributes);
         co_return Decision{.allowed = is_basic};
     }
     // The kernel's own parts join no groups.
     const bool is_known = attributes.user.in_group(authenticated_group) ||
-                          !rules_of(attributes.user).empty() || !node_name_of(attributes.user).empty();
+                          !rules_of_user(attributes.user).empty() || !node_name_of(attributes.user).empty();
     co_return Decision{.allowed = is_known && is_discovery(attributes)};
+}
+
+base::Task<UserRules> Authorizer::rules_of(const Identity&, const std::string&) {
+    co_return UserRules{.rules = {}, .incomplete = true, .problems = {}};
+}
+
+base::Task<UserRules> FixedAuthorizer::rules_of(const Identity& user, const std::string&) {
+    UserRules result;
+    const auto add = [&result](std::span<const Rule> rules) {
+        for (const Rule& rule : rules) result.rules.push_back(policy_rule(rule));
+    };
+    if (user.in_group(masters_group)) {
+        result.rules = full_authority();
+        co_return result;
+    }
+    add(rules_of_user(user));
+    if (user.in_group(authenticated_group)) {
+        add(basic_rules);
+        result.rules.push_back(path_rule({"/api", "/api/*", "/apis", "/apis/*", "/healthz", "/livez",
+                                          "/openapi", "/openapi/*", "/readyz", "/version", "/version/"}));
+    }
+    result.rules.push_back(path_rule({"/healthz", "/livez", "/readyz", "/version", "/version/"}));
+    if (user.in_group(service_accounts_group))
+        result.rules.push_back(
+            path_rule({"/.well-known/openid-configuration", "/.well-known/openid-configuration/",
+                       "/openid/v1/jwks", "/openid/v1/jwks/"}));
+    co_return result;
+}
+
+base::Task<UserRules> Authorization::rules_of(const Identity& user, const std::string& namespace_name) const {
+    UserRules all;
+    for (const auto& authorizer : chain_) {
+        UserRules own = co_await authorizer->rules_of(user, namespace_name);
+        for (PolicyRule& rule : own.rules)
+            if (std::ranges::find(all.rules, rule) == all.rules.end()) all.rules.push_back(std::move(rule));
+        all.incomplete |= own.incomplete;
+        for (std::string& problem : own.problems) all.problems.push_back(std::move(problem));
+    }
+    co_return all;
 }
 
 base::Task<Decision> Authorization::authorize(const Attributes& attributes) const {

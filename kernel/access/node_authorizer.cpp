@@ -81,6 +81,13 @@ base::Task<Decision> NodeAuthorizer::authorize(const Attributes& attributes) {
     co_return decide(node, attributes);
 }
 
+base::Task<UserRules> NodeAuthorizer::rules_of(const Identity& user, const std::string&) {
+    if (node_name_of(user).empty()) co_return UserRules{};
+    co_return UserRules{.rules = {},
+                        .incomplete = true,
+                        .problems = {"node authorizer does not support user rule resolution"}};
+}
+
 Decision NodeAuthorizer::decide(std::string_view node, const Attributes& attributes) const {
     static constexpr std::array related{std::string_view("secrets"), std::string_view("configmaps"),
                                         std::string_view("persistentvolumeclaims"),

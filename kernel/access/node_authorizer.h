@@ -32,6 +32,8 @@ class NodeAuthorizer final : public Authorizer {
     // The relations outlive it.
     explicit NodeAuthorizer(const NodeRelations& relations) : relations_(relations) {}
     base::Task<Decision> authorize(const Attributes& attributes) override;
+    // What a node may depends on single objects: that is no list.
+    base::Task<UserRules> rules_of(const Identity& user, const std::string& namespace_name) override;
 
   private:
     [[nodiscard]] Decision decide(std::string_view node, const Attributes& attributes) const;

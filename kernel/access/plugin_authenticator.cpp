@@ -1,8 +1,5 @@
 #include "kernel/access/plugin_authenticator.h"
 
-#include <openssl/sha.h>
-#include <openssl/x509.h>
-
 #include <algorithm>
 #include <charconv>
 #include <nlohmann/json.hpp>
@@ -10,6 +7,8 @@
 
 #include "kernel/base/base64.h"
 #include "kernel/base/log.h"
+#include "kernel/base/openssl.h"
+#include "kernel/base/sha256.h"
 
 namespace keelson::access {
 namespace {
@@ -27,16 +26,6 @@ Status unauthorized(std::string message) {
     return {Reason::unauthorized, std::move(message)};
 }
 
-std::string hex(const std::array<std::uint8_t, 32>& bytes) {
-    static constexpr char digits[] = "0123456789abcdef";
-    std::string text;
-    for (const std::uint8_t byte : bytes) {
-        text.push_back(digits[byte >> 4]);
-        text.push_back(digits[byte & 15]);
-    }
-    return text;
-}
-
 // Each part with its length, so that no two lists of parts give the same text.
 CredentialDigest digest(std::string_view kind, std::string_view credential,
                         const std::vector<std::string>& audiences) {
@@ -47,9 +36,7 @@ CredentialDigest digest(std::string_view kind, std::string_view credential,
     };
     append(credential);
     for (const std::string& audience : audiences) append(audience);
-    CredentialDigest result{};
-    SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(), result.data());
-    return result;
+    return base::sha256_of(text);
 }
 
 std::string pem_of(std::string_view der) {
@@ -62,8 +49,7 @@ std::string pem_of(std::string_view der) {
 // In RFC 3339.
 std::string end_of(std::string_view der) {
     const auto* bytes = reinterpret_cast<const unsigned char*>(der.data());
-    const std::unique_ptr<X509, decltype(&X509_free)> certificate(
-        d2i_X509(nullptr, &bytes, static_cast<long>(der.size())), &X509_free);
+    const base::OpensslOwned<X509> certificate(d2i_X509(nullptr, &bytes, static_cast<long>(der.size())));
     std::tm time{};
     if (!certificate || ASN1_TIME_to_tm(X509_get0_notAfter(certificate.get()), &time) != 1)
         return std::string(no_end);
@@ -200,7 +186,7 @@ PluginAuthenticator::Question PluginAuthenticator::question_of(
                                        certificate.sha256.size());
     Json document{{"commonName", certificate.common_name},
                   {"organizations", certificate.organizations},
-                  {"sha256", hex(certificate.sha256)},
+                  {"sha256", base::hexadecimal(certificate.sha256)},
                   {"pem", certificate.der ? pem_of(*certificate.der) : std::string()},
                   {"notAfter", certificate.der ? end_of(*certificate.der) : std::string(no_end)}};
     if (!certificate.uid.empty()) document["uid"] = certificate.uid;

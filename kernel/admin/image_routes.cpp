@@ -44,6 +44,10 @@ Outcome list_images(Context& context, Request&) {
     return ask(context, "list", Json::object());
 }
 
+Outcome list_pulls(Context& context, Request&) {
+    return ask(context, "pulls", Json::object());
+}
+
 Outcome pull_image(Context& context, Request& request) {
     auto members = Members::parse(request.body, request.route->members);
     if (!members) return refuse(std::move(members).error());

@@ -120,6 +120,7 @@ std::vector<Route> make_table() {
          .success = 201,
          .changes = true},
         {"GET", "/v1/images", "The images of this node's runtime.", list_images},
+        {"GET", "/v1/images/pulls", "How far the pulls under way are.", list_pulls},
         {.method = "POST",
          .pattern = "/v1/images/pull",
          .summary = "Gets an image from its registry.",

@@ -65,6 +65,7 @@ Outcome rollback_store(Context& context, Request& request);
 Outcome upload_file(Context& context, Request& request);
 
 Outcome list_images(Context& context, Request& request);
+Outcome list_pulls(Context& context, Request& request);
 Outcome pull_image(Context& context, Request& request);
 Outcome import_images(Context& context, Request& request);
 Outcome remove_image(Context& context, Request& request);

@@ -1,50 +1,22 @@
 #include "kernel/admin/transfer.h"
 
 #include <fcntl.h>
-#include <openssl/evp.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <memory>
 #include <vector>
 
 #include "kernel/base/base64.h"
 #include "kernel/base/files.h"
 #include "kernel/base/ids.h"
+#include "kernel/base/sha256.h"
 
 namespace keelson::admin {
 namespace {
 
 constexpr std::size_t kPiece = 64u << 10;
-
-class Sha256 {
-  public:
-    Sha256() : context_(EVP_MD_CTX_new()) { EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr); }
-    void add(std::string_view bytes) { EVP_DigestUpdate(context_.get(), bytes.data(), bytes.size()); }
-    std::string finish() {
-        unsigned char digest[32] = {};
-        EVP_DigestFinal_ex(context_.get(), digest, nullptr);
-        return {reinterpret_cast<const char*>(digest), sizeof digest};
-    }
-
-  private:
-    struct Free {
-        void operator()(EVP_MD_CTX* context) const { EVP_MD_CTX_free(context); }
-    };
-    std::unique_ptr<EVP_MD_CTX, Free> context_;
-};
-
-std::string hexadecimal(std::string_view bytes) {
-    constexpr std::string_view digits = "0123456789abcdef";
-    std::string text;
-    for (const char byte : bytes) {
-        text += digits[static_cast<unsigned char>(byte) >> 4];
-        text += digits[static_cast<unsigned char>(byte) & 15];
-    }
-    return text;
-}
 
 Problem too_large(std::uint64_t limit_bytes) {
     return {413, "the body is longer than the limit of " + std::to_string(limit_bytes) + " bytes"};
@@ -79,7 +51,7 @@ tl::expected<std::uint64_t, Problem> receive_file(const Context& context, const 
     const auto file = base::open_file(path, O_WRONLY | O_CREAT | O_EXCL, mode);
     if (!file) return refuse(Problem(file.error()));
     source.limit_time(context.parts.limits.transfer_timeout);
-    Sha256 sum;
+    base::Sha256 sum;
     std::vector<char> piece(kPiece);
     std::uint64_t size = 0;
     while (true) {
@@ -93,7 +65,7 @@ tl::expected<std::uint64_t, Problem> receive_file(const Context& context, const 
         sum.add(bytes);
         size += *count;
     }
-    if (const std::string got = hexadecimal(sum.finish()); got != sha256)
+    if (const std::string got = base::hexadecimal(sum.finish()); got != sha256)
         return refuse(422, "the body's SHA-256 is " + got + ", not " + sha256 +
                                " as X-Keelson-Sha256 says: it was damaged on the way, send it again. Nothing "
                                "was changed");
@@ -106,7 +78,7 @@ tl::expected<std::uint64_t, Problem> receive_file(const Context& context, const 
 base::Result<FileSum> sum_file(const Context& context, int descriptor, const std::string& path) {
     FileSum result;
     KEELSON_TRY(result.bytes, base::file_size(descriptor, path));
-    Sha256 sum;
+    base::Sha256 sum;
     std::vector<char> piece(kPiece);
     for (std::uint64_t at = 0; at < result.bytes;) {
         if (context.gate->stage() == Gate::Stage::closed)
@@ -116,9 +88,9 @@ base::Result<FileSum> sum_file(const Context& context, int descriptor, const std
         sum.add({piece.data(), count});
         at += count;
     }
-    const std::string digest = sum.finish();
-    result.hexadecimal = hexadecimal(digest);
-    result.base64 = base::base64_encode(digest);
+    const base::Sha256Digest digest = sum.finish();
+    result.hexadecimal = base::hexadecimal(digest);
+    result.base64 = base::base64_encode({reinterpret_cast<const char*>(digest.data()), digest.size()});
     return result;
 }
 

@@ -35,7 +35,7 @@ std::vector<HealthChecks::Outcome> HealthChecks::run(bool live_only) const {
 }
 
 std::string git_version(const VersionInfo& info) {
-    return "v1.36.2+keelson." + info.keelson_version;
+    return std::string(kubernetes_version) + "+keelson." + info.keelson_version;
 }
 
 std::string version_document(const VersionInfo& info) {

@@ -39,6 +39,9 @@ class HealthChecks {
     std::vector<Entry> checks_;
 };
 
+// Whose behaviour is followed.
+inline constexpr std::string_view kubernetes_version = "v1.36.2";
+
 // The version.Info document of /version. `revision` of the source, `build_date` in RFC 3339; either may be
 // empty.
 struct VersionInfo {
@@ -47,7 +50,7 @@ struct VersionInfo {
     std::string build_date;
 };
 [[nodiscard]] std::string version_document(const VersionInfo& info);
-// "v1.36.2+keelson.0.1.0"
+// As the server and its nodes tell it: "v1.36.2+keelson.0.1.0".
 [[nodiscard]] std::string git_version(const VersionInfo& info);
 
 class HealthHandler {

@@ -206,14 +206,12 @@ Task<void> pass_answer(Exchange& exchange, ConnectionPointer server, const Proxy
 
 }  // namespace
 
-Task<Result<std::string>> fetch_http(Exchange& exchange, OutgoingTarget target, std::string path,
+Task<Result<std::string>> fetch_http(IoLoop& loop, OutgoingTarget target, std::string path,
                                      std::size_t limit_bytes, base::Duration patience) {
-    auto* loop = dynamic_cast<IoLoop*>(&exchange.executor());
-    if (loop == nullptr) co_return Status(Reason::internal_error, "no I/O loop");
     const std::string host = target.text();
-    auto dialling = OutgoingConnection::dial(*loop, std::move(target));
+    auto dialling = OutgoingConnection::dial(loop, std::move(target));
     KEELSON_CO_TRY(const ConnectionPointer server, co_await dialling);
-    const auto timer = loop->post_after(patience, [server] { server->close(); });
+    const auto timer = loop.post_after(patience, [server] { server->close(); });
     const std::string request =
         "GET " + path + " HTTP/1.1\r\nHost: " + host + "\r\nConnection: close\r\n\r\n";
     auto writing = server->write(request);

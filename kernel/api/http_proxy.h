@@ -24,8 +24,8 @@ struct ProxyTarget {
 [[nodiscard]] base::Task<void> proxy_http(Exchange& exchange, ProxyTarget target);
 
 // The body of the answer to a GET; fails for answers other than 200, longer ones than the limit, and when it
-// takes too long. For the exchange's own use: nothing of its request is passed on.
-[[nodiscard]] base::Task<base::Result<std::string>> fetch_http(Exchange& exchange, OutgoingTarget target,
+// takes too long. On that loop.
+[[nodiscard]] base::Task<base::Result<std::string>> fetch_http(IoLoop& loop, OutgoingTarget target,
                                                                std::string path, std::size_t limit_bytes,
                                                                base::Duration patience);
 

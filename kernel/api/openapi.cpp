@@ -1,6 +1,5 @@
 #include "kernel/api/openapi.h"
 
-#include <malloc.h>
 #include <openssl/evp.h>
 
 #include <algorithm>
@@ -194,7 +193,6 @@ std::shared_ptr<const OpenApi::Entry> OpenApi::make(const Key& key) {
         }
         entry = keep(key, json, std::move(etag));
     }
-    malloc_trim(0);  // what the document took goes back
     return entry;
 }
 

@@ -4,6 +4,7 @@
 #include <set>
 #include <utility>
 
+#include "kernel/api/health_handler.h"
 #include "kernel/api/openapi_paths.h"
 #include "kernel/api/openapi_schema.h"
 
@@ -34,10 +35,10 @@ Value security_scheme(Arena& arena) {
     return schemes;
 }
 
-Value info(Arena& arena, std::string_view version) {
+Value info(Arena& arena) {
     Value value = Value::map(arena);
     value.append(arena, "title", Value::reference("Kubernetes"));
-    value.append(arena, "version", Value::reference(version));
+    value.append(arena, "version", Value::reference(kubernetes_version));
     return value;
 }
 
@@ -96,7 +97,7 @@ Value open_api_v2(Arena& arena) {
     path_map.sort_members();
     Value document = Value::map(arena);
     document.append(arena, "swagger", Value::reference("2.0"));
-    document.append(arena, "info", info(arena, "v1.36.2"));
+    document.append(arena, "info", info(arena));
     document.append(arena, "paths", path_map);
     document.append(arena, "definitions", schemas.definitions());
     document.append(arena, "securityDefinitions", security_scheme(arena));
@@ -127,7 +128,7 @@ Value open_api_v3(std::string_view name, Arena& arena) {
     components.append(arena, "securitySchemes", security_scheme(arena));
     Value document = Value::map(arena);
     document.append(arena, "components", components);
-    document.append(arena, "info", info(arena, "v1.36.2"));
+    document.append(arena, "info", info(arena));
     document.append(arena, "openapi", Value::reference("3.0.0"));
     document.append(arena, "paths", path_map);
     document.append(arena, "security", security(arena));

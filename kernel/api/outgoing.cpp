@@ -1,14 +1,12 @@
 #include "kernel/api/outgoing.h"
 
 #include <netdb.h>
-#include <openssl/err.h>
-#include <openssl/pem.h>
-#include <openssl/ssl.h>
 
 #include <algorithm>
 
 #include "kernel/api/loop_file.h"
 #include "kernel/api/tls.h"
+#include "kernel/base/openssl.h"
 #include "kernel/plugin/async_lock.h"
 
 namespace keelson::api {
@@ -21,25 +19,13 @@ using base::Status;
 using base::Task;
 using ConnectionPointer = std::shared_ptr<OutgoingConnection>;
 
-constexpr auto kDialTime = std::chrono::seconds(30);
 constexpr std::size_t kPiece = 32 << 10;
 
-struct Free {
-    void operator()(BIO* bio) const { BIO_free(bio); }
-    void operator()(X509* certificate) const { X509_free(certificate); }
-    void operator()(EVP_PKEY* key) const { EVP_PKEY_free(key); }
-    void operator()(SSL_CTX* context) const { SSL_CTX_free(context); }
-    void operator()(SSL* session) const { SSL_free(session); }
-};
 template <typename T>
-using Owned = std::unique_ptr<T, Free>;
-
-Owned<BIO> reader(const std::string& text) {
-    return Owned<BIO>(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
-}
+using Owned = base::OpensslOwned<T>;
 
 Status bad_material(std::string_view what) {
-    return {Reason::internal_error, std::string(what) + ": " + take_openssl_error()};
+    return {Reason::internal_error, std::string(what) + ": " + base::take_openssl_error()};
 }
 
 Status unreachable(const OutgoingTarget& target, std::string_view why) {
@@ -81,7 +67,7 @@ class TlsConnection final : public OutgoingConnection {
             auto flushing = flush();
             const bool flushed = co_await flushing;
             if (done == 1) break;
-            if (state != SSL_ERROR_WANT_READ) co_return "tls: " + take_openssl_error();
+            if (state != SSL_ERROR_WANT_READ) co_return "tls: " + base::take_openssl_error();
             auto filling = fill();
             const bool filled = co_await filling;
             if (!flushed || !filled) co_return "tls: the connection has ended during the handshake";
@@ -165,7 +151,7 @@ class TlsConnection final : public OutgoingConnection {
 
 Task<Result<ConnectionPointer>> greet(IoLoop& loop, std::unique_ptr<LoopFile> file, OutgoingTarget target) {
     auto connection = std::make_shared<TlsConnection>(std::move(file), target.tls);
-    const auto timer = loop.post_after(kDialTime, [connection] { connection->close(); });
+    const auto timer = loop.post_after(target.dial_patience, [connection] { connection->close(); });
     auto greeting = connection->greet(target.common_name);
     const std::string failure = co_await greeting;
     timer->cancel();
@@ -183,16 +169,13 @@ Result<std::shared_ptr<const ClientTls>> ClientTls::create(const ClientTlsMateri
     // Judged after the handshake.
     SSL_CTX_set_verify(context.get(), SSL_VERIFY_NONE, nullptr);
     if (!material.authority.empty()) {
-        const Owned<X509> authority(
-            PEM_read_bio_X509(reader(material.authority).get(), nullptr, nullptr, nullptr));
+        const auto authority = base::parse_certificate(material.authority);
         if (!authority || X509_STORE_add_cert(SSL_CTX_get_cert_store(context.get()), authority.get()) != 1)
             return bad_material("CA");
     }
     if (!material.certificate.empty()) {
-        const Owned<X509> own(
-            PEM_read_bio_X509(reader(material.certificate).get(), nullptr, nullptr, nullptr));
-        const Owned<EVP_PKEY> key(
-            PEM_read_bio_PrivateKey(reader(material.private_key).get(), nullptr, nullptr, nullptr));
+        const auto own = base::parse_certificate(material.certificate);
+        const auto key = base::parse_private_key(material.private_key);
         if (!own || !key || SSL_CTX_use_certificate(context.get(), own.get()) != 1 ||
             SSL_CTX_use_PrivateKey(context.get(), key.get()) != 1)
             return bad_material("client certificate");
@@ -220,7 +203,7 @@ Task<Result<ConnectionPointer>> OutgoingConnection::dial(IoLoop& loop, OutgoingT
     FileDescriptor socket(::socket(found->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     if (!socket) co_return base::system_error("making a socket", errno);
     KEELSON_CO_TRY(std::unique_ptr<LoopFile> file, LoopFile::open(loop, std::move(socket)));
-    const auto timer = loop.post_after(kDialTime, [raw = file.get()] { raw->close(); });
+    const auto timer = loop.post_after(target.dial_patience, [raw = file.get()] { raw->close(); });
     auto connecting = file->connect(found->ai_addr, found->ai_addrlen);
     const int failure = co_await connecting;
     timer->cancel();

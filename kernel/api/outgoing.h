@@ -48,6 +48,8 @@ struct OutgoingTarget {
     std::shared_ptr<const ClientTls> tls;  // null: plain
     // Whom the server's certificate has to name as its subject; empty: whoever the CA has signed.
     std::string common_name;
+    // Each for the connection and for the handshake.
+    base::Duration dial_patience = std::chrono::seconds(30);
 
     [[nodiscard]] std::string text() const;  // "10.0.0.1:80", "[fd00::1]:80"
 };

@@ -42,6 +42,11 @@ struct StreamParts {
 [[nodiscard]] base::Task<void> serve_port_forward_here(Exchange& exchange, const NodeGate::Node& node,
                                                        node::ContainerQuery query);
 
+// By the channels of a WebSocket (port_forward_channels.cpp), for clients that offer nothing newer.
+[[nodiscard]] base::Task<base::Result<void>> forward_over_channels(Exchange& exchange,
+                                                                   node::NodeStreams& streams,
+                                                                   node::ContainerQuery query);
+
 // Has the request answered by a node elsewhere: `path` is the node's own, with its query. `refuse` says why
 // when it cannot be reached.
 using Refuse = std::function<void(Exchange& exchange, const std::string& why)>;

@@ -1,30 +1,17 @@
 #include "kernel/api/tls.h"
 
-#include <openssl/err.h>
-#include <openssl/pem.h>
-#include <openssl/ssl.h>
-#include <openssl/x509.h>
-
 #include <cstring>
+
+#include "kernel/base/openssl.h"
 
 namespace keelson::api {
 namespace {
 
-struct Free {
-    void operator()(BIO* bio) const { BIO_free(bio); }
-    void operator()(X509* certificate) const { X509_free(certificate); }
-    void operator()(EVP_PKEY* key) const { EVP_PKEY_free(key); }
-    void operator()(SSL_CTX* context) const { SSL_CTX_free(context); }
-};
 template <typename T>
-using Owned = std::unique_ptr<T, Free>;
-
-Owned<BIO> reader(const std::string& text) {
-    return Owned<BIO>(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
-}
+using Owned = base::OpensslOwned<T>;
 
 base::Status tls_failure(std::string_view what) {
-    return {base::Reason::internal_error, std::string(what) + ": " + take_openssl_error()};
+    return {base::Reason::internal_error, std::string(what) + ": " + base::take_openssl_error()};
 }
 
 int accept_any(int, X509_STORE_CTX*) {
@@ -43,7 +30,7 @@ int select_protocol(SSL*, const unsigned char** out, unsigned char* out_length, 
 }
 
 base::Result<void> use_certificate_chain(SSL_CTX* context, const std::string& pem) {
-    const auto bio = reader(pem);
+    const auto bio = base::pem_reader(pem);
     const Owned<X509> leaf(PEM_read_bio_X509_AUX(bio.get(), nullptr, nullptr, nullptr));
     if (!leaf || SSL_CTX_use_certificate(context, leaf.get()) != 1) return tls_failure("server certificate");
     while (Owned<X509> issuer{PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr)}) {
@@ -55,28 +42,14 @@ base::Result<void> use_certificate_chain(SSL_CTX* context, const std::string& pe
 }
 
 base::Result<void> use_client_ca(SSL_CTX* context, const std::string& pem) {
-    const auto bio = reader(pem);
-    X509_STORE* store = SSL_CTX_get_cert_store(context);
-    int count = 0;
-    while (Owned<X509> authority{PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr)}) {
-        if (X509_STORE_add_cert(store, authority.get()) != 1 ||
+    const auto authorities = base::parse_certificates(pem);
+    if (authorities.empty() && !pem.empty())
+        return base::Status(base::Reason::internal_error, "client CA: no certificate in it");
+    for (const Owned<X509>& authority : authorities)
+        if (X509_STORE_add_cert(SSL_CTX_get_cert_store(context), authority.get()) != 1 ||
             SSL_CTX_add_client_CA(context, authority.get()) != 1)
             return tls_failure("client CA");
-        ++count;
-    }
-    ERR_clear_error();
-    if (count == 0 && !pem.empty())
-        return base::Status(base::Reason::internal_error, "client CA: no certificate in it");
     return base::ok();
-}
-
-std::string text_of(const ASN1_STRING* value) {
-    unsigned char* utf8 = nullptr;
-    const int length = ASN1_STRING_to_UTF8(&utf8, value);
-    if (length < 0) return {};
-    std::string text(reinterpret_cast<const char*>(utf8), static_cast<std::size_t>(length));
-    OPENSSL_free(utf8);
-    return text;
 }
 
 void read_subject(X509_NAME* subject, PeerCertificate& peer) {
@@ -86,27 +59,17 @@ void read_subject(X509_NAME* subject, PeerCertificate& peer) {
         const ASN1_STRING* value = X509_NAME_ENTRY_get_data(entry);
         char oid[64];
         if (OBJ_obj2nid(type) == NID_commonName) {
-            peer.common_name = text_of(value);
+            peer.common_name = base::text_of(value);
         } else if (OBJ_obj2nid(type) == NID_organizationName) {
-            peer.organizations.push_back(text_of(value));
+            peer.organizations.push_back(base::text_of(value));
         } else if (OBJ_obj2txt(oid, sizeof oid, type, 1) > 0 &&
                    std::strcmp(oid, "1.3.6.1.4.1.57683.2") == 0) {
-            peer.uid = text_of(value);
+            peer.uid = base::text_of(value);
         }
     }
 }
 
 }  // namespace
-
-std::string take_openssl_error() {
-    std::string text = "unknown error";
-    if (const unsigned long code = ERR_peek_last_error(); code != 0) {
-        const char* reason = ERR_reason_error_string(code);
-        text = reason != nullptr ? reason : "error " + std::to_string(code);
-    }
-    ERR_clear_error();
-    return text;
-}
 
 base::Result<std::shared_ptr<const TlsContext>> TlsContext::create(const TlsMaterial& material) {
     ERR_clear_error();
@@ -133,8 +96,7 @@ base::Result<std::shared_ptr<const TlsContext>> TlsContext::create(const TlsMate
     SSL_CTX_set_alpn_select_cb(context.get(), select_protocol, nullptr);
 
     KEELSON_TRY_VOID(use_certificate_chain(context.get(), material.certificate_chain));
-    const Owned<EVP_PKEY> key(
-        PEM_read_bio_PrivateKey(reader(material.private_key).get(), nullptr, nullptr, nullptr));
+    const auto key = base::parse_private_key(material.private_key);
     if (!key || SSL_CTX_use_PrivateKey(context.get(), key.get()) != 1) return tls_failure("server key");
     if (SSL_CTX_check_private_key(context.get()) != 1) return tls_failure("server key");
     KEELSON_TRY_VOID(use_client_ca(context.get(), material.client_ca));
@@ -178,8 +140,7 @@ std::shared_ptr<const PeerCertificate> peer_certificate(ssl_st* session) {
         peer.verify_error =
             verdict != X509_V_OK ? X509_verify_cert_error_string(verdict) : "certificate has expired";
     read_subject(X509_get_subject_name(certificate), peer);
-    unsigned int digest_length = 0;
-    X509_digest(certificate, EVP_sha256(), peer.sha256.data(), &digest_length);
+    peer.sha256 = base::digest_of(certificate);
     if (const int length = i2d_X509(certificate, nullptr); length > 0) {
         peer.der.resize(static_cast<std::size_t>(length));
         auto* out = reinterpret_cast<unsigned char*>(peer.der.data());

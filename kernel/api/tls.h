@@ -43,7 +43,4 @@ class TlsContext {
 // What the client showed; null without a certificate. Call after the handshake.
 [[nodiscard]] std::shared_ptr<const PeerCertificate> peer_certificate(ssl_st* session);
 
-// The newest OpenSSL error of this thread as text; clears the queue.
-[[nodiscard]] std::string take_openssl_error();
-
 }  // namespace keelson::api

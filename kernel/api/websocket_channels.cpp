@@ -2,9 +2,8 @@
 #include <memory>
 #include <utility>
 
+#include "kernel/api/channel_socket.h"
 #include "kernel/api/command_channels.h"
-#include "kernel/api/websocket.h"
-#include "kernel/base/base64.h"
 
 namespace keelson::api {
 namespace {
@@ -12,7 +11,7 @@ namespace {
 using base::Result;
 using base::Task;
 
-constexpr char kCloseChannel = '\xff';
+constexpr std::uint8_t kCloseChannel = 0xff;
 const std::vector<std::string_view> kProtocols = {"v5.channel.k8s.io", "v4.channel.k8s.io",
                                                   "v4.base64.channel.k8s.io", "channel.k8s.io",
                                                   "base64.channel.k8s.io"};
@@ -20,8 +19,7 @@ const std::vector<std::string_view> kProtocols = {"v5.channel.k8s.io", "v4.chann
 class WebSocketChannels final : public CommandChannels {
   public:
     WebSocketChannels(ByteStream& bytes, std::string_view protocol)
-        : socket_(bytes),
-          is_base64_(protocol.find("base64") != std::string_view::npos),
+        : socket_(bytes, protocol.find("base64") != std::string_view::npos),
           has_status_(protocol.starts_with("v")),
           can_close_(protocol.starts_with("v5")) {}
 
@@ -30,10 +28,9 @@ class WebSocketChannels final : public CommandChannels {
     Task<std::optional<CommandInput>> receive() override {
         while (true) {
             auto receiving = socket_.receive();
-            std::optional<WebSocketMessage> message = co_await receiving;
+            std::optional<ChannelMessage> message = co_await receiving;
             if (!message) co_return std::nullopt;
-            if (message->data.empty()) continue;
-            if (auto input = understand(message->data)) co_return input;
+            if (auto input = understand(std::move(*message))) co_return input;
         }
     }
 
@@ -41,14 +38,7 @@ class WebSocketChannels final : public CommandChannels {
     void on_lost(std::function<void()> callback) override { socket_.bytes().on_lost(std::move(callback)); }
 
     Task<bool> send(Channel channel, std::string_view data) override {
-        const auto number = static_cast<char>(channel);
-        std::string message(1, is_base64_ ? static_cast<char>('0' + number) : number);
-        if (is_base64_)
-            message += base::base64_encode(data);
-        else
-            message += data;
-        auto sending = socket_.send(is_base64_ ? WebSocketKind::text : WebSocketKind::binary, message);
-        co_return co_await sending;
+        return socket_.send(static_cast<std::uint8_t>(channel), data);
     }
 
     Task<void> finish(const CommandOutcome& outcome) override {
@@ -63,27 +53,18 @@ class WebSocketChannels final : public CommandChannels {
 
   private:
     // None: nothing that is known, or a channel that clients have nothing to say on.
-    [[nodiscard]] std::optional<CommandInput> understand(const std::string& message) const {
-        const char first = message.front();
-        if (can_close_ && first == kCloseChannel) {
-            if (message.size() < 2 || message[1] != static_cast<char>(Channel::input)) return std::nullopt;
+    [[nodiscard]] std::optional<CommandInput> understand(ChannelMessage message) const {
+        if (can_close_ && message.channel == kCloseChannel) {
+            if (message.data.empty() || message.data[0] != static_cast<char>(Channel::input))
+                return std::nullopt;
             return CommandInput{Channel::input, {}, true};
         }
-        const auto channel = static_cast<Channel>(is_base64_ ? first - '0' : first);
+        const auto channel = static_cast<Channel>(message.channel);
         if (channel != Channel::input && channel != Channel::resize) return std::nullopt;
-        CommandInput input;
-        input.channel = channel;
-        input.data = message.substr(1);
-        if (is_base64_) {
-            auto decoded = base::base64_decode(input.data);
-            if (!decoded) return std::nullopt;
-            input.data = std::move(*decoded);
-        }
-        return input;
+        return CommandInput{channel, std::move(message.data), false};
     }
 
-    WebSocket socket_;
-    bool is_base64_;
+    ChannelSocket socket_;
     bool has_status_;
     bool can_close_;
 };

@@ -30,7 +30,7 @@ struct Collection {
     std::string_view group;
     std::string_view version;
     std::string_view resource;
-    auto operator<=>(const Collection&) const = default;
+    auto operator<=>(const Collection&) const = default;  // NOLINT: clang-tidy 14 takes it for a null pointer
 
     // The address of an object of it, or with no name of a part of it.
     [[nodiscard]] Address address(std::string_view namespace_name = {}, std::string_view name = {},

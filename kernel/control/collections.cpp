@@ -36,4 +36,10 @@ std::optional<KnownCollection> collection_of_kind(std::string_view api_version, 
     return known(*resource);
 }
 
+std::optional<KnownCollection> collection_of_group(std::string_view group, std::string_view kind) {
+    for (const object::Resource& resource : object::builtin_resources())
+        if (resource.group == group && resource.kind == kind) return known(resource);
+    return std::nullopt;
+}
+
 }  // namespace keelson::control

@@ -23,5 +23,8 @@ struct KnownCollection {
 // kind.
 [[nodiscard]] std::optional<KnownCollection> collection_of_kind(std::string_view api_version,
                                                                 std::string_view kind);
+// The same whatever version of the group is named.
+[[nodiscard]] std::optional<KnownCollection> collection_of_group(std::string_view group,
+                                                                 std::string_view kind);
 
 }  // namespace keelson::control

@@ -19,7 +19,6 @@ namespace {
 using api_types::apps_v1::DaemonSet;
 using api_types::apps_v1::DaemonSetStatus;
 using api_types::core_v1::Node;
-using api_types::core_v1::Pod;
 using base::Duration;
 using base::Result;
 using base::Task;
@@ -28,7 +27,6 @@ using client::EventType;
 using object::Arena;
 using object::Document;
 using object::LabelSelector;
-using object::Value;
 
 constexpr Collection kSets = client::collections::daemon_sets;
 constexpr std::string_view kRevisionLabel = "controller-revision-hash";
@@ -336,8 +334,7 @@ class DaemonSetController final : public Controller {
         status.set_observed_generation(changed.arena, set.metadata().generation());
         if (is_same_status(status.untyped(), set.status().untyped())) co_return base::ok();
         auto updating = writer.update_status(kSets, changed.root);
-        const Writer::Object updated = co_await updating;
-        if (!updated) co_return updated.error();
+        KEELSON_CO_TRY_VOID(co_await updating);
         co_return base::ok();
     }
 

@@ -287,8 +287,7 @@ class DisruptionController final : public Controller {
         const Value now = PodDisruptionBudget(changed.root).status().untyped();
         if (is_same_status(now, before)) co_return base::ok();
         auto updating = writer.update_status(kBudgets, changed.root);
-        const Writer::Object updated = co_await updating;
-        if (!updated) co_return updated.error();
+        KEELSON_CO_TRY_VOID(co_await updating);
         co_return base::ok();
     }
 

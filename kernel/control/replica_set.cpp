@@ -202,8 +202,7 @@ class ReplicaController final : public Controller {
         }
         if (is_same_status(status.untyped(), typed(*owner).status().untyped())) co_return base::ok();
         auto updating = writer.update_status(kind_.collection, changed.root);
-        const Writer::Object updated = co_await updating;
-        if (!updated) co_return updated.error();
+        KEELSON_CO_TRY_VOID(co_await updating);
         co_return base::ok();
     }
 

@@ -424,8 +424,7 @@ class StatefulSetController final : public Controller {
         status.set_observed_generation(changed.arena, set.metadata().generation());
         if (is_same_status(status.untyped(), set.status().untyped())) co_return base::ok();
         auto updating = writer.update_status(kSets, changed.root);
-        const Writer::Object updated = co_await updating;
-        if (!updated) co_return updated.error();
+        KEELSON_CO_TRY_VOID(co_await updating);
         co_return base::ok();
     }
 

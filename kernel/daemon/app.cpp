@@ -8,6 +8,7 @@
 #include <atomic>
 #include <cstring>
 #include <mutex>
+#include <optional>
 #include <utility>
 
 #include "kernel/api/server.h"
@@ -17,6 +18,7 @@
 #include "kernel/base/sync_wait.h"
 #include "kernel/daemon/administration.h"
 #include "kernel/daemon/data_directory.h"
+#include "kernel/daemon/memory_keeper.h"
 #include "kernel/daemon/network_role.h"
 #include "kernel/daemon/plugin_objects.h"
 #include "kernel/daemon/plugins.h"
@@ -135,6 +137,7 @@ struct App::Impl {
     std::unique_ptr<api::Server> server;
     std::unique_ptr<admin::AdminServer> administration;
     std::shared_ptr<base::Timer> renewal;
+    std::optional<MemoryKeeper> memory_keeper;
     bool stopped = false;
 };
 
@@ -194,6 +197,7 @@ Result<void> App::Impl::start(api::Listener listener) {
                                                       .executor = *executor}));
     server->start();
     schedule_renewal();
+    memory_keeper.emplace(*executor, MemoryKeeper::own());
     return base::ok();
 }
 
@@ -359,6 +363,7 @@ Result<void> App::reload(const Config& config) {
 void App::stop() {
     Impl& impl = *impl_;
     if (std::exchange(impl.stopped, true)) return;
+    impl.memory_keeper.reset();
     {
         const std::lock_guard lock(impl.mutex);
         if (impl.renewal) impl.renewal->cancel();

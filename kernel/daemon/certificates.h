@@ -1,13 +1,12 @@
 // Keys and certificates: ECDSA P-256, made with OpenSSL, as PEM texts. Pure but for randomness; any thread.
 #pragma once
 
-#include <array>
-#include <cstdint>
 #include <string>
 #include <vector>
 
 #include "kernel/base/clock.h"
 #include "kernel/base/result.h"
+#include "kernel/base/sha256.h"
 
 namespace keelson::daemon {
 
@@ -55,7 +54,7 @@ struct CertificateFacts {
 };
 [[nodiscard]] base::Result<CertificateFacts> read_certificate(const std::string& certificate);
 // SHA-256 of the DER form.
-[[nodiscard]] base::Result<std::array<std::uint8_t, 32>> fingerprint_of(const std::string& certificate);
+[[nodiscard]] base::Result<base::Sha256Digest> fingerprint_of(const std::string& certificate);
 // Whether the authority signed the certificate and the key belongs to it.
 [[nodiscard]] bool belong_together(const std::string& authority_certificate, const KeyAndCertificate& pair);
 // The same DNS name or IP address however it is written ("::0:1" becomes "::1").

@@ -9,6 +9,7 @@
 #include "kernel/client/informer.h"
 #include "kernel/control/controllers.h"
 #include "kernel/control/engine.h"
+#include "kernel/daemon/volume_makers.h"
 #include "kernel/scheduling/scheduler.h"
 
 namespace keelson::daemon {
@@ -25,7 +26,8 @@ class RunningControlPlane final : public ControlPlane {
           scheduler_client_(
               client::make_in_process_client(parts.verbs, parts.subresources, access::scheduler_identity())),
           informers_(client::Informers::make(*controller_client_, *executor_, parts.random)),
-          surroundings_{*controller_client_, *informers_, *executor_, parts.random, parts.metrics} {
+          surroundings_{*controller_client_, *informers_, *executor_, parts.random, parts.metrics},
+          volume_makers_(make_plugin_volume_makers(parts.plugins)) {
         if (parts.roles.contains("control")) {
             engine_ = control::Engine::make(surroundings_);
             control::add_all_controllers(*engine_, surroundings_,
@@ -33,7 +35,9 @@ class RunningControlPlane final : public ControlPlane {
                                           parts.pod_cidrs,
                                           {parts.authority.certificate, parts.authority.key},
                                           parts.server,
-                                          parts.dns_address});
+                                          parts.dns_address,
+                                          volume_makers_.get(),
+                                          &parts.usages});
         }
         if (parts.roles.contains("scheduler")) {
             scheduling::SchedulerOptions options;
@@ -86,6 +90,7 @@ class RunningControlPlane final : public ControlPlane {
     std::unique_ptr<client::Client> scheduler_client_;
     std::unique_ptr<client::Informers> informers_;
     control::Surroundings surroundings_;
+    std::unique_ptr<control::VolumeMakers> volume_makers_;
     std::unique_ptr<control::Engine> engine_;
     std::unique_ptr<scheduling::Scheduler> scheduler_;
     base::Completion<bool> engine_started_;

@@ -8,7 +8,9 @@
 
 #include "kernel/base/ids.h"
 #include "kernel/base/metrics.h"
+#include "kernel/control/metrics_source.h"
 #include "kernel/daemon/certificates.h"
+#include "kernel/plugin/plugin_host.h"
 #include "kernel/resource/subresources.h"
 #include "kernel/resource/verbs.h"
 
@@ -27,6 +29,8 @@ class ControlPlane {
         resource::Subresources& subresources;
         base::RandomSource& random;
         base::Metrics& metrics;
+        plugin::PluginHost& plugins;     // make volumes
+        control::MetricsSource& usages;  // what autoscalers go by
     };
 
     // Everything in `parts` outlives it. Starts in the background; does nothing without a role of its own.

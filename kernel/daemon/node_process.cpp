@@ -1,6 +1,7 @@
 #include "kernel/daemon/node_process.h"
 
 #include <atomic>
+#include <optional>
 
 #include "kernel/base/executor_real.h"
 #include "kernel/base/log.h"
@@ -8,6 +9,7 @@
 #include "kernel/base/sync_wait.h"
 #include "kernel/client/http.h"
 #include "kernel/daemon/data_directory.h"
+#include "kernel/daemon/memory_keeper.h"
 #include "kernel/daemon/network_role.h"
 #include "kernel/daemon/node_join.h"
 #include "kernel/daemon/node_role.h"
@@ -44,6 +46,7 @@ class RunningNodeProcess final : public NodeProcess {
         : config_(std::move(config)), data_(std::move(directory)), files_(data_.path()) {}
 
     ~RunningNodeProcess() override {
+        memory_keeper_.reset();
         if (server_) server_->stop();
         if (rotation_) {
             rotation_->stop();
@@ -89,6 +92,7 @@ class RunningNodeProcess final : public NodeProcess {
                                                                  credentials_.authority, *executor_,
                                                                  base::system_random()});
         server_->start();
+        memory_keeper_.emplace(*executor_, MemoryKeeper::own());
         return base::ok();
     }
 
@@ -123,7 +127,9 @@ class RunningNodeProcess final : public NodeProcess {
     void start_plugins() {
         plugin::Listener listener;
         listener.changed = [this](const std::string& name) {
-            if (node_matters_) network_->plugin_changed(name);
+            if (!node_matters_) return;
+            node_->plugin_changed(name);
+            network_->plugin_changed(name);
         };
         listener.reconcile = [this](const std::string&, const std::string& key) {
             if (node_matters_) node_->reconcile(key);
@@ -175,6 +181,7 @@ class RunningNodeProcess final : public NodeProcess {
     std::unique_ptr<NodeServer> server_;
     std::unique_ptr<CertificateRotation> rotation_;
     base::Completion<bool> rotation_ended_;
+    std::optional<MemoryKeeper> memory_keeper_;
 };
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cctype>
 
+#include "kernel/api/health_handler.h"
 #include "kernel/base/executor_real.h"
 #include "kernel/base/log.h"
 #include "kernel/base/sync_wait.h"
@@ -56,7 +57,8 @@ node::NodeSettings settings_of(const NodeRole::Parts& parts) {
     }
     settings.dns.cluster_domain = config.network.cluster_domain;
     if (!wanted.resolv_conf.empty()) settings.dns.node_resolv_conf = wanted.resolv_conf;
-    settings.version = "v1.36.0+keelson-" + std::string(keelson_version);
+    settings.version =
+        api::git_version({.keelson_version = keelson_version, .revision = {}, .build_date = {}});
     return settings;
 }
 
@@ -64,6 +66,7 @@ class RunningNode final : public NodeRole {
   public:
     explicit RunningNode(const Parts& parts)
         : settings_(settings_of(parts)),
+          pod_network_(parts.config.node.pod_network),
           runtime_(node::make_plugin_runtime(parts.plugins, parts.config.node.runtime)),
           images_(node::make_plugin_images(parts.plugins, parts.config.node.runtime)),
           network_(node::make_plugin_pod_network(parts.plugins, parts.config.node.pod_network)),
@@ -83,6 +86,9 @@ class RunningNode final : public NodeRole {
     }
 
     void reconcile(const std::string& key) override { agent_->reconcile(key); }
+    void plugin_changed(const std::string& name) override {
+        if (name == pod_network_) agent_->network_changed();
+    }
     [[nodiscard]] node::NodeAgent& agent() override { return *agent_; }
     [[nodiscard]] node::Runtime& runtime() override { return *runtime_; }
     [[nodiscard]] node::NodeStreams& streams() override { return *streams_; }
@@ -94,6 +100,7 @@ class RunningNode final : public NodeRole {
     static Task<void> wait_for(base::Completion<bool> ended) { co_await ended; }
 
     node::NodeSettings settings_;
+    const std::string pod_network_;
     std::unique_ptr<node::Runtime> runtime_;
     std::unique_ptr<node::Images> images_;
     std::unique_ptr<node::PodNetwork> network_;

@@ -38,6 +38,8 @@ class NodeRole {
 
     // What a plugin asks to look at. Thread-safe.
     virtual void reconcile(const std::string& key) = 0;
+    // A plugin, by its name, was loaded, replaced or has ended. Thread-safe.
+    virtual void plugin_changed(const std::string& name) = 0;
     [[nodiscard]] virtual node::NodeAgent& agent() = 0;
     [[nodiscard]] virtual node::Runtime& runtime() = 0;
     [[nodiscard]] virtual node::NodeStreams& streams() = 0;

@@ -10,6 +10,7 @@
 
 #include "kernel/base/files.h"
 #include "kernel/daemon/network_role.h"
+#include "kernel/daemon/node_role.h"
 
 namespace keelson::daemon {
 namespace {
@@ -109,6 +110,7 @@ plugin::HostSettings plugin_host_settings(const Config& config, const std::strin
     settings.allowed_directories = config.plugins.allowed_directories;
     settings.allowed_directories.push_back(own_plugin_directory());
     settings.state_directory = data_directory + "/plugin-state";
+    settings.node_name = node_name(config);
     settings.host_program = program_directory() + "/keelson-plugin-host";
     settings.plugins = wanted_plugins(config, known_proxies(data_directory));
     settings.trusted_keys = config.plugins.trusted_keys;

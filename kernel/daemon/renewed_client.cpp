@@ -23,7 +23,7 @@ class HeldWatch final : public client::Watch {
 
 // The client lives as long as its call.
 template <typename T>
-Task<T> hold(std::shared_ptr<client::Client> client, Task<T> call) {
+Task<T> hold([[maybe_unused]] std::shared_ptr<client::Client> client, Task<T> call) {
     T result = co_await call;
     co_return result;
 }

@@ -8,9 +8,11 @@
 #include "kernel/access/identity.h"
 #include "kernel/access/node_authorizer.h"
 #include "kernel/access/plugin_authenticator.h"
+#include "kernel/access/rbac_authorizer.h"
 #include "kernel/access/token_issuer.h"
 #include "kernel/admin/staged_restore.h"
 #include "kernel/api/kubernetes_handler.h"
+#include "kernel/api/metrics_source.h"
 #include "kernel/api/node_gate.h"
 #include "kernel/api/openid_handler.h"
 #include "kernel/base/log.h"
@@ -23,7 +25,10 @@
 #include "kernel/resource/bootstrap.h"
 #include "kernel/resource/bootstrap_token_authenticator.h"
 #include "kernel/resource/node_relations.h"
+#include "kernel/resource/role_guard.h"
 #include "kernel/resource/service_account_authenticator.h"
+#include "kernel/resource/signer_guard.h"
+#include "kernel/resource/stored_rbac.h"
 #include "kernel/resource/subresources.h"
 #include "kernel/resource/verbs.h"
 #include "kernel/store/lmdb.h"
@@ -33,7 +38,7 @@ namespace {
 
 class Nodes final : public api::NodeGate {
   public:
-    // Both before the first request.
+    // Both before the first request, and before controllers ask.
     void set(NodeRole& role) {
         name_ = role.name();
         node_.emplace(Node{role.streams(), role.agent()});
@@ -56,16 +61,20 @@ struct Rooms {
     std::unique_ptr<resource::Verbs> verbs;
     std::unique_ptr<resource::Subresources> subresources;
     std::unique_ptr<resource::StoredNodeRelations> node_relations;
+    std::unique_ptr<resource::StoredRbac> rbac;
+    std::unique_ptr<resource::RoleGuard> role_guard;
+    std::unique_ptr<resource::SignerGuard> signer_guard;
     std::shared_ptr<access::PluginAuthenticator> authenticator;
     std::unique_ptr<access::PluginTokenIssuer> issuer;
     std::unique_ptr<api::OpenIdHandler> openid;
     Nodes nodes;
     std::unique_ptr<api::KubernetesHandler> handler;
-    std::unique_ptr<ControlPlane> control_plane;
     std::unique_ptr<client::Client> node_client;
     std::shared_ptr<NodeRole> node;
     std::shared_ptr<NetworkRole> network;
     std::shared_ptr<PluginEvents> plugin_events;
+    std::unique_ptr<control::MetricsSource> usages;
+    std::unique_ptr<ControlPlane> control_plane;
     std::mutex node_mutex;  // of these pointers: plugins speak from any thread
 };
 
@@ -126,6 +135,11 @@ void wire_access(const WireParts& parts, Rooms& rooms) {
                                                                                      parts.executor.clock()));
     rooms.node_relations = std::make_unique<resource::StoredNodeRelations>(rooms.verbs->lookup());
     parts.authorization.add(std::make_shared<access::NodeAuthorizer>(*rooms.node_relations));
+    rooms.rbac = std::make_unique<resource::StoredRbac>(*rooms.store);
+    parts.authorization.add(std::make_shared<access::RbacAuthorizer>(*rooms.rbac));
+    rooms.role_guard = std::make_unique<resource::RoleGuard>(parts.authorization, *rooms.rbac);
+    rooms.signer_guard = std::make_unique<resource::SignerGuard>(parts.authorization);
+    rooms.verbs->guard(*rooms.role_guard, *rooms.signer_guard);
 }
 
 // What this API server shows to nodes. It is in no file: a new one is made at every start.
@@ -169,6 +183,10 @@ base::Result<Wiring> wire(const WireParts& parts) {
     bootstrap.advertise_address = parts.config.advertise_address;
     bootstrap.api_port = parts.api_port;
     KEELSON_TRY_VOID(base::sync_wait(parts.executor, resource::bootstrap(*rooms->verbs, bootstrap)));
+    // Now rather than at the first request. Without it nobody but administrators and the kernel's parts may
+    // do anything.
+    if (auto read = rooms->rbac->read([](const access::RbacPolicy&) {}); !read)
+        base::log_error("roles and bindings cannot be read", {{"error", read.error()}});
     KEELSON_TRY_VOID(name_flow_control(rooms->verbs->lookup(), parts.flow_control));
     KEELSON_TRY(auto node_tls, node_client_tls(parts));
     rooms->nodes.set(std::move(node_tls));
@@ -179,16 +197,6 @@ base::Result<Wiring> wire(const WireParts& parts) {
         return base::Status(base::Reason::service_unavailable,
                             "the disk is full: only deletions are accepted");
     });
-    rooms->control_plane = ControlPlane::start({.roles = parts.config.roles,
-                                                .root_certificates = parts.credentials.authority.certificate,
-                                                .pod_cidrs = parts.config.network.pod_cidrs,
-                                                .authority = parts.credentials.authority,
-                                                .server = advertised_server(parts),
-                                                .dns_address = cluster_dns_address(parts.config),
-                                                .verbs = *rooms->verbs,
-                                                .subresources = *rooms->subresources,
-                                                .random = parts.random,
-                                                .metrics = parts.metrics});
     rooms->node_client = client::make_in_process_client(*rooms->verbs, *rooms->subresources,
                                                         access::node_identity(node_name(parts.config)));
     rooms->plugin_events = PluginEvents::start(*rooms->node_client, parts.random, node_name(parts.config));
@@ -210,6 +218,20 @@ base::Result<Wiring> wire(const WireParts& parts) {
                                              .random = parts.random,
                                              .metrics = parts.metrics});
     }
+    // It asks the node what pods use.
+    rooms->usages = api::make_metrics_source(rooms->verbs->lookup(), rooms->nodes);
+    rooms->control_plane = ControlPlane::start({.roles = parts.config.roles,
+                                                .root_certificates = parts.credentials.authority.certificate,
+                                                .pod_cidrs = parts.config.network.pod_cidrs,
+                                                .authority = parts.credentials.authority,
+                                                .server = advertised_server(parts),
+                                                .dns_address = cluster_dns_address(parts.config),
+                                                .verbs = *rooms->verbs,
+                                                .subresources = *rooms->subresources,
+                                                .random = parts.random,
+                                                .metrics = parts.metrics,
+                                                .plugins = parts.plugins,
+                                                .usages = *rooms->usages});
     parts.plugin_objects.begin(*rooms->verbs, *rooms->subresources);
     Wiring wiring;
     wiring.kubernetes = make_handler(rooms);
@@ -217,6 +239,7 @@ base::Result<Wiring> wire(const WireParts& parts) {
     wiring.plugin_changed = [rooms](const std::string& name) {
         rooms->authenticator->invalidate();
         const std::lock_guard lock(rooms->node_mutex);
+        if (rooms->node) rooms->node->plugin_changed(name);
         if (rooms->network) rooms->network->plugin_changed(name);
     };
     wiring.reload = [rooms](const Config& config) {
@@ -242,10 +265,11 @@ base::Result<Wiring> wire(const WireParts& parts) {
             network = std::move(rooms->network);
             events = std::move(rooms->plugin_events);
         }
+        // Its controllers ask the node.
+        rooms->control_plane.reset();
         events.reset();
         network.reset();
         node.reset();
-        rooms->control_plane.reset();
         rooms->store->close();
     };
     return wiring;

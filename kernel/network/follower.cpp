@@ -72,6 +72,7 @@ void Follower::table_changed() {
 
 void Follower::settings_changed() {
     if (waiting_) waiting_->complete(true);
+    ++settings_;
     needs_everything_ = true;
     has_changed_ = true;
 }
@@ -86,11 +87,11 @@ void Follower::when_in_step(base::Callback callback) {
 Task<Result<void>> Follower::follow() {
     const base::MonotonicTime began = parts_.executor.clock().now();
     const bool full = needs_everything_;
+    const std::uint64_t told = settings_;
     if (full) {
         auto beginning = begin();
         KEELSON_CO_TRY_VOID(co_await beginning);
     }
-    needs_everything_ = false;
     has_changed_ = false;
     auto applying = parts_.apply(generation_ + 1, full);
     const Result<bool> applied = co_await applying;
@@ -98,6 +99,8 @@ Task<Result<void>> Follower::follow() {
         needs_everything_ = true;
         co_return applied.error();
     }
+    // What has changed since the plugin was configured was not told.
+    needs_everything_ = settings_ != told;
     if (*applied) {
         ++generation_;
         duration_.observe(std::chrono::duration<double>(parts_.executor.clock().now() - began).count());
@@ -132,6 +135,7 @@ void Follower::settled(const Result<void>& outcome) {
     if (outcome) {
         if (std::exchange(has_failed_, false)) base::log_info("is in step again", {{"what", parts_.what}});
         pause_ = {};
+        if (!is_in_step()) return;
         for (base::Callback& callback : std::exchange(when_in_step_, {})) callback();
         return;
     }

@@ -35,7 +35,7 @@ class Follower {
     void stop();
     void table_changed();
     void settings_changed();  // the plugin is configured anew, and told everything
-    // Whether the plugin holds the table as it was at some time since the last settings_changed().
+    // Whether the plugin holds the settings, and the table as it was at some time since settings_changed().
     [[nodiscard]] bool is_in_step() const { return !needs_everything_; }
     // Calls once when it is in step, at once when it is already.
     void when_in_step(base::Callback callback);
@@ -55,6 +55,7 @@ class Follower {
     bool is_resting_ = false;
     bool has_changed_ = true;
     bool needs_everything_ = true;
+    std::uint64_t settings_ = 0;  // how often they have changed
     bool has_failed_ = false;
     std::int64_t generation_ = 0;
     base::Duration pause_{};  // before the next try

@@ -1,15 +1,14 @@
 #include "kernel/node/inline_volumes.h"
 
 #include <fmt/format.h>
-#include <openssl/evp.h>
 
-#include <array>
 #include <filesystem>
 #include <utility>
 #include <vector>
 
 #include "kernel/base/base64.h"
 #include "kernel/base/files.h"
+#include "kernel/base/sha256.h"
 #include "kernel/client/collections.h"
 #include "kernel/node/safe_files.h"
 #include "kernel/object/accessors/meta_v1.h"
@@ -30,13 +29,9 @@ constexpr const char* kRecord = "/vol_data.json";
 
 // "csi-<SHA-256 of the pod's uid and the volume's name>": the same again after a restart.
 std::string handle_of(std::string_view pod_uid, std::string_view volume_name) {
-    const std::string text = std::string(pod_uid) + std::string(volume_name);
-    std::array<unsigned char, 32> digest{};
-    unsigned int length = 0;
-    EVP_Digest(text.data(), text.size(), digest.data(), &length, EVP_sha256(), nullptr);
-    std::string handle = "csi-";
-    for (const unsigned char byte : digest) handle += fmt::format("{:02x}", byte);
-    return handle;
+    std::string text(pod_uid);
+    text += volume_name;
+    return "csi-" + base::hexadecimal(base::sha256_of(text));
 }
 
 // What has to be known to undo a publication.
@@ -73,6 +68,12 @@ std::vector<std::string> directories_in(const std::string& path) {
          at.increment(failed))
         found.push_back(at->path());
     return found;
+}
+
+Status no_driver(const std::string& driver) {
+    return {Reason::service_unavailable,
+            "kubernetes.io/csi: mounter.SetUpAt failed to get CSI client: driver name " + driver +
+                " not found in the list of registered CSI drivers"};
 }
 
 void add_pod(PublishRequest& request, core_v1::Pod pod) {
@@ -115,32 +116,37 @@ Task<Result<PublishRequest>> InlineVolumes::request_of(ObjectPointer pod, core_v
 
 Task<Result<std::string>> InlineVolumes::publish(ObjectPointer pod, core_v1::Volume volume,
                                                  std::string directory) {
-    const std::string path = directory + "/mount";
-    if (published_.contains(directory)) co_return path;
+    if (published_.contains(directory)) co_return directory + "/mount";
     const std::string driver(volume.csi().driver());
-    if (!drivers_.has(driver))
-        co_return Status(Reason::service_unavailable,
-                         "kubernetes.io/csi: mounter.SetUpAt failed to get CSI client: driver name " +
-                             driver + " not found in the list of registered CSI drivers");
+    if (!drivers_.has(driver)) co_return no_driver(driver);
     auto making = request_of(pod, volume.csi(), std::string(volume.name()));
     Result<PublishRequest> request = co_await making;
     if (!request) co_return request.error();
-    request->path = path;
-    auto record = [directory, record = Record{driver, request->volume_id}] {
+    const bool wants_group = !request->file_system.empty() && !request->is_read_only;
+    const auto security = core_v1::Pod(pod->root()).spec().security_context();
+    std::optional<gid_t> group;
+    if (wants_group && security.has_fs_group()) group = static_cast<gid_t>(security.fs_group());
+    auto publishing = publish_request(driver, std::move(*request), group, directory);
+    co_return co_await publishing;
+}
+
+Task<Result<std::string>> InlineVolumes::publish_request(std::string driver, PublishRequest request,
+                                                         std::optional<gid_t> group, std::string directory) {
+    const std::string path = directory + "/mount";
+    if (published_.contains(directory)) co_return path;
+    if (!drivers_.has(driver)) co_return no_driver(driver);
+    request.path = path;
+    auto record = [directory, record = Record{driver, request.volume_id}] {
         return write_record(directory, record);
     };
     auto recording = base::blocking(std::move(record));
     const Result<void> recorded = co_await recording;
     if (!recorded) co_return recorded.error();
-    const bool wants_group = !request->file_system.empty() && !request->is_read_only;
-    auto publishing = drivers_.publish(driver, std::move(*request));
+    auto publishing = drivers_.publish(driver, std::move(request));
     const Result<void> done = co_await publishing;
     if (!done) co_return done.error();
-    const auto security = core_v1::Pod(pod->root()).spec().security_context();
-    if (wants_group && security.has_fs_group()) {
-        auto give = [path, group = static_cast<gid_t>(security.fs_group())] {
-            return give_to_group(path, group);
-        };
+    if (group) {
+        auto give = [path, group = *group] { return give_to_group(path, group); };
         auto giving = base::blocking(std::move(give));
         const Result<void> given = co_await giving;
         if (!given) co_return given.error();

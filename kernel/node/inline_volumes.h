@@ -1,6 +1,10 @@
-// The volumes that a pod asks a driver for by itself (`csi` in its volumes): they live and die with the pod.
+// What drivers show to pods: the volumes that a pod asks for by itself (`csi` in its volumes), which live and
+// die with the pod, and those of claims.
 #pragma once
 
+#include <sys/types.h>
+
+#include <optional>
 #include <set>
 #include <string>
 
@@ -19,6 +23,9 @@ class InlineVolumes {
     // published is written down there first, so that every later process can undo it.
     base::Task<base::Result<std::string>> publish(client::ObjectPointer pod,
                                                   api_types::core_v1::Volume volume, std::string directory);
+    // The same for a volume that somebody has made; `group`: whose its files become.
+    base::Task<base::Result<std::string>> publish_request(std::string driver, PublishRequest request,
+                                                          std::optional<gid_t> group, std::string directory);
     // Undoes what is written down in <volumes directory>/kubernetes.io~csi.
     base::Task<base::Result<void>> unpublish_all(std::string volumes_directory);
 

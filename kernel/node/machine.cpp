@@ -109,6 +109,10 @@ std::string any_address() {
 
 }  // namespace
 
+std::string kibibytes(std::int64_t bytes) {
+    return std::to_string(bytes / 1024) + "Ki";
+}
+
 MachineFacts read_machine_facts() {
     MachineFacts facts;
     facts.machine_id = first_line("/etc/machine-id");

@@ -32,6 +32,9 @@ struct MachineState {
     std::int64_t cpu_ns = 0;  // used by all since the start
 };
 
+// As amounts of memory and disks are written: "51200Ki".
+[[nodiscard]] std::string kibibytes(std::int64_t bytes);
+
 // Both block shortly.
 [[nodiscard]] MachineFacts read_machine_facts();
 [[nodiscard]] MachineState read_machine_state(const std::string& directory);

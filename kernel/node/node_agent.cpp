@@ -98,6 +98,8 @@ class Agent final : public NodeAgent {
 
     void stop() override {
         is_stopped_ = true;
+        adopt_pause_.stop();
+        network_pause_.stop();
         node_object_.stop();
         log_keeper_.stop();
         sampler_.stop();
@@ -112,6 +114,14 @@ class Agent final : public NodeAgent {
     void reconcile(const std::string& key) override {
         if (!key.starts_with(kPodKey)) return;
         parts_.executor.post([this, uid = key.substr(kPodKey.size())] { queue_.add(uid); });
+    }
+
+    void network_changed() override {
+        parts_.executor.post([this] {
+            ++network_instance_;
+            told_network_.reset();
+            if (has_begun_ && !is_stopped_) base::spawn(parts_.executor, configure_network(), [] {});
+        });
     }
 
     Task<Result<ContainerView>> find(ContainerQuery query) override {
@@ -183,8 +193,11 @@ class Agent final : public NodeAgent {
         if (!info) co_return;
         sync_ = std::make_unique<PodSync>(agent_parts_, *volumes_, prober_, info->name,
                                           [this](const std::string& uid) { return others(uid); });
-        auto configuring = configure_network();
-        co_await configuring;
+        // Pods that run are looked after whether it goes well or not.
+        if (auto plan = untold_network(); plan && parts_.network.is_there()) {
+            auto telling = tell_network(std::move(*plan));
+            (void)co_await telling;
+        }
         auto listing = parts_.runtime.list_sandboxes();
         Result<std::vector<Sandbox>> sandboxes = co_await listing;
         if (!sandboxes) {
@@ -247,9 +260,10 @@ class Agent final : public NodeAgent {
         has_begun_ = true;
         pods_.add_handler(
             [this](const ObjectPointer& before, const ObjectPointer& now) { changed(before, now); });
-        nodes_.add_handler([this](const ObjectPointer&, const ObjectPointer& now) {
-            if (now) base::spawn(parts_.executor, configure_network(), [] {});
+        nodes_.add_handler([this](const ObjectPointer&, const ObjectPointer&) {
+            base::spawn(parts_.executor, configure_network(), [] {});
         });
+        base::spawn(parts_.executor, configure_network(), [] {});
         // What nobody has asked for any more.
         for (const auto& [uid, record] : records_)
             if (!record->pod) make_orphan(*record);
@@ -409,24 +423,54 @@ class Agent final : public NodeAgent {
         return network;
     }
 
-    // Only what is different is told to the plugin.
-    Task<void> configure_network() {
-        if (!parts_.network.is_there()) co_return;
-        const ObjectPointer own = nodes_.get({"", settings_.name});
-        if (!own) co_return;
-        const NodeNetwork network = network_of(*own);
-        if (network.pod_cidrs.empty()) co_return;
+    struct NetworkPlan {
+        NodeNetwork own;
         std::vector<NodeNetwork> peers;
+        bool operator==(const NetworkPlan&) const = default;
+    };
+
+    // What the network's plugin shall know and was not told; none: it knows all, or this node has no pod CIDR
+    // yet.
+    [[nodiscard]] std::optional<NetworkPlan> untold_network() const {
+        const ObjectPointer own = nodes_.get({"", settings_.name});
+        if (!own) return std::nullopt;
+        NetworkPlan plan{network_of(*own), {}};
+        if (plan.own.pod_cidrs.empty()) return std::nullopt;
         for (const ObjectPointer& node : nodes_.list())
-            if (node->key().name != settings_.name) peers.push_back(network_of(*node));
-        if (configured_ && network == *configured_ && peers == peers_) co_return;
-        configured_ = network;
-        peers_ = peers;
-        auto configuring = parts_.network.configure(network, peers, settings_.cluster_cidrs);
+            if (node->key().name != settings_.name) plan.peers.push_back(network_of(*node));
+        if (told_network_ == plan) return std::nullopt;
+        return plan;
+    }
+
+    // False when the plugin refused it.
+    Task<bool> tell_network(NetworkPlan plan) {
+        const std::uint64_t instance = network_instance_;
+        auto configuring = parts_.network.configure(plan.own, plan.peers, settings_.cluster_cidrs);
         const Result<void> done = co_await configuring;
-        if (done) co_return;
-        configured_.reset();
-        base::log_warning("the pods' network was not set up", {{"reason", done.error()}});
+        if (!done) {
+            told_network_.reset();
+            base::log_warning("the pods' network was not set up; it is tried again",
+                              {{"reason", done.error()}});
+            co_return false;
+        }
+        // Who was told may be gone by now.
+        if (instance == network_instance_) told_network_ = std::move(plan);
+        co_return true;
+    }
+
+    // One call at a time: the plugin may take several up in any order, and the last one it takes up stays.
+    Task<void> configure_network() {
+        if (std::exchange(is_configuring_network_, true)) co_return;
+        while (!is_stopped_ && parts_.network.is_there()) {
+            auto plan = untold_network();
+            if (!plan) break;
+            auto telling = tell_network(std::move(*plan));
+            const bool is_told = co_await telling;
+            if (is_told) continue;
+            auto waiting = network_pause_.sleep(kRetry);
+            (void)co_await waiting;
+        }
+        is_configuring_network_ = false;
     }
 
     [[nodiscard]] const PodRecord* record_of(const ContainerQuery& query) const {
@@ -475,11 +519,13 @@ class Agent final : public NodeAgent {
     Evictor evictor_;
     std::unique_ptr<PodSync> sync_;
     base::Pause adopt_pause_;
+    base::Pause network_pause_;
     std::map<std::string, Record> records_;  // by uid
     std::set<std::string> forgotten_;        // uids with directories and nothing else
     std::multimap<std::string, base::Callback> waiting_for_end_;
-    std::optional<NodeNetwork> configured_;
-    std::vector<NodeNetwork> peers_;
+    std::optional<NetworkPlan> told_network_;
+    std::uint64_t network_instance_ = 0;  // counts what may have been told nothing yet
+    bool is_configuring_network_ = false;
     bool has_begun_ = false;
     bool is_stopped_ = false;
 };

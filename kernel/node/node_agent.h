@@ -47,7 +47,7 @@ struct NodeSettings {
     ImageKeeping image_keeping;
     std::chrono::seconds heartbeat{10};
     std::chrono::seconds status_interval{300};  // of the node's own status when nothing changes
-    std::string version;                        // "v1.36.0-keelson-0.1.0"
+    std::string version;                        // "v1.36.2+keelson.0.1.0"
 };
 
 // What a node works with. All of it outlives the agent.
@@ -92,6 +92,9 @@ class NodeAgent {
     virtual void stop() = 0;
     // A plugin asks to look at something: "pod/<uid>". Thread-safe.
     virtual void reconcile(const std::string& key) = 0;
+    // The plugin of the pods' network may be a new instance, which knows nothing: it is told all again.
+    // Thread-safe.
+    virtual void network_changed() = 0;
 
     // Failures in Kubernetes' words: `container "x" in pod "y" is waiting to start: ContainerCreating`.
     // Thread-safe.

@@ -49,10 +49,6 @@ client::WriteOptions own_write() {
     return options;
 }
 
-std::string kibibytes(std::int64_t bytes) {
-    return std::to_string(bytes / 1024) + "Ki";
-}
-
 bool is_address(const core_v1::NodeAddress address, std::string_view type, std::string_view value) {
     return address.type() == type && address.address() == value;
 }

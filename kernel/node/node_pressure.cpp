@@ -9,10 +9,6 @@ std::string bytes_text(std::int64_t bytes) {
     return object::Quantity(bytes, object::Quantity::Format::binary_si).to_string();
 }
 
-std::string kibibytes(std::int64_t bytes) {
-    return std::to_string(bytes / 1024) + "Ki";
-}
-
 std::int64_t part_of(std::int64_t all, int percent) {
     return all / 100 * percent + all % 100 * percent / 100;
 }

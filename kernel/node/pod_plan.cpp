@@ -1,10 +1,10 @@
 #include "kernel/node/pod_plan.h"
 
-#include <openssl/evp.h>
-
 #include <algorithm>
 #include <array>
 #include <charconv>
+
+#include "kernel/base/sha256.h"
 
 namespace keelson::node {
 namespace {
@@ -19,19 +19,6 @@ std::string hex(std::uint64_t number) {
     const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number, 16).ptr;
     const auto count = static_cast<std::size_t>(end - digits.data());
     return std::string(kHashDigits - count, '0') + std::string(digits.data(), count);
-}
-
-std::string sha256_hex(std::string_view text) {
-    std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
-    unsigned int size = 0;
-    EVP_Digest(text.data(), text.size(), digest.data(), &size, EVP_sha256(), nullptr);
-    std::string result;
-    for (unsigned int index = 0; index < size; index += 8) {
-        std::uint64_t word = 0;
-        for (unsigned int at = 0; at < 8; ++at) word = word << 8 | digest.at(index + at);
-        result += hex(word);
-    }
-    return result;
 }
 
 bool rule_restarts(core_v1::Container container, std::int32_t exit_code) {
@@ -191,11 +178,12 @@ std::uint64_t hash_in_id(std::string_view container_id) {
 std::string make_container_id(std::string_view pod_uid, core_v1::Container container, std::int32_t attempt) {
     const std::string text =
         std::string(pod_uid) + "/" + std::string(container.name()) + "/" + std::to_string(attempt);
-    return sha256_hex(text).substr(0, kIdDigits - kHashDigits) + hex(hash_of(container));
+    return base::hexadecimal(base::sha256_of(text)).substr(0, kIdDigits - kHashDigits) +
+           hex(hash_of(container));
 }
 
 std::string make_sandbox_id(std::string_view pod_uid, std::int32_t attempt) {
-    return sha256_hex(std::string(pod_uid) + "//" + std::to_string(attempt));
+    return base::hexadecimal(base::sha256_of(std::string(pod_uid) + "//" + std::to_string(attempt)));
 }
 
 }  // namespace keelson::node

@@ -24,7 +24,7 @@ using base::Result;
 using base::Status;
 
 constexpr int kDeepest = 1024;
-constexpr int kAttempts = 16;
+constexpr int kAttempts = 1000;
 
 Status failure(std::string_view doing, const std::string& path) {
     return base::system_error(std::string(doing) + " " + path, errno);

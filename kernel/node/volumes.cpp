@@ -8,6 +8,7 @@
 #include <set>
 #include <utility>
 
+#include "kernel/node/claim_volumes.h"
 #include "kernel/node/container_settings.h"
 #include "kernel/node/inline_volumes.h"
 #include "kernel/node/safe_files.h"
@@ -133,7 +134,8 @@ class NodeVolumes final : public Volumes {
         : pods_(settings.root_directory + "/pods"),
           objects_(objects),
           sources_(std::move(settings.node_name), client, objects),
-          inline_volumes_(objects, drivers) {}
+          inline_volumes_(objects, drivers),
+          claim_volumes_(client, inline_volumes_) {}
 
     Task<Result<MountedVolumes>> prepare(ObjectPointer pod) override {
         const core_v1::PodSpec spec = core_v1::Pod(pod->root()).spec();
@@ -166,6 +168,7 @@ class NodeVolumes final : public Volumes {
         const Result<void> removed = co_await removing;
         if (!removed) co_return removed.error();
         sources_.forget(pod_uid);
+        claim_volumes_.forget(pod_uid);
         objects_.release(pod_uid);
         co_return base::ok();
     }
@@ -205,17 +208,16 @@ class NodeVolumes final : public Volumes {
             if (!path) co_return path.error();
             co_return MountedVolume{std::move(*path), volume.csi().read_only()};
         }
-        co_return refusal(pod, volume);
+        if (volume.has_persistent_volume_claim() || volume.has_ephemeral()) {
+            auto preparing = claim_volumes_.prepare(
+                pod, volume, pods_ + "/" + std::string(pod->uid()) + "/volumes/kubernetes.io~csi");
+            co_return co_await preparing;
+        }
+        co_return refusal(volume);
     }
 
-    // Claims are served by others; what is left is no longer part of Kubernetes.
-    static Status refusal(const ObjectPointer& pod, core_v1::Volume volume) {
-        if (volume.has_persistent_volume_claim() || volume.has_ephemeral()) {
-            const std::string claim = volume.has_ephemeral()
-                                          ? pod->key().name + "-" + std::string(volume.name())
-                                          : std::string(volume.persistent_volume_claim().claim_name());
-            return {Reason::service_unavailable, "no volume plugin serves claim \"" + claim + "\""};
-        }
+    // What is left is no longer part of Kubernetes.
+    static Status refusal(core_v1::Volume volume) {
         if (volume.has_image())
             return {Reason::bad_request,
                     "volumes of images are not served here; copy the files with an init "
@@ -270,6 +272,7 @@ class NodeVolumes final : public Volumes {
     ObjectCache& objects_;
     VolumeSources sources_;
     InlineVolumes inline_volumes_;
+    ClaimVolumes claim_volumes_;
 };
 
 }  // namespace

@@ -7,7 +7,6 @@
 // goes to its blocking pool.
 #pragma once
 
-#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -15,6 +14,7 @@
 #include "kernel/base/executor.h"
 #include "kernel/client/client.h"
 #include "kernel/client/informer.h"
+#include "kernel/node/mounted_volume.h"
 #include "kernel/node/object_cache.h"
 #include "kernel/node/runtime.h"
 
@@ -24,14 +24,6 @@ struct VolumeSettings {
     std::string root_directory;  // "/var/lib/keelson/node"
     std::string node_name;
 };
-
-// Where each volume of a pod is on the node, by the volume's name in the pod.
-struct MountedVolume {
-    std::string path;
-    bool is_read_only = false;  // whatever the container asks for
-    // SELinux labels and block devices are not served.
-};
-using MountedVolumes = std::map<std::string, MountedVolume>;
 
 class Volumes {
   public:

@@ -41,6 +41,7 @@ LaunchSettings launch_settings(const HostSettings& settings, const Plan& plan, c
     launch.version = plan.manifest.version;
     launch.sha256 = generation.sha256;
     launch.state_directory = settings.state_directory + "/state/" + plan.manifest.name;
+    launch.node_name = settings.node_name;
     launch.limits = plan.limits;
     launch.privileges = plan.manifest.privileges;
     launch.checks_documents = settings.check_documents;
@@ -56,7 +57,7 @@ std::shared_ptr<RemoteInstance> adopt(const LaunchSettings& launch, const Plan& 
         const Hello& hello = instance->hello();
         const bool fits = !chosen && hello.started && hello.id == launch.id &&
                           hello.version == launch.version && hello.sha256 == launch.sha256 &&
-                          hello.config == plan.config;
+                          hello.config == plan.config && hello.node_name == launch.node_name;
         if (fits)
             chosen = std::move(instance);
         else
@@ -123,6 +124,7 @@ Result<void> make_instance(const LoadEnvironment& environment, Generation& gener
     const LaunchSettings launch = launch_settings(environment.settings, plan, generation);
     KEELSON_TRY_VOID(base::make_directory(launch.state_directory, 0700));
     services.state_directory = launch.state_directory;
+    services.node_name = launch.node_name;
     if (plan.isolation == Isolation::in_process) {
         KEELSON_TRY(generation.instance,
                     make_local_instance(generation.library_copy, plan.manifest.id, plan.manifest.version,

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "kernel/base/executor.h"
+#include "kernel/base/pause.h"
 #include "kernel/base/result.h"
 #include "kernel/base/task.h"
 #include "kernel/plugin/instance.h"
@@ -44,6 +45,8 @@ struct Generation {
     std::shared_ptr<RemoteInstance> remote;  // the same, when it is isolated
     std::shared_ptr<ObjectsBroker> objects;  // what it may read; null: none are offered
     bool is_started = false;                 // found running
+    // Between two health checks; stopped when nobody is to look at it any more.
+    std::shared_ptr<base::Pause> watching = std::make_shared<base::Pause>();
 };
 
 struct LoadEnvironment {

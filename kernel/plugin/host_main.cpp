@@ -29,6 +29,7 @@ int main(int count, char** arguments) {
     app.add_option("--plugin-version", settings.version, "the version of its manifest")->required();
     app.add_option("--sha256", settings.sha256, "of the library");
     app.add_option("--state-directory", settings.state_directory, "the plugin's own directory");
+    app.add_option("--node-name", settings.node_name, "of this machine, in the API");
     app.add_option("--concurrent-calls", settings.concurrent_calls);
     app.add_option("--orphan-grace-seconds", settings.orphan_grace_seconds,
                    "0: stay for ever without a kernel");

@@ -27,7 +27,6 @@ namespace keelson::plugin {
 namespace {
 
 using base::FileDescriptor;
-using base::Result;
 using Clock = std::chrono::steady_clock;
 
 // What is said while no kernel is there, kept for the next one.
@@ -71,6 +70,7 @@ class Server {
     HostServices services() {
         HostServices services;
         services.state_directory = settings_.state_directory;
+        services.node_name = settings_.node_name;
         services.log = [this](int level, std::string_view message) { say(level, message); };
         services.metric = [this](int kind, std::string_view name, double value, std::string_view labels) {
             Frame frame;
@@ -215,6 +215,7 @@ class Server {
         const std::lock_guard lock(mutex_);
         hello.started = started_;
         hello.config = config_;
+        hello.node_name = settings_.node_name;
         return encode(hello);
     }
 

@@ -14,6 +14,7 @@ struct HostServerSettings {
     std::string version;
     std::string sha256;
     std::string state_directory;
+    std::string node_name;
     std::uint32_t concurrent_calls = 16;
     std::uint32_t orphan_grace_seconds = 600;  // 0: for ever
     bool offers_objects = false;               // keelson.host.objects, through the kernel

@@ -33,7 +33,7 @@ class Instance {
     // A failure: the plugin has gone or did not answer in time. What the plugin itself says is an Outcome.
     [[nodiscard]] virtual base::Task<base::Result<Outcome>> call(InstanceCall call) = 0;
     // Ends an isolated one at once, whatever it does; others cannot be.
-    virtual void kill(std::string why) { (void)why; }
+    virtual void kill(const std::string& /*why*/) {}
 };
 
 // `services` are called from any thread until the instance has gone.

@@ -2,16 +2,15 @@
 
 #include <elf.h>
 #include <fcntl.h>
-#include <openssl/evp.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <memory>
 #include <string_view>
 
+#include "kernel/base/sha256.h"
 #include "kernel/plugin/exports.h"
 
 namespace keelson::plugin {
@@ -47,29 +46,6 @@ Result<FileDescriptor> step(int directory, const std::string& name, int flags, c
     }
     return base::system_error(path, errno);
 }
-
-class Hash {
-  public:
-    Hash() : context_(EVP_MD_CTX_new()) { EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr); }
-    void add(const char* data, std::size_t size) { EVP_DigestUpdate(context_.get(), data, size); }
-    std::string hexadecimal() {
-        unsigned char digest[32];
-        unsigned int size = sizeof digest;
-        EVP_DigestFinal_ex(context_.get(), digest, &size);
-        std::string text;
-        for (const unsigned char byte : digest) {
-            text += "0123456789abcdef"[byte >> 4];
-            text += "0123456789abcdef"[byte & 15];
-        }
-        return text;
-    }
-
-  private:
-    struct Free {
-        void operator()(EVP_MD_CTX* context) const { EVP_MD_CTX_free(context); }
-    };
-    std::unique_ptr<EVP_MD_CTX, Free> context_;
-};
 
 Result<std::string> read_all(int descriptor, const std::string& path, std::size_t limit_bytes) {
     std::string content;
@@ -128,9 +104,7 @@ Result<std::string> read_trusted(const std::string& path, std::uint32_t trusted_
 }
 
 std::string sha256_of(std::string_view content) {
-    Hash hash;
-    hash.add(content.data(), content.size());
-    return hash.hexadecimal();
+    return base::hexadecimal(base::sha256_of(content));
 }
 
 Result<PrivateCopy> copy_library(const std::string& path, const std::string& directory,

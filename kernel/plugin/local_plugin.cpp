@@ -71,6 +71,7 @@ struct Host {
         table.struct_size = sizeof table;
         table.context = this;
         table.state_directory = services.state_directory.c_str();
+        table.node_name = services.node_name.c_str();
         table.log = [](void* context, std::int32_t level, keelson_bytes message) {
             auto& self = *static_cast<Host*>(context);
             self.services.log(level, view(message).substr(0, kLogLineBytes));
@@ -222,7 +223,8 @@ class Loaded final : public LocalPlugin {
 
     // Tables are read once: a plugin that changes its mind later changes nothing.
     Result<void> find_methods() {
-        for (std::uint16_t i = 0; i < KEELSON_CAPABILITY_COUNT; ++i) {
+        constexpr auto kCount = static_cast<std::uint16_t>(KEELSON_CAPABILITY_COUNT);
+        for (std::uint16_t i = 0; i < kCount; ++i) {
             const keelson_capability_info& info = keelson_capability_list[i];
             const void* table = nullptr;
             guarded([&] { table = instance_.capability(instance_.self, info.id); });

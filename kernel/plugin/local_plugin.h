@@ -22,6 +22,7 @@ namespace keelson::plugin {
 // What a plugin may ask of its host, behind the C table. Called from any thread.
 struct HostServices {
     std::string state_directory;
+    std::string node_name;
     std::function<void(int level, std::string_view message)> log;
     std::function<void(int kind, std::string_view name, double value, std::string_view labels_json)> metric;
     std::function<void(std::string_view event_json)> event;

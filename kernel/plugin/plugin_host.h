@@ -57,6 +57,7 @@ struct HostSettings {
     std::vector<std::string>
         allowed_directories;      // where add() and replace() may take manifests from, besides
     std::string state_directory;  // private copies, sockets and the plugins' own directories
+    std::string node_name;        // of this machine, in the API
     std::string host_program;     // keelson-plugin-host
     std::vector<PluginSettings> plugins;
     std::vector<TrustedKey> trusted_keys;

@@ -48,6 +48,7 @@ host_protocol::HostCommand command_for(const LaunchSettings& settings, const Plu
     command.version = settings.version;
     command.sha256 = settings.sha256;
     command.state_directory = settings.state_directory;
+    command.node_name = settings.node_name;
     command.concurrent_calls = settings.limits.concurrent_calls;
     command.orphan_grace_seconds = settings.orphan_grace_seconds;
     command.cgroups = cgroup.directories();
@@ -151,10 +152,10 @@ class Connected final : public RemoteInstance, public std::enable_shared_from_th
         co_return outcome;
     }
 
-    void kill(std::string why) override {
+    void kill(const std::string& why) override {
         {
             const std::lock_guard lock(mutex_);
-            if (why_.empty()) why_ = std::move(why);
+            if (why_.empty()) why_ = why;
         }
         process_.kill();
     }
@@ -241,9 +242,11 @@ class Connected final : public RemoteInstance, public std::enable_shared_from_th
 
     void take(Frame frame) {
         switch (frame.type) {
-            case FrameType::reply:
-                finish(frame.id, outcome_of(std::move(frame)));
+            case FrameType::reply: {
+                const std::uint64_t id = frame.id;
+                finish(id, outcome_of(std::move(frame)));
                 break;
+            }
             case FrameType::objects_call:
                 objects_->take_call(std::move(frame));
                 break;

@@ -22,6 +22,7 @@ struct LaunchSettings {
     std::string version;
     std::string sha256;
     std::string state_directory;
+    std::string node_name;
     Limits limits;
     Privileges privileges;
     std::uint32_t orphan_grace_seconds = 600;

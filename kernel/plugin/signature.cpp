@@ -1,12 +1,8 @@
 #include "kernel/plugin/signature.h"
 
-#include <openssl/bio.h>
-#include <openssl/evp.h>
-#include <openssl/pem.h>
-
-#include <memory>
 #include <vector>
 
+#include "kernel/base/openssl.h"
 #include "kernel/plugin/library_file.h"
 
 namespace keelson::plugin {
@@ -19,12 +15,7 @@ using base::Status;
 constexpr std::size_t kKeyLimitBytes = 64 << 10;
 constexpr std::size_t kSignatureLimitBytes = 16 << 10;
 
-struct Free {
-    void operator()(BIO* bio) const { BIO_free_all(bio); }
-    void operator()(EVP_PKEY* key) const { EVP_PKEY_free(key); }
-    void operator()(EVP_MD_CTX* context) const { EVP_MD_CTX_free(context); }
-};
-using Key = std::unique_ptr<EVP_PKEY, Free>;
+using Key = base::OpensslOwned<EVP_PKEY>;
 
 bool is_about(const TrustedKey& key, const std::string& id) {
     return key.vendor.empty() || id == key.vendor || id.starts_with(key.vendor + ".");
@@ -40,8 +31,7 @@ std::string directory_of(const std::string& path) {
 
 Result<Key> read_key(const std::string& path, std::uint32_t trusted_user) {
     KEELSON_TRY(const std::string text, read_trusted(path, trusted_user, kKeyLimitBytes));
-    const std::unique_ptr<BIO, Free> bio(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
-    Key key(bio ? PEM_read_bio_PUBKEY(bio.get(), nullptr, nullptr, nullptr) : nullptr);
+    Key key(PEM_read_bio_PUBKEY(base::pem_reader(text).get(), nullptr, nullptr, nullptr));
     if (!key) return Status(Reason::forbidden, path + " is not a public key in PEM");
     return key;
 }
@@ -50,7 +40,7 @@ Result<Key> read_key(const std::string& path, std::uint32_t trusted_user) {
 bool verifies(EVP_PKEY* key, const std::string& text, const std::string& signature) {
     const int kind = EVP_PKEY_get_base_id(key);
     const EVP_MD* digest = kind == EVP_PKEY_ED25519 || kind == EVP_PKEY_ED448 ? nullptr : EVP_sha256();
-    const std::unique_ptr<EVP_MD_CTX, Free> context(EVP_MD_CTX_new());
+    const base::OpensslOwned<EVP_MD_CTX> context(EVP_MD_CTX_new());
     auto bytes = [](const std::string& from) { return reinterpret_cast<const unsigned char*>(from.data()); };
     return context && EVP_DigestVerifyInit(context.get(), nullptr, digest, nullptr, key) == 1 &&
            EVP_DigestVerify(context.get(), bytes(signature), signature.size(), bytes(text), text.size()) == 1;

@@ -50,7 +50,7 @@ class Slot final : public Plugin, public std::enable_shared_from_this<Slot> {
     base::Task<base::Result<void>> load(PluginSettings settings, std::string manifest_path, bool may_adopt);
     // Ends what runs. `keep_process`: an isolated one stays for the next kernel.
     base::Task<void> unload(State state, std::string reason, bool keep_process);
-    void set_state(State state, std::string reason);
+    void set_state(State state, const std::string& reason);
     [[nodiscard]] PluginSettings settings() const;
     [[nodiscard]] std::string manifest_path() const;
     [[nodiscard]] std::string id() const;                     // of the manifest; empty before the first load
@@ -97,16 +97,21 @@ class Slot final : public Plugin, public std::enable_shared_from_this<Slot> {
     base::Task<void> end_instance(std::shared_ptr<Generation> generation, bool was_started,
                                   bool keep_process);
     base::Task<bool> close_gate(std::chrono::milliseconds patience);
-    void open_gate(std::shared_ptr<Generation> generation, State state, std::string reason);
+    [[nodiscard]] bool is_current(const Generation& generation) const;
+    void open_gate(std::shared_ptr<Generation> generation, State state, const std::string& reason);
     void begin_watching(const std::shared_ptr<Generation>& generation);
     void lost(std::uint64_t generation, std::string why);
     void schedule_restart(std::string why);
     base::Task<void> restart(std::uint64_t epoch);
-    base::Task<void> watch_health(std::uint64_t generation);
+    base::Task<void> watch_health(std::uint64_t generation, std::shared_ptr<base::Pause> pause);
     [[nodiscard]] HostServices services(std::shared_ptr<ObjectsBroker> objects);
     base::Task<base::Result<std::shared_ptr<Generation>>> load_files(PluginSettings settings,
                                                                      std::string manifest_path,
                                                                      bool may_adopt);
+    // What set_state() does: the first under the lock, with whatever else has to be seen together with the
+    // state, then the second without it when the first says that it is news.
+    [[nodiscard]] bool note_state(State state, const std::string& reason);
+    void announce_state(State state, const std::string& reason);
     void changed();
 
     const std::string name_;

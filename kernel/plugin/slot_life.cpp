@@ -191,13 +191,14 @@ Task<Result<void>> Slot::put_in_place(std::shared_ptr<Generation> fresh) {
         co_await ending;
         co_return started;
     }
+    open_gate(fresh, State::ready, "");
     begin_watching(fresh);
-    open_gate(std::move(fresh), State::ready, "");
     co_return base::ok();
 }
 
 Task<Result<void>> Slot::replace_running(std::shared_ptr<Generation> old, std::shared_ptr<Generation> fresh) {
     const std::chrono::milliseconds patience(old->plan.limits.call_timeout_ms + 1000);
+    const std::uint64_t former = old->number;
     auto closing = close_gate(patience);
     const bool drained = co_await closing;
     Result<void> swapped =
@@ -208,17 +209,17 @@ Task<Result<void>> Slot::replace_running(std::shared_ptr<Generation> old, std::s
         swapped = co_await swapping;
     }
     if (!swapped) {
-        // `old` is what runs on: itself, another instance of it, or nothing.
-        if (old)
-            open_gate(std::move(old), State::ready, "");
-        else
-            open_gate(nullptr, State::failed, swapped.error().message());
+        // `old` is what runs on: itself unless it has ended meanwhile, another instance of it, or nothing.
+        const bool is_another = old && old->number != former;
+        if (old && !is_another && !is_current(*old)) old = nullptr;
+        open_gate(old, old ? State::ready : State::failed, old ? "" : swapped.error().message());
+        if (is_another) begin_watching(old);
         auto ending = end_instance(std::move(fresh), false, false);
         co_await ending;
         co_return swapped;
     }
+    open_gate(fresh, State::ready, "");
     begin_watching(fresh);
-    open_gate(std::move(fresh), State::ready, "");
     auto ending = end_instance(std::move(old), false, false);
     co_await ending;
     co_return base::ok();
@@ -351,7 +352,6 @@ Task<Result<void>> Slot::stop_and_start(std::shared_ptr<Generation>& old, Genera
         const std::lock_guard lock(mutex_);
         old->number = ++generations_;
     }
-    begin_watching(old);
     co_return started;
 }
 
@@ -372,8 +372,14 @@ Task<bool> Slot::close_gate(std::chrono::milliseconds patience) {
     co_return result;
 }
 
-void Slot::open_gate(std::shared_ptr<Generation> generation, State state, std::string reason) {
+bool Slot::is_current(const Generation& generation) const {
+    const std::lock_guard lock(mutex_);
+    return current_.get() == &generation;
+}
+
+void Slot::open_gate(std::shared_ptr<Generation> generation, State state, const std::string& reason) {
     std::deque<base::Completion<bool>> waiting;
+    bool is_news = false;
     {
         const std::lock_guard lock(mutex_);
         if (generation) {
@@ -392,13 +398,15 @@ void Slot::open_gate(std::shared_ptr<Generation> generation, State state, std::s
         current_ = std::move(generation);
         gate_closed_ = false;
         waiting.swap(waiting_);
+        is_news = note_state(state, reason);
     }
-    set_state(state, std::move(reason));
+    if (is_news) announce_state(state, reason);
     for (const auto& turn : waiting) turn.complete(true);
 }
 
 Task<void> Slot::end_instance(std::shared_ptr<Generation> generation, bool was_started, bool keep_process) {
     if (!generation) co_return;
+    generation->watching->stop();
     if (generation->objects) generation->objects->close();
     if (generation->remote && keep_process) {
         generation->remote->detach();
@@ -436,24 +444,26 @@ Task<void> Slot::unload(State state, std::string reason, bool keep_process) {
         auto ending = end_instance(std::move(old), true, keep_process);
         co_await ending;
     }
-    set_state(state, std::move(reason));
+    set_state(state, reason);
     changed();
 }
 
 // --- failing and coming back ---
 
+// Once it is what runs: the end of anything else is no news.
 void Slot::begin_watching(const std::shared_ptr<Generation>& generation) {
     const std::uint64_t number = generation->number;
     if (generation->remote)
         generation->remote->on_lost([weak = weak_from_this(), number](std::string why) {
             if (const auto self = weak.lock()) self->lost(number, std::move(why));
         });
-    base::spawn(environment_.executor, watch_health(number));
+    base::spawn(environment_.executor, watch_health(number, generation->watching));
 }
 
 void Slot::lost(std::uint64_t generation, std::string why) {
     std::deque<base::Completion<bool>> waiting;
     std::shared_ptr<Generation> gone;
+    bool is_news = false;
     {
         const std::lock_guard lock(mutex_);
         if (!current_ || current_->number != generation) return;
@@ -461,9 +471,11 @@ void Slot::lost(std::uint64_t generation, std::string why) {
         ++restarts_;
         waiting.swap(waiting_);
         if (environment_.executor.clock().now() - started_at_ > kSteady) failures_in_a_row_ = 0;
+        is_news = note_state(State::restarting, why);
     }
     base::log_warning("a plugin's process has ended; it is started again", {{"plugin", name_}, {"why", why}});
-    set_state(State::restarting, why);
+    gone->watching->stop();
+    if (is_news) announce_state(State::restarting, why);
     for (const auto& turn : waiting) turn.complete(true);
     schedule_restart(std::move(why));
     changed();
@@ -516,11 +528,13 @@ Task<void> Slot::restart(std::uint64_t epoch) {
     changed();
 }
 
-Task<void> Slot::watch_health(std::uint64_t generation) {
+Task<void> Slot::watch_health(std::uint64_t generation, std::shared_ptr<base::Pause> pause) {
     auto self = shared_from_this();
     int missed = 0;
     while (true) {
-        co_await base::sleep_for(environment_.settings.health_interval);
+        auto pausing = pause->sleep(environment_.settings.health_interval);
+        const bool is_whole = co_await pausing;
+        if (!is_whole) co_return;
         std::shared_ptr<Generation> watched;
         {
             const std::lock_guard lock(mutex_);
@@ -531,33 +545,45 @@ Task<void> Slot::watch_health(std::uint64_t generation) {
         auto health = co_await checking;
         const bool silent = !health && health.error().reason() == Reason::timeout;
         missed = silent ? missed + 1 : 0;
+        const State state = health ? State::ready : State::unhealthy;
+        const std::string reason = health ? "" : health.error().message();
+        bool is_news = false;
         {
             const std::lock_guard lock(mutex_);
             if (closed_ || current_ != watched) co_return;
+            is_news = note_state(state, reason);
         }
+        if (is_news) announce_state(state, reason);
         if (missed >= kMissedHealthChecks) watched->instance->kill("it does not answer health checks");
-        set_state(health ? State::ready : State::unhealthy, health ? "" : health.error().message());
     }
 }
 
 // --- small things ---
 
-void Slot::set_state(State state, std::string reason) {
-    bool is_news = false;
-    {
-        const std::lock_guard lock(mutex_);
-        is_news = state_ != state || reason_ != reason;
-        if (state_ != state) since_ = environment_.executor.clock().wall_now();
-        state_ = state;
-        reason_ = reason;
-    }
-    if (!is_news) return;
+bool Slot::note_state(State state, const std::string& reason) {
+    const bool is_news = state_ != state || reason_ != reason;
+    if (state_ != state) since_ = environment_.executor.clock().wall_now();
+    state_ = state;
+    reason_ = reason;
+    return is_news;
+}
+
+void Slot::announce_state(State state, const std::string& reason) {
     if (state == State::failed || state == State::unhealthy)
         base::log_warning("a plugin is not well",
                           {{"plugin", name_}, {"state", state_text(state)}, {"reason", reason}});
     else
         base::log_info("plugin", {{"plugin", name_}, {"state", state_text(state)}});
     changed();
+}
+
+void Slot::set_state(State state, const std::string& reason) {
+    bool is_news = false;
+    {
+        const std::lock_guard lock(mutex_);
+        is_news = note_state(state, reason);
+    }
+    if (is_news) announce_state(state, reason);
 }
 
 void Slot::changed() {
@@ -591,9 +617,14 @@ void Slot::accept(std::vector<ObjectAccess> objects) {
     changed();
 }
 void Slot::close() {
-    const std::lock_guard lock(mutex_);
-    closed_ = true;
-    ++epoch_;
+    std::shared_ptr<Generation> current;
+    {
+        const std::lock_guard lock(mutex_);
+        closed_ = true;
+        ++epoch_;
+        current = current_;
+    }
+    if (current) current->watching->stop();
 }
 
 }  // namespace keelson::plugin

@@ -5,10 +5,12 @@
 #include <utility>
 #include <vector>
 
+#include "kernel/base/log.h"
 #include "kernel/object/addresses.h"
 #include "kernel/object/json.h"
 #include "kernel/resource/codec.h"
 #include "kernel/resource/default_objects.h"
+#include "kernel/resource/default_roles.h"
 
 namespace keelson::resource {
 namespace {
@@ -60,6 +62,41 @@ Task<Result<void>> ensure(Verbs& verbs, Wanted wanted) {
     if (!created && created.error().reason() != base::Reason::already_exists)
         co_return std::move(created).error();
     co_return base::ok();
+}
+
+// Brings a default role or binding of an earlier version, or one that somebody has changed, up to date.
+Task<Result<void>> refresh_role(Verbs& verbs, const DefaultObject& wanted) {
+    Arena arena;
+    KEELSON_CO_TRY(Value value, object::parse_json_copy(wanted.json, arena));
+    Call call;
+    call.identity = access::api_server_identity();
+    call.resource = object::find_resource(wanted.group, "v1", wanted.resource);
+    call.name = value["metadata"]["name"].to_string();
+    KEELSON_CO_TRY(auto record, verbs.store().get(key_of(*call.resource, "", call.name)));
+    if (!record) co_return base::ok();
+    KEELSON_CO_TRY(Value present, decode(view(*record), arena));
+    WriteOptions options;
+    options.field_manager = wanted.manager;
+    if (must_be_replaced(present, value)) {
+        DeleteOptions removal;
+        KEELSON_CO_TRY_VOID(co_await verbs.remove(call, removal));
+        Body fresh{value, {}};
+        KEELSON_CO_TRY_VOID(co_await verbs.create(call, fresh, options, arena));
+    } else if (add_missing_parts(present, value, arena)) {
+        Body completed{present, {}};
+        KEELSON_CO_TRY_VOID(co_await verbs.update(call, completed, options, arena));
+    }
+    co_return base::ok();
+}
+
+// Nothing of the kernel's own depends on these: a failure is told, and the start goes on.
+Task<void> refresh_roles(Verbs& verbs, const std::vector<DefaultObject>& roles) {
+    for (const DefaultObject& role : roles) {
+        const Result<void> refreshed = co_await refresh_role(verbs, role);
+        if (!refreshed)
+            base::log_warning("a default role could not be brought up to date",
+                              {{"object", role.json.substr(0, 200)}, {"error", refreshed.error()}});
+    }
 }
 
 // Makes objects that do not refer to each other, all at once: so they share the syncs of the disk.
@@ -153,6 +190,9 @@ Task<Result<void>> bootstrap(Verbs& verbs, const BootstrapSettings& settings) {
             {"", "namespaces", "kube-apiserver", R"({"metadata":{"name":")" + std::string(name) + R"("}})"});
     for (std::string_view json : {kNodeCritical, kClusterCritical})
         defaults.push_back({"scheduling.k8s.io", "priorityclasses", "kube-apiserver", std::string(json)});
+    const std::vector<DefaultObject> roles = default_roles();
+    defaults.insert(defaults.end(), roles.begin(), roles.end());
+    co_await refresh_roles(verbs, roles);
     KEELSON_CO_TRY_VOID(co_await ensure_all(verbs, defaults));
     KEELSON_CO_TRY_VOID(co_await ensure_service_cidr(verbs));
     std::string address = first_address(verbs.network().service_cidrs.front());

@@ -1,5 +1,5 @@
 // The objects that every cluster has before anyone creates one: namespaces, the API's own Service, priority
-// classes, the service CIDR.
+// classes, the service CIDR, roles.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +15,8 @@ struct BootstrapSettings {
     std::uint16_t api_port = 6443;
 };
 
-// Creates what is missing and leaves what is there. Runs at every start, before the API serves.
+// Creates what is missing and leaves what is there, but for roles: these get what they lack. Runs at every
+// start, before the API serves.
 base::Task<base::Result<void>> bootstrap(Verbs& verbs, const BootstrapSettings& settings);
 
 }  // namespace keelson::resource

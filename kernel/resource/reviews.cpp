@@ -120,35 +120,36 @@ Task<Result<Value>> review_access(const Call& call, Value review, const access::
     co_return object::canonical(*call.resource->type, review, arena);
 }
 
-Value rule_for_all(bool resources, Arena& arena) {
-    Value star = Value::list(arena);
-    star.push_back(arena, Value::reference("*"));
-    Value rule = Value::map(arena);
-    rule.set(arena, "verbs", star);
-    if (resources) {
-        rule.set(arena, "apiGroups", star);
-        rule.set(arena, "resources", star);
-    } else {
-        rule.set(arena, "nonResourceURLs", star);
-    }
-    return rule;
+Value rule_value(const access::PolicyRule& rule, Arena& arena) {
+    Value value = Value::map(arena);
+    const auto add = [&](std::string_view name, const std::vector<std::string>& items) {
+        if (!items.empty()) value.set(arena, name, text_list(items, arena));
+    };
+    add("verbs", rule.verbs);
+    add("apiGroups", rule.groups);
+    add("resources", rule.resources);
+    add("resourceNames", rule.resource_names);
+    add("nonResourceURLs", rule.paths);
+    return value;
 }
 
-// Only those who may do everything have rules that can be listed; others are decided request by request.
-Result<Value> review_rules(const Call& call, Value review, Arena& arena) {
-    if (review["spec"]["namespace"].as_string().empty()) return bad_request("no namespace on request");
-    bool all = call.identity.in_group(access::masters_group);
+Task<Result<Value>> review_rules(const Call& call, Value review, const access::Authorization* authorization,
+                                 Arena& arena) {
+    const std::string namespace_name = review["spec"]["namespace"].to_string();
+    if (namespace_name.empty()) co_return bad_request("no namespace on request");
+    access::UserRules rules{.rules = {}, .incomplete = true, .problems = {}};
+    if (authorization) rules = co_await authorization->rules_of(call.identity, namespace_name);
     Value resource_rules = Value::list(arena), other_rules = Value::list(arena);
-    if (all) {
-        resource_rules.push_back(arena, rule_for_all(true, arena));
-        other_rules.push_back(arena, rule_for_all(false, arena));
-    }
+    for (const access::PolicyRule& rule : rules.rules)
+        (rule.paths.empty() ? resource_rules : other_rules).push_back(arena, rule_value(rule, arena));
     Value status = Value::map(arena);
     status.set(arena, "resourceRules", resource_rules);
     status.set(arena, "nonResourceRules", other_rules);
-    status.set(arena, "incomplete", Value::boolean(!all));
+    status.set(arena, "incomplete", Value::boolean(rules.incomplete));
+    if (!rules.problems.empty())
+        status.set(arena, "evaluationError", Value::string(arena, access::join_problems(rules.problems)));
     review.set(arena, "status", status);
-    return object::canonical(*call.resource->type, review, arena);
+    co_return object::canonical(*call.resource->type, review, arena);
 }
 
 Status budget_refusal(const std::string& why) {
@@ -206,7 +207,7 @@ Task<Result<Value>> answer_review(const Call& call, Value review, std::string_vi
         review.set(arena, "status", status);
         co_return object::canonical(*call.resource->type, review, arena);
     }
-    if (kind == "SelfSubjectRulesReview") co_return review_rules(call, review, arena);
+    if (kind == "SelfSubjectRulesReview") co_return co_await review_rules(call, review, authorization, arena);
     co_return co_await review_access(call, review, authorization, arena);
 }
 

@@ -48,6 +48,18 @@ Result<void> require_parent(const Verbs& verbs, const Call& call) {
     return base::ok();
 }
 
+// Clients know the words: those that read a scale say so, but StatefulSets.
+base::Status no_scale(const Call& call) {
+    if (call.resource->kind == "StatefulSet") return not_found(*call.resource, call.name);
+    base::StatusDetails details;
+    details.name = call.name;
+    details.kind = std::string(call.resource->name) + "/scale";
+    details.group = call.resource->group.empty() ? std::string_view("autoscaling") : call.resource->group;
+    return base::Status(base::Reason::not_found,
+                        details.kind + "." + details.group + " \"" + call.name + "\" not found")
+        .with_details(details);
+}
+
 // Logs and streams need the node that a pod runs on.
 Result<void> require_host(const Verbs& verbs, const Call& call) {
     if (call.resource->kind != "Pod" || call.subresource_name() == "proxy") return base::ok();
@@ -180,7 +192,7 @@ Task<Result<ObjectAnswer>> Subresources::get(Call& call) {
         Arena arena;
         KEELSON_CO_TRY(auto record,
                        verbs_.store().get(key_of(*call.resource, call.namespace_name, call.name)));
-        if (!record) co_return not_found(*call.resource, call.name);
+        if (!record) co_return no_scale(call);
         KEELSON_CO_TRY(Value object, decode(view(*record), arena));
         co_return ObjectAnswer{200, call.subresource->type,
                                object::to_json(scale_of(*call.resource, object, arena))};

@@ -126,6 +126,23 @@ Result<ObjectAnswer> dry_answer(const Call& call, const Encoded& encoded, store:
     return ObjectAnswer{code, call.resource->type, object::to_json(converted)};
 }
 
+// What a deletion answers that gives no object back.
+std::string deletion_status(const Call& call, std::string_view uid) {
+    std::string json = "{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"metadata\":{},\"status\":\"Success\",";
+    json += "\"details\":{\"name\":";
+    object::write_json_string(call.name, json);
+    if (!call.resource->group.empty()) {
+        json += ",\"group\":";
+        object::write_json_string(call.resource->group, json);
+    }
+    json += ",\"kind\":";
+    object::write_json_string(call.resource->name, json);
+    json += ",\"uid\":";
+    object::write_json_string(uid, json);
+    json += "}}";
+    return json;
+}
+
 }  // namespace
 
 // An object that passed everything, and the operations that write it.
@@ -231,6 +248,14 @@ Result<Verbs::Pending> Verbs::prepare_new(Call& call, Value object, bool dry_run
     return pending;
 }
 
+Task<Result<void>> Verbs::judge(const Call& call, Value object, Value old, std::string requested_name) const {
+    if (role_guard_ != nullptr && RoleGuard::concerns(call))
+        co_return co_await role_guard_->check(call, object, old, std::move(requested_name));
+    if (signer_guard_ != nullptr && SignerGuard::concerns(call))
+        co_return co_await signer_guard_->check(call, object, old);
+    co_return base::ok();
+}
+
 Task<Result<void>> Verbs::note_priority_level(const Call& call) {
     Arena arena;
     std::string name = call.name;
@@ -313,6 +338,7 @@ Task<Result<ObjectAnswer>> Verbs::create(Call& call, const Body& body, const Wri
     ExpectedKind expected = expected_kind(call);
     KEELSON_CO_TRY(Value object, decode_body(expected, body, options.field_validation, call, arena));
     KEELSON_CO_TRY_VOID(check_namespace(call, object, arena));
+    KEELSON_CO_TRY_VOID(co_await judge(call, object, Value(), call.name));
     if (call.name.empty()) call.name = object["metadata"]["name"].to_string();
     track(*expected.type, Value(), object, manager_of(call, options, arena.copy(now())), reset_fields(call),
           arena);
@@ -387,6 +413,7 @@ Task<Result<ObjectAnswer>> Verbs::change(Call& call, const Mutation& mutation, c
         Value object = changed.object;
         KEELSON_CO_TRY_VOID(check_namespace(call, object, arena));
         KEELSON_CO_TRY_VOID(check_name(call, object));
+        KEELSON_CO_TRY_VOID(co_await judge(call, object, current_object, call.name));
         if (!changed.tracks_managed_fields)
             track(*call.resource->type, current_object, object, manager_of(call, options, arena.copy(now())),
                   reset_fields(call), arena);
@@ -478,20 +505,7 @@ Task<Result<ObjectAnswer>> Verbs::remove(Call& call, const DeleteOptions& option
             if (!now) revision = result.revision;
         }
         if (plan.removal == Removal::now && !stored.delete_returns_object) {
-            std::string json =
-                "{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"metadata\":{},\"status\":\"Success\",";
-            json += "\"details\":{\"name\":";
-            object::write_json_string(call.name, json);
-            if (!call.resource->group.empty()) {
-                json += ",\"group\":";
-                object::write_json_string(call.resource->group, json);
-            }
-            json += ",\"kind\":";
-            object::write_json_string(call.resource->name, json);
-            json += ",\"uid\":";
-            object::write_json_string(uid, json);
-            json += "}}";
-            co_return ObjectAnswer{200, object::find_type("meta/v1.Status"), std::move(json)};
+            co_return ObjectAnswer{200, object::find_type("meta/v1.Status"), deletion_status(call, uid)};
         }
         co_return answer_with(*call.resource,
                               {key, encoded.bytes, encoded.header, current->created, revision});

@@ -17,7 +17,9 @@
 #include "kernel/resource/call.h"
 #include "kernel/resource/lookup.h"
 #include "kernel/resource/quota_charge.h"
+#include "kernel/resource/role_guard.h"
 #include "kernel/resource/service_allocation.h"
+#include "kernel/resource/signer_guard.h"
 #include "kernel/store/store.h"
 
 namespace keelson::resource {
@@ -33,6 +35,13 @@ using Mutation = std::function<base::Result<Change>(object::Value current, objec
 class Verbs {
   public:
     Verbs(store::Store& store, base::Clock& clock, base::RandomSource& random, NetworkSettings network);
+
+    // Writes of roles and bindings, of approvals and signatures of certificates are judged by these; without
+    // them they are not. Before the first request; the guards outlive this.
+    void guard(const RoleGuard& roles, const SignerGuard& signers) {
+        role_guard_ = &roles;
+        signer_guard_ = &signers;
+    }
 
     // resource_version: "" or "0", or a revision that the answer must not be older than.
     base::Task<base::Result<ObjectAnswer>> get(const Call& call, std::string_view resource_version = {});
@@ -62,6 +71,9 @@ class Verbs {
   private:
     struct Pending;  // an object on its way into the store
 
+    // `requested_name`: the name in the path.
+    base::Task<base::Result<void>> judge(const Call& call, object::Value object, object::Value old,
+                                         std::string requested_name) const;
     // A FlowSchema is told whether its priority level exists.
     base::Task<base::Result<void>> note_priority_level(const Call& call);
     base::Task<base::Result<ObjectAnswer>> create_object(Call& call, object::Value object,
@@ -81,6 +93,8 @@ class Verbs {
     Lookup lookup_;
     ServiceAllocation services_;
     QuotaGate quota_gate_;
+    const RoleGuard* role_guard_ = nullptr;
+    const SignerGuard* signer_guard_ = nullptr;
 };
 
 // The answer for a stored record in the version of the call's resource.

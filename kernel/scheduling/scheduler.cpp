@@ -1,5 +1,6 @@
 #include "kernel/scheduling/scheduler.h"
 
+#include <algorithm>
 #include <map>
 #include <set>
 
@@ -48,6 +49,10 @@ std::set<std::string> names_of(const std::vector<Profile>& profiles) {
     for (const Profile& profile : profiles) names.insert(profile.scheduler_name);
     return names;
 }
+
+// Volumes are usually bound at once; those that have to be made take their time.
+constexpr base::Duration kFirstLook = std::chrono::milliseconds(10);
+constexpr base::Duration kLastLook = std::chrono::seconds(1);
 
 // What has to be done for the volumes of a pod before it can be bound.
 std::vector<VolumeChoice> choices_of(const VolumePlan& plan) {
@@ -343,8 +348,9 @@ base::Task<base::Result<void>> Scheduler::Loop::bind_volumes(std::string node,
         const auto written = co_await writing;
         if (!written) co_return written.error();
     }
-    const base::MonotonicTime deadline = now() + options_.volume_timeout;
-    while (!is_stopping_ && now() < deadline) {
+    const base::MonotonicTime begin = now();
+    base::Duration pause = kFirstLook;
+    while (!is_stopping_ && now() < begin + options_.volume_timeout) {
         bool all_bound = true;
         for (const VolumeChoice& choice : volumes) {
             const ClaimInfo* claim = cluster_.storage.claim(choice.claim.text());
@@ -352,9 +358,16 @@ base::Task<base::Result<void>> Scheduler::Loop::bind_volumes(std::string node,
                 co_return base::Status(base::Reason::not_found,
                                        "persistentvolumeclaim \"" + choice.claim.name + "\" not found");
             all_bound = all_bound && claim->is_bound;
+            // Whoever makes the volume cannot do it there. By then the claim is seen as it was written.
+            const bool is_given_back =
+                choice.volume.empty() && !claim->is_bound && claim->selected_node != node;
+            if (is_given_back && now() >= begin + kLastLook)
+                co_return base::Status(base::Reason::conflict,
+                                       "selectedNode annotation reset for PVC \"" + choice.claim.name + "\"");
         }
         if (all_bound) co_return base::ok();
-        co_await base::sleep_for(std::chrono::seconds(1));
+        co_await base::sleep_for(pause);
+        pause = std::min(pause * 2, kLastLook);
     }
     co_return base::Status(base::Reason::timeout, "timed out waiting for the condition");
 }

@@ -79,7 +79,8 @@ const keelson_host* full_host_table(const char* state_directory) {
              state_directory,
              now_us<std::chrono::steady_clock>,
              now_us<std::chrono::system_clock>,
-             service};
+             service,
+             "node"};
     return &table;
 }
 

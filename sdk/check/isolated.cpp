@@ -88,6 +88,7 @@ class HostedInstance final : public Transport {
         command.id = plugin.id;
         command.version = plugin.version;
         command.state_directory = plugin.state_directory;
+        command.node_name = "node";
         command.orphan_grace_seconds = 1;
         command.dies_with_parent = true;
         if (options.manifest) {

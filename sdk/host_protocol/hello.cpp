@@ -39,7 +39,8 @@ std::string encode(const Hello& hello) {
                 {"failure", hello.failure},
                 {"methods", hexadecimal(hello.methods)},
                 {"started", hello.started},
-                {"config", hello.config}}
+                {"config", hello.config},
+                {"nodeName", hello.node_name}}
         .dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
@@ -56,6 +57,7 @@ Result<Hello> decode_hello(std::string_view text) {
         hello.methods = from_hexadecimal(document.at("methods").get<std::string>());
         hello.started = document.at("started").get<bool>();
         hello.config = document.at("config").get<std::string>();
+        hello.node_name = document.value("nodeName", "");
         return hello;
     } catch (const json::exception& error) {
         return problem(Problem::Kind::nonsense,

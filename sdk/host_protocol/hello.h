@@ -19,6 +19,7 @@ struct Hello {
     std::string methods;   // MethodSet::encode()
     bool started = false;  // start has succeeded, stop has not been called
     std::string config;    // what it was started with
+    std::string node_name;
 };
 [[nodiscard]] std::string encode(const Hello& hello);
 [[nodiscard]] Result<Hello> decode_hello(std::string_view text);

@@ -63,6 +63,7 @@ Arguments arguments_for(const HostCommand& command) {
     arguments.add("--plugin-version", command.version);
     arguments.add("--sha256", command.sha256);
     arguments.add("--state-directory", command.state_directory);
+    arguments.add("--node-name", command.node_name);
     arguments.add("--concurrent-calls", std::to_string(command.concurrent_calls));
     arguments.add("--orphan-grace-seconds", std::to_string(command.orphan_grace_seconds));
     for (const std::string& directory : command.cgroups) arguments.add("--cgroup", directory);

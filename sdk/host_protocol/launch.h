@@ -23,6 +23,7 @@ struct HostCommand {
     std::string version;
     std::string sha256;
     std::string state_directory;
+    std::string node_name;
     std::uint32_t concurrent_calls = 16;
     std::uint32_t orphan_grace_seconds = 600;  // 0: for ever
     std::vector<std::string> cgroups;          // directories to join

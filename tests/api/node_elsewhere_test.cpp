@@ -1,6 +1,10 @@
 // Pods on a node that runs elsewhere: the API server calls the node's own server, and passes on what it says.
 #include "kernel/api/metrics_handler.h"
+#include "kernel/api/metrics_source.h"
 #include "kernel/api/node_paths.h"
+#include "kernel/base/sync_wait.h"
+#include "kernel/object/json.h"
+#include "kernel/object/time_format.h"
 #include "tests/api/stream_clients.h"
 #include "tests/api/streams_fixture.h"
 
@@ -199,6 +203,62 @@ TEST_F(MetricsTest, PodsAndNodesAreListedWithTheirUsage) {
     EXPECT_EQ(ask(base + "/pods?fieldSelector=metadata.name%3Dother").body.find("700n"), std::string::npos);
     EXPECT_EQ(ask(base + "/pods?labelSelector=a%3D%3D%3Db").status, 400);
     EXPECT_EQ(ask(base + "/things").status, 404);
+}
+
+TEST_F(MetricsTest, ControllersGoByTheSameNumbers) {
+    NodeGate& gate = *this;
+    const auto source = make_metrics_source(cluster.verbs->lookup(), gate);
+    const auto ask = [&](std::string_view namespace_name, std::string_view labels) {
+        return base::sync_wait(*executor, source->usage_of_pods(std::string(namespace_name),
+                                                                *object::LabelSelector::parse(labels)));
+    };
+    const auto usages = ask("default", "");
+    ASSERT_TRUE(usages) << usages.error().message();
+    ASSERT_EQ(usages->size(), 1U) << "the rate of the other one is not known yet";
+    const control::PodUsage& usage = usages->front();
+    EXPECT_EQ(usage.pod, "far");
+    EXPECT_EQ(usage.window, std::chrono::milliseconds(9500));
+    EXPECT_EQ(object::format_time(object::instant_of(usage.at)), "2026-01-01T00:00:00Z");
+    ASSERT_EQ(usage.containers.size(), 1U);
+    EXPECT_EQ(usage.containers.front().name, "c");
+    EXPECT_EQ(usage.containers.front().milli.at("cpu"), 1) << "rounded up";
+    EXPECT_EQ(usage.containers.front().milli.at("memory"), 2'048'000);
+    EXPECT_TRUE(ask("elsewhere", "")->empty());
+    EXPECT_TRUE(ask("default", "a=b")->empty());
+    // For those who ask within five seconds the nodes are not asked again.
+    agent.usage = "{}";
+    EXPECT_EQ(ask("default", "")->size(), 1U);
+}
+
+TEST_F(MetricsTest, ControllersAreToldThatNothingIsMeasured) {
+    NodeGate& gate = *this;
+    const auto source = make_metrics_source(cluster.verbs->lookup(), gate);
+    node_server->stop(std::chrono::seconds(2));
+    const auto usages = base::sync_wait(*executor, source->usage_of_pods("default", {}));
+    ASSERT_TRUE(usages) << usages.error().message();
+    EXPECT_TRUE(usages->empty()) << "a node that does not answer is left out";
+}
+
+TEST_F(MetricsTest, ManyPodsComeWithTheirOwnLabels) {
+    constexpr int kPods = 40;
+    std::string usage = R"({"node":{"nodeName":"n3","cpuWindow":"9.500s"},"pods":[)";
+    for (int index = 0; index < kPods; ++index) {
+        const std::string name = "labelled-" + std::to_string(index);
+        std::string pod = R"({"metadata":{"name":")";
+        pod.append(name).append(R"(","labels":{"label-of-)").append(name);
+        pod += R"(":"yes"}},"spec":{"nodeName":"n3","containers":[{"name":"c","image":"i"}]}})";
+        ASSERT_TRUE(cluster.create({"v1/pods", "default", name}, pod).ok());
+        usage.append(index == 0 ? "" : ",").append(R"({"podRef":{"name":")").append(name);
+        usage += R"(","namespace":"default"},"containers":[{"name":"c","cpu":{"usageNanoCores":700}}]})";
+    }
+    agent.usage = usage + "]}";
+    const std::string body = ask("/apis/metrics.k8s.io/v1beta1/pods").body;
+    object::Arena arena;
+    ASSERT_TRUE(object::parse_json(body, arena)) << body;
+    for (int index = 0; index < kPods; ++index) {
+        const std::string name = "labelled-" + std::to_string(index);
+        EXPECT_NE(body.find(R"("labels":{"label-of-)" + name + R"(":"yes"})"), std::string::npos) << name;
+    }
 }
 
 }  // namespace

@@ -131,6 +131,7 @@ class PlayedAgent final : public node::NodeAgent {
     Task<void> run() override { co_return; }
     void stop() override {}
     void reconcile(const std::string&) override {}
+    void network_changed() override {}
     Task<Result<node::ContainerView>> find(node::ContainerQuery) override {
         node::ContainerView view;
         view.id = "c1";

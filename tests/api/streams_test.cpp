@@ -292,6 +292,58 @@ TEST_F(StreamsTest, ForwardsPortsThroughAWebSocketTunnel) {
     EXPECT_EQ(take(remote.ours), "");
 }
 
+TEST_F(StreamsTest, ForwardsPortsOverTheChannelsOfAWebSocket) {
+    Remote remote = make_remote();
+    streams.on_forward = [&](std::uint16_t port) -> Result<FileDescriptor> {
+        if (port != 8080) return base::Status(base::Reason::internal_error, "connection refused");
+        return std::move(remote.theirs);
+    };
+    WebSocketClient client(connect(), "/portforward/p?ports=8080,81", "v4.channel.k8s.io");
+    ASSERT_EQ(client.answer.status, 101);
+    EXPECT_EQ(client.answer.header("sec-websocket-protocol"), "v4.channel.k8s.io");
+    // 8080 is 0x1f90.
+    EXPECT_EQ(client.message(), std::string("\0\x90\x1f", 3));
+    EXPECT_EQ(client.message(), std::string("\1\x90\x1f", 3));
+    EXPECT_EQ(client.message(), std::string("\2\x51\0", 3));
+    EXPECT_EQ(client.message(), std::string("\3\x51\0", 3));
+    const std::string complaint = client.message();
+    EXPECT_EQ(complaint.front(), '\3');
+    EXPECT_NE(complaint.find("error forwarding port 81 to pod p, uid "), std::string::npos);
+    client.send('\0', "question");
+    EXPECT_EQ(take(remote.ours), "question");
+    put(remote.ours, "answer");
+    EXPECT_EQ(client.message(), std::string("\0answer", 7));
+    // The last connection's end is that of all.
+    remote.ours.reset();
+    EXPECT_EQ(client.receive().first, 8);
+}
+
+TEST_F(StreamsTest, ForwardsPortsInBase64AndWithoutAProtocol) {
+    Remote remote = make_remote();
+    streams.on_forward = [&](std::uint16_t) -> Result<FileDescriptor> { return std::move(remote.theirs); };
+    WebSocketClient encoded(connect(), "/portforward/p?ports=80", "v4.base64.channel.k8s.io");
+    EXPECT_EQ(encoded.receive(), (std::pair<int, std::string>(1, "0UAA=")));
+    EXPECT_EQ(encoded.receive(), (std::pair<int, std::string>(1, "1UAA=")));
+    encoded.send("0aGk=", 0x81);
+    EXPECT_EQ(take(remote.ours), "hi");
+    encoded.close();
+    EXPECT_EQ(take(remote.ours), "");
+    remote = make_remote();
+    WebSocketClient plain(connect(), "/portforward/p?ports=80", "");
+    ASSERT_EQ(plain.answer.status, 101);
+    EXPECT_EQ(plain.answer.header("sec-websocket-protocol"), "");
+    EXPECT_EQ(plain.message(), std::string("\0\x50\0", 3));
+}
+
+TEST_F(StreamsTest, RefusesPortsThatAreNone) {
+    const auto ask = [&](const std::string& target) {
+        return WebSocketClient(connect(), target, "v4.channel.k8s.io").answer;
+    };
+    for (const std::string query : {"", "?ports=", "?ports=0", "?ports=80,", "?ports=70000", "?ports=http"})
+        EXPECT_EQ(ask("/portforward/p" + query).status, 400) << query;
+    EXPECT_EQ(WebSocketClient(connect(), "/portforward/p?ports=80", "other").answer.status, 403);
+}
+
 // --- proxies ---
 
 TEST_F(StreamsTest, LeadsNobodyToTheMachineItself) {

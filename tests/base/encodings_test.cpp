@@ -5,6 +5,7 @@
 #include "kernel/base/base64.h"
 #include "kernel/base/crc32c.h"
 #include "kernel/base/ids.h"
+#include "kernel/base/sha256.h"
 
 namespace keelson::base {
 namespace {
@@ -72,6 +73,15 @@ TEST(Ids, SuffixUsesTheAlphabetAndSeedsRepeat) {
     SeededRandom two(9);
     EXPECT_EQ(make_random_suffix(5, one), make_random_suffix(5, two));
     EXPECT_EQ(make_uuid(one), make_uuid(two));
+}
+
+TEST(Sha256, KnownAnswers) {
+    EXPECT_EQ(hexadecimal(sha256_of("")), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+    // FIPS 180-4, the example of two blocks.
+    Sha256 sum;
+    sum.add("abcdbcdecdefdefgefghfghi");
+    sum.add("ghijhijkijkljklmklmnlmnomnopnopq");
+    EXPECT_EQ(hexadecimal(sum.finish()), "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1");
 }
 
 }  // namespace

@@ -255,6 +255,99 @@ class Store(WithServer):
         self.assertIn("No space left", done.stderr)
 
 
+class Documents(WithServer):
+    """With -o json or yaml a command prints one document and nothing else; what goes wrong is on standard error."""
+
+    def document(self, *arguments, code=0):
+        """The same in both formats."""
+        done = self.keelctl(*arguments, "-o", "json", code=code)
+        document = json.loads(done.stdout)
+        as_yaml = self.keelctl(*arguments, "-o", "yaml", code=code).stdout
+        for name in document if isinstance(document, dict) else ():
+            self.assertRegex(as_yaml, rf"(?m)^{name}:")
+        self.assertFalse(as_yaml.startswith("{"), as_yaml)
+        # Differences are no failure that needs words.
+        self.assertEqual(done.stderr == "", code == 0 or arguments[0] == "diff", done.stderr)
+        return document
+
+    def past(self, name):
+        """The revision before the last change of a config map, from a to b."""
+        first = self.config_map(name, key="a")["metadata"]["resourceVersion"]
+        self.config_map(name, "PUT", key="b")
+        return first
+
+    def test_admin_commands(self):
+        self.assertIsInstance(self.document("plugin", "list")["items"], list)
+        self.assertIn("revision", self.document("store", "status"))
+        self.assertEqual(self.document("log-level"), {"level": "info"})
+        for arguments in (("image", "list"), ("plugin", "describe", "nobody"), ("snapshot", "restore", "/nowhere")):
+            done = self.keelctl(*arguments, "-o", "json", code=1)
+            self.assertEqual(done.stdout, "")
+            self.assertTrue(done.stderr.startswith("error: "), done.stderr)
+
+    def test_plugin_that_is_made_and_removed(self):
+        made = json.loads(self.keelctl("plugin", "new", "my-plugin", "--kind", "network", "--directory", self.more,
+                                       "-o", "json").stdout)
+        self.assertEqual(made["directory"], str(self.more / "my-plugin"))
+        self.assertEqual(sorted(made["files"]), sorted(path.name for path in (self.more / "my-plugin").iterdir()))
+        self.assertIn("ingress", self.keelctl("plugin", "new", "x", "--kind", "nothing", code=2).stderr)
+        if not (BUILT / "static-user").is_dir():
+            self.skipTest(f"there is no plugin in {BUILT}")
+        for suffix in (".so", ".yaml"):
+            shutil.copy(BUILT / "static-user/lib/keelson/plugins" / ("static-user" + suffix), self.more)
+            (self.more / ("static-user" + suffix)).chmod(0o644)
+        added = self.keelctl("plugin", "add", self.more / "static-user.yaml", "--config", CONFIG, "-o", "json").stdout
+        self.assertEqual(json.loads(added)["name"], "static-user")
+        self.assertEqual(self.keelctl("plugin", "trace", "static-user", "-o", "yaml", code=2).stdout, "")
+        removed = self.keelctl("plugin", "remove", "static-user", "-o", "json").stdout
+        self.assertEqual(json.loads(removed), {"name": "static-user", "removed": True})
+
+    def test_rollback_of_the_store(self):
+        revision = self.past("stored")
+        preview = self.document("store", "rollback", "--to", revision, code=1)
+        self.assertEqual(preview["updated"], 1)
+        self.assertIn("--yes", self.keelctl("store", "rollback", "--to", revision, "-o", "json", code=1).stderr)
+
+    def test_cluster_and_nodes(self):
+        status = self.document("cluster", "status")
+        for part in ("server", "nodes", "pods", "plugins", "store", "warnings"):
+            self.assertIn(part, status)
+        token = self.document("node", "join-token")
+        self.assertEqual(token["command"].split()[-4:], ["--token", token["token"], "--ca-hash", token["caHash"]])
+        self.assertIn("serverVersion", self.document("version"))
+        for arguments in (("cluster", "status"), ("node", "join-token"), ("version",), ("history", "cm/x"),
+                          ("rollback", "cm/x", "--to", "1"), ("diff", "cm/x", "--revision", "1")):
+            refused = self.keelctl(*arguments, "-o", "table", code=None)
+            self.assertNotEqual(refused.returncode, 0)
+            self.assertEqual((refused.stdout, refused.stderr), ("", "error: --output must be 'yaml' or 'json'\n"))
+
+    def test_past_of_an_object(self):
+        revision = self.past("one")
+        states = self.document("history", "cm/one")
+        self.assertEqual([(state["type"], state["object"]["data"]["key"]) for state in states],
+                         [("ADDED", "a"), ("MODIFIED", "b")])
+        since = {"op": "replace", "path": "/data/key", "value": "b"}
+        (item,) = self.document("diff", "cm/one", "--revision", revision, code=1)["items"]
+        self.assertEqual((item["kind"], item["namespace"], item["name"]), ("ConfigMap", "default", "one"))
+        self.assertIn(since, item["changes"])
+        back = self.document("rollback", "cm/one", "--to", revision, code=1)
+        self.assertEqual((back["changes"], back["done"]), ([{**since, "value": "a"}], False))
+        done = json.loads(self.keelctl("rollback", "cm/one", "--to", revision, "--yes", "-o", "json").stdout)
+        self.assertEqual((done["changes"], done["done"]), (back["changes"], True))
+        self.assertEqual(self.document("rollback", "cm/one", "--to", revision)["changes"], [])
+
+    def test_differences_of_files(self):
+        file = self.server.directory / "files.json"
+        file.write_text(json.dumps({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "hidden"},
+                                    "stringData": {"word": "geheim"}}))
+        done = self.keelctl("diff", "-f", file, "-o", "json", code=1)
+        (item,) = json.loads(done.stdout)["items"]
+        self.assertEqual((item["kind"], item["changes"][0]["op"], done.stderr), ("Secret", "replace", ""))
+        self.assertNotIn("Z2VoZWlt", done.stdout)
+        self.keelctl("apply", "-f", file)
+        self.assertEqual(self.document("diff", "-f", file)["items"][0]["changes"], [])
+
+
 class DamagedAnswer(unittest.TestCase):
     """A server on a Unix socket that says one thing and sends another."""
 
@@ -320,7 +413,7 @@ class WithoutServer(unittest.TestCase):
         for arguments, known in ((("plugin", "lsit"), "describe"), (("plugin", "lsit"), "'lsit'"),
                                  (("plugin",), "replace"),
                                  (("snapshot", "save"), "--force"), (("store", "rollback"), "--yes"),
-                                 (("plugin", "list", "-o", "yaml"), "json"), (("store", "status", "more"), "--data-dir"),
+                                 (("plugin", "list", "-o", "xml"), "yaml"), (("store", "status", "more"), "--data-dir"),
                                  (("plugin", "add", "x", "--isolation", "none"), "in-process"),
                                  (("log-level", "--admin", "http://h"), "https://")):
             with self.subTest(arguments=arguments):
@@ -328,6 +421,15 @@ class WithoutServer(unittest.TestCase):
                 self.assertTrue(done.stderr.startswith("error: "), done.stderr)
                 self.assertIn(known, done.stderr)
                 self.assertEqual(done.stdout, "")
+
+    def test_shells_read_what_completes_their_words(self):
+        for shell in ("bash", "zsh", "fish"):
+            script = run("completion", shell).stdout
+            if shutil.which(shell) is None:
+                continue
+            checked = subprocess.run([shell, "-n"], input=script, capture_output=True, text=True, timeout=60)
+            self.assertEqual((checked.returncode, checked.stderr), (0, ""), script)
+        self.assertIn("${#COMPREPLY[@]} -eq 1", run("completion", "bash").stdout)
 
     def test_help_and_version(self):
         self.assertRegex(run("version", "--client").stdout, r"^Client Version: v\d+\.\d+\.\d+\n$")

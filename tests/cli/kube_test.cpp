@@ -6,13 +6,16 @@
 
 #include "cli/kube/command.h"
 #include "cli/kube/failures.h"
+#include "cli/kube/image_reference.h"
 #include "cli/kube/kubeconfig.h"
 #include "cli/kube/manifests.h"
+#include "cli/kube/rbac_rules.h"
 #include "cli/kube/sorting.h"
 #include "cli/kube/table.h"
 #include "cli/kube/takeover.h"
 #include "cli/kube/writing.h"
 #include "cli/process.h"
+#include "cli/streams/proxy_filter.h"
 
 namespace keelson::cli::kube {
 namespace {
@@ -163,7 +166,7 @@ TEST(TableTest, ServersTables) {
           {{"cells", {"b\nc", nullptr, "\033[2J"}}, {"object", {{"metadata", {{"namespace", "n"}}}}}}}}};
     TableText plain({.label_columns = {"x/app"}});
     plain.add(table);
-    EXPECT_EQ(plain.take(), "NAME   READY   APP\na      3       web\nb...           <none>\n");
+    EXPECT_EQ(plain.take(), "NAME   READY   APP\na      3       web\nb...           \n");
     TableText wide({.is_wide = true,
                     .has_headers = false,
                     .shows_namespace = true,
@@ -293,6 +296,63 @@ TEST(SortingTest, WhatIsWithoutTheFieldComesFirstAndAmountsCount) {
     EXPECT_EQ(objects[1]["n"], 2);
     EXPECT_EQ(objects[2]["n"], 1);
     EXPECT_FALSE(sort_objects(objects, ".nowhere"));
+}
+
+TEST(ImageReference, NamesHaveHostsTagsAndDigests) {
+    const std::string digest = "sha256:" + std::string(64, 'a');
+    for (const std::string& good : Texts{"busybox", "a/b_c/d--e", "localhost:5000/x:1.2", "[::1]:80/x",
+                                         "X.io/y", "x@" + digest, "x:tag@" + digest})
+        EXPECT_TRUE(is_image_reference(good)) << good;
+    for (const std::string& bad :
+         Texts{"", "::", "a/B", "a:", "a@sha256:12", "/a", "a b", std::string(5000, 'a')})
+        EXPECT_FALSE(is_image_reference(bad)) << bad;
+}
+
+TEST(FlagPairs, CommasBelongToTheOnlyValue) {
+    Flags flags;
+    std::vector<std::pair<std::string, std::string>> pairs;
+    flags.pairs("env", pairs, "");
+    ASSERT_TRUE(flags.read({"--env=A=1,2", "--env=B=3,C=4", "--env=B=5"}));
+    const std::vector<std::pair<std::string, std::string>> expected{{"A", "1,2"}, {"C", "4"}, {"B", "5"}};
+    EXPECT_EQ(pairs, expected);
+    EXPECT_FALSE(flags.read({"--env=A"}));
+}
+
+TEST(AccessRules, WildcardsCoverWhatTheyStandFor) {
+    const auto missing = [](const char* wanted, const char* owned) {
+        std::string text;
+        for (const AccessRule& rule : rules_beyond(Object::parse(wanted), Object::parse(owned)))
+            text += rule.resources.empty() ? rule.urls.front()
+                                           : rule.resources.front() + ":" + rule.verbs.front();
+        return text;
+    };
+    const char* kPods = R"([{"apiGroups":[""],"resources":["pods","pods/log"],"verbs":["get"]}])";
+    EXPECT_EQ(missing(kPods, "[]"), "pods:getpods/log:get");
+    EXPECT_EQ(missing(kPods, R"([{"apiGroups":["*"],"resources":["*"],"verbs":["*"]}])"), "");
+    EXPECT_EQ(missing(kPods, R"([{"apiGroups":[""],"resources":["*/log"],"verbs":["get"]}])"), "pods:get");
+    EXPECT_EQ(
+        missing(kPods, R"([{"apiGroups":[""],"resources":["*"],"verbs":["get"],"resourceNames":["a"]}])"),
+        "pods:getpods/log:get");
+    EXPECT_EQ(missing(R"([{"nonResourceURLs":["/a/b","/c"],"verbs":["get"]}])",
+                      R"([{"nonResourceURLs":["/a/*"],"verbs":["get"]}])"),
+              "/c");
+}
+
+TEST(ProxyFilter, RequestsPassByPathHostAndMethod) {
+    const auto filter = streams::ProxyFilter::make({.accept_hosts = R"(^localhost$,^\[::1\]$)",
+                                                    .accept_paths = "^.*",
+                                                    .reject_methods = "^PUT$",
+                                                    .reject_paths = "^/api/.*/exec"});
+    ASSERT_TRUE(filter);
+    EXPECT_TRUE(filter->accepts("GET", "/api/v1/pods", "localhost:8001"));
+    EXPECT_TRUE(filter->accepts("GET", "/api/v1/pods", "[::1]"));
+    EXPECT_TRUE(filter->accepts("GET", "/api/v1/pods", "[::1]:8001"));
+    EXPECT_FALSE(filter->accepts("GET", "/api/v1/pods", "localhost.example.com"));
+    EXPECT_FALSE(filter->accepts("PUT", "/api/v1/pods", "localhost"));
+    EXPECT_FALSE(filter->accepts("GET", "/api/v1/pods/a/exec", "localhost"));
+    EXPECT_FALSE(filter->accepts("GET", "/" + std::string(100'000, 'a'), "localhost"));
+    EXPECT_FALSE(streams::ProxyFilter::make(
+        {.accept_hosts = "(", .accept_paths = {}, .reject_methods = {}, .reject_paths = {}}));
 }
 
 }  // namespace

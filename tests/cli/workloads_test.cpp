@@ -92,7 +92,7 @@ TEST(LabelSelector, IsReadAsPeopleWriteIt) {
     EXPECT_FALSE(parse_label_selector("a=b,,c=d"));
 }
 
-TEST(StrategicDifference, MergesContainersAndVariablesByName) {
+TEST(StrategicDifference, MergesContainersAndVariablesByNameInTheirOrder) {
     const Object before =
         Object::parse(R"({"spec":{"containers":[{"name":"a","image":"x","env":[{"name":"A","value":"1"},
         {"name":"B","value":"2"}]},{"name":"b","image":"y"}]}})");
@@ -102,7 +102,9 @@ TEST(StrategicDifference, MergesContainersAndVariablesByName) {
         Object::parse(R"([{"name":"A","value":"3"},{"name":"C","value":"4"}])");
     EXPECT_EQ(strategic_difference(before, after),
               Object::parse(R"({"spec":{"containers":[{"name":"a","image":"z","env":[{"name":"A","value":"3"},
-                  {"name":"C","value":"4"},{"name":"B","$patch":"delete"}]}]}})"));
+                  {"name":"C","value":"4"},{"name":"B","$patch":"delete"}],
+                  "$setElementOrder/env":[{"name":"A"},{"name":"C"}]}],
+                  "$setElementOrder/containers":[{"name":"a"},{"name":"b"}]}})"));
     EXPECT_TRUE(strategic_difference(before, before).is_null());
 }
 

@@ -3,158 +3,22 @@
 
   join_test.py KEELSOND KUBECTL [unittest arguments]"""
 import base64
-import glob
-import hashlib
-import http.server
 import json
-import os
 import pathlib
-import shutil
 import ssl
 import subprocess
 import sys
-import tarfile
-import tempfile
-import threading
 import time
 import unittest
 import urllib.error
 import urllib.request
 
+import joining
 import support
+from joining import TOKEN, JoiningNode, Registry
 
 KEELSOND = KUBECTL = None
 PATIENCE_SECONDS = 40
-TOKEN = ("abcdef", "0123456789abcdef")
-
-
-class Registry:
-    """One image behind plain HTTP: busybox:1. Use it as a context."""
-
-    def __init__(self, directory):
-        archive = directory / "busybox.tar"
-        support.busybox_image(archive)
-        with tarfile.open(archive) as files:
-            config, layer = (files.extractfile(name).read() for name in ("config.json", "layer.tar"))
-        self.blobs = {self.digest(data): data for data in (config, layer)}
-        self.manifest = json.dumps({
-            "schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json",
-            "config": self.descriptor("application/vnd.oci.image.config.v1+json", config),
-            "layers": [self.descriptor("application/vnd.oci.image.layer.v1.tar", layer)]}).encode()
-        registry = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_GET(self):
-                registry.answer(self)
-            do_HEAD = do_GET
-
-            def log_message(self, *_):
-                pass
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.host = "127.0.0.1:%d" % self.server.server_address[1]
-        self.thread = threading.Thread(target=self.server.serve_forever)
-
-    @staticmethod
-    def digest(data):
-        return "sha256:" + hashlib.sha256(data).hexdigest()
-
-    def descriptor(self, kind, data):
-        return {"mediaType": kind, "digest": self.digest(data), "size": len(data)}
-
-    def answer(self, request):
-        name = request.path.rsplit("/", 1)[1]
-        data, kind = self.blobs.get(name), "application/octet-stream"
-        if "/manifests/" in request.path and name in ("1", self.digest(self.manifest)):
-            data, kind = self.manifest, "application/vnd.oci.image.manifest.v1+json"
-        elif request.path == "/v2/":
-            data = b"{}"
-        request.send_response(200 if data is not None else 404)
-        data = data or b""
-        request.send_header("Content-Type", kind)
-        request.send_header("Content-Length", str(len(data)))
-        request.send_header("Docker-Content-Digest", self.digest(data))
-        request.end_headers()
-        if request.command == "GET":
-            request.wfile.write(data)
-
-    def __enter__(self):
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.server.shutdown()
-        self.thread.join()
-        self.server.server_close()
-
-
-class JoiningNode:
-    """keelsond --roles node of another data directory. Use it as a context; nothing of it is left."""
-
-    def __init__(self, server, name, registry):
-        self.server, self.name = server, name
-        self.directory = pathlib.Path(tempfile.mkdtemp(prefix="keelson-join-"))
-        self.data = self.directory / "data"
-        # Pods share the host's network: there is no need of a plugin that connects them.
-        (self.directory / "keelsond.yaml").write_text(
-            f"node: {{name: {name}, podNetwork: '', port: 0}}\nlog: {{level: info}}\nplugins:\n  entries:\n"
-            f"  - name: oci\n    config: {{images: {{registries: {{'{registry.host}': {{plainHttp: true}}}}}}}}\n")
-        self.process = None
-
-    def command(self, *more):
-        return [KEELSOND, "--data-dir", str(self.data), "--config", str(self.directory / "keelsond.yaml"),
-                "--roles", "node", "--join", self.server.url, *more]
-
-    def start(self, *more):
-        with open(self.directory / "log", "ab") as log:
-            self.process = subprocess.Popen(self.command(*more), stdout=log, stderr=log)
-
-    def refused(self, *more, code=2):
-        done = subprocess.run(self.command(*more), capture_output=True, text=True, timeout=60)
-        assert done.returncode == code, (done.returncode, done.stderr)
-        return done.stderr
-
-    def kill(self):
-        self.process.kill()
-        self.process.wait()
-        self.process = None
-
-    def log(self):
-        return (self.directory / "log").read_text()
-
-    def sandboxes(self):
-        found = []
-        for path in (self.data / "plugin-state/state/oci/sandboxes", self.data / "node/pods"):
-            if path.exists():
-                found += os.listdir(path)
-        return found
-
-    def plugin_hosts(self):
-        """Processes that outlive this keelsond: they name its data directory."""
-        found = []
-        for path in glob.glob("/proc/[0-9]*/cmdline"):
-            try:
-                text = pathlib.Path(path).read_bytes().decode(errors="replace")
-            except OSError:
-                continue
-            if str(self.data) in text and "keelson-plugin-host" in text:
-                found.append(int(path.split("/")[2]))
-        return found
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        if self.process is not None:
-            self.process.terminate()
-            try:
-                self.process.wait(support.STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                self.kill()
-        for process in self.plugin_hosts():
-            os.kill(process, 15)
-        shutil.rmtree(self.directory, ignore_errors=True)
 
 
 class JoinStory(unittest.TestCase):
@@ -164,26 +28,16 @@ class JoinStory(unittest.TestCase):
         cls.kubectl = support.Kubectl(KUBECTL, cls.server)
         cls.registry = cls.enterClassContext(Registry(cls.server.directory))
         cls.image = cls.registry.host + "/busybox:1"
-        cls.add_token(*TOKEN)
-        cls.hash = cls.ca_hash()
-        cls.node = cls.enterClassContext(JoiningNode(cls.server, "joined", cls.registry))
+        joining.add_token(cls.kubectl)
+        cls.hash = joining.ca_hash(cls.server)
+        cls.node = cls.enterClassContext(cls.joining_node())
         cls.addClassCleanup(cls.remove_pods)
 
     @classmethod
-    def add_token(cls, identifier, secret, **more):
-        data = {"token-id": identifier, "token-secret": secret, "usage-bootstrap-authentication": "true",
-                "usage-bootstrap-signing": "true", **more}
-        cls.kubectl.run("create", "-f", "-", input=json.dumps({
-            "apiVersion": "v1", "kind": "Secret", "type": "bootstrap.kubernetes.io/token",
-            "metadata": {"name": "bootstrap-token-" + identifier, "namespace": "kube-system"}, "stringData": data}))
-
-    @classmethod
-    def ca_hash(cls):
-        key = subprocess.run(["openssl", "x509", "-pubkey", "-noout", "-in", cls.server.data / "pki/ca.crt"],
-                             capture_output=True, check=True).stdout
-        der = subprocess.run(["openssl", "pkey", "-pubin", "-outform", "der"], input=key, capture_output=True,
-                             check=True).stdout
-        return "sha256:" + hashlib.sha256(der).hexdigest()
+    def joining_node(cls):
+        # Pods share the host's network: there is no need of a plugin that connects them.
+        return JoiningNode(cls.server, "node: {name: joined, podNetwork: '', port: 0}\nlog: {level: info}\n"
+                                       f"plugins: {{entries: [{cls.registry.config}]}}\n")
 
     @classmethod
     def remove_pods(cls):
@@ -193,12 +47,8 @@ class JoinStory(unittest.TestCase):
             time.sleep(0.05)
 
     def wait_for(self, condition, seconds=PATIENCE_SECONDS):
-        deadline = time.monotonic() + seconds
-        while not condition():
-            if time.monotonic() > deadline:
-                self.fail("it does not come about:\n" + self.kubectl.run("get", "pods,nodes,csr,events", code=None).out +
-                          self.node.log()[-4000:])
-            time.sleep(0.05)
+        support.wait_until(condition, lambda: self.kubectl.run("get", "pods,nodes,csr,events", code=None).out +
+                           self.node.log()[-4000:], seconds)
 
     def is_ready(self, what, name):
         found = self.kubectl.run("get", what, name, "-o", "json", code=None)
@@ -236,11 +86,11 @@ class JoinStory(unittest.TestCase):
         self.assertIn(f"the server's CA has the hash {self.hash}, not {wrong}: check --ca-hash", text)
         text = self.node.refused("--token", "abcdef.aaaaaaaaaaaaaaaa", "--ca-hash", self.hash)
         self.assertIn("refuses the token", text)
-        self.add_token("fedcba", TOKEN[1], expiration="2020-01-01T00:00:00Z")
+        joining.add_token(self.kubectl, "fedcba", TOKEN[1], expiration="2020-01-01T00:00:00Z")
         text = self.node.refused("--token", "fedcba." + TOKEN[1], "--ca-hash", self.hash)
         self.assertIn("refuses the token", text)
         self.assertIn("join with --token", self.node.refused())
-        unreachable = JoiningNode(self.server, "joined", self.registry)
+        unreachable = self.joining_node()
         with unreachable:
             command = [part.replace(str(self.server.port), str(support.free_port())) for part in
                        unreachable.command("--token", token, "--ca-hash", self.hash)]
@@ -379,14 +229,5 @@ class JoinStory(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    if len(sys.argv) < 3:
-        sys.exit(__doc__)
-    KEELSOND, KUBECTL = sys.argv[1:3]
-    reason = support.why_no_containers()
-    if not reason and not os.path.exists(KUBECTL):
-        reason = f"there is no {KUBECTL}"
-    if reason:
-        print(f"{sys.argv[0]}: skipped: {reason}")
-        sys.exit(support.SKIPPED)
-    support.enter_private_network()
+    KEELSOND, KUBECTL = support.programs_for_containers(__doc__, 2)
     unittest.main(argv=[sys.argv[0], *sys.argv[3:]], verbosity=2)

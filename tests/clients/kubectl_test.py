@@ -370,12 +370,7 @@ class Server(KubectlTest):
 
 def main():
     global KEELSOND, KUBECTL
-    if len(sys.argv) < 3:
-        sys.exit(__doc__)
-    KEELSOND, KUBECTL = sys.argv[1:3]
-    if not pathlib.Path(KUBECTL).exists():
-        print(f"skipped: there is no {KUBECTL}")
-        sys.exit(support.SKIPPED)
+    KEELSOND, KUBECTL = support.programs(__doc__)
     unittest.main(argv=[sys.argv[0], *sys.argv[3:]], verbosity=2)
 
 

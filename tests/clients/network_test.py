@@ -2,18 +2,17 @@
 """Services and names on a node with real pods, with kubectl: by cluster address, node port and name, in every proxy mode.
 
   network_test.py KEELSOND KEELCTL KUBECTL [unittest arguments]"""
-import asyncio
 import json
 import os
 import pathlib
 import signal
 import subprocess
 import sys
-import threading
 import time
 import unittest
 
 import support
+from traffic import Traffic
 
 KEELSOND = KEELCTL = KUBECTL = None
 PATIENCE_SECONDS = 60
@@ -31,66 +30,6 @@ def fetch(url, seconds=2):
     """What is there, or nothing."""
     done = subprocess.run(["curl", "-s", "-m", str(seconds), url], capture_output=True, text=True)
     return done.stdout.strip() if done.returncode == 0 else ""
-
-
-class Traffic:
-    """Makes a new connection every few milliseconds, whatever becomes of the ones before. Use it as a context.
-
-    longest_gap: the longest time, in seconds, in which every connection that was begun was lost. How long a client waits
-    before it gives up is no part of it."""
-    INTERVAL_SECONDS, PATIENCE_SECONDS = 0.02, 2
-
-    def __init__(self, host, port=80):
-        self.host, self.port = host, port
-        self.answers, self.lost = 0, 0
-        self.longest_gap, self.gap_at = 0.0, 0.0
-        self.begun, self.answered = [], []  # when those began
-        self.ending = threading.Event()
-        self.thread = threading.Thread(target=lambda: asyncio.run(self.run()))
-
-    async def ask(self):
-        reader, writer = await asyncio.open_connection(self.host, self.port)
-        try:
-            writer.write(b"GET / HTTP/1.0\r\n\r\n")
-            return b" 200 " in await reader.read()
-        finally:
-            writer.close()
-
-    async def ask_once(self):
-        begun = time.monotonic()
-        self.begun.append(begun)
-        try:
-            is_answered = await asyncio.wait_for(self.ask(), self.PATIENCE_SECONDS)
-        except (OSError, asyncio.TimeoutError):
-            is_answered = False
-        if is_answered:
-            self.answers += 1
-            self.answered.append(begun)
-        else:
-            self.lost += 1
-
-    async def run(self):
-        under_way = set()
-        while not self.ending.is_set():
-            under_way.add(asyncio.ensure_future(self.ask_once()))
-            await asyncio.sleep(self.INTERVAL_SECONDS)
-            under_way = {one for one in under_way if not one.done()}
-        if under_way:
-            await asyncio.wait(under_way)
-
-    def __enter__(self):
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.ending.set()
-        self.thread.join()
-        times = [self.begun[0], *sorted(self.answered), self.begun[-1]]
-        self.longest_gap, self.gap_at = max((after - before, before - times[0]) for before, after in zip(times, times[1:]))
-
-    def __str__(self):
-        return (f"longest gap {self.longest_gap:.3f} s, {self.gap_at:.1f} s after the start; {self.answers} answered, "
-                f"{self.lost} lost")
 
 
 class NetworkStory(unittest.TestCase):
@@ -133,12 +72,11 @@ class NetworkStory(unittest.TestCase):
 
     @classmethod
     def wait(cls, condition, seconds=PATIENCE_SECONDS):
-        deadline = time.monotonic() + seconds
-        while not condition():
-            if time.monotonic() > deadline:
-                raise AssertionError("it does not come about:\n" + cls.k("get", "all,events,endpointslices", "-A", code=None).out[-4000:] +
-                                     cls.node.log()[-3000:])
-            time.sleep(0.05)
+        support.wait_until(condition, cls.tell, seconds)
+
+    @classmethod
+    def tell(cls):
+        return cls.k("get", "all,endpointslices,events", "-A", code=None).out[-4000:] + cls.node.log()[-3000:]
 
     def pods(self):
         return {pod["metadata"]["name"] for pod in self.k("get", "pods", "-l", "app=web", "-o", "json").json()["items"]}
@@ -147,7 +85,7 @@ class NetworkStory(unittest.TestCase):
         return self.k("exec", "client", "--", *command, code=None).out.strip()
 
     def fetch_in_pod(self, address):
-        """Without wget: that of a static busybox needs the resolver of a C library that is not there."""
+        """Without wget: with a time limit that of Debian's static busybox ends by a fault."""
         ask = f"printf 'GET / HTTP/1.0\\r\\n\\r\\n' | nc -w 2 {address} 80 | tail -n 1"
         return self.in_pod("sh", "-c", ask)
 
@@ -207,39 +145,34 @@ class NetworkStory(unittest.TestCase):
     def test_6_traffic_goes_on_while_keelsond_is_killed_and_starts_again(self):
         self.wait(lambda: fetch(f"http://{self.address}/") in self.pods())
         with Traffic(self.address) as traffic:
-            self.wait_for_answers(traffic, 20)
+            traffic.wait_for_answers(20)
             self.node.kill()
-            self.wait_for_answers(traffic, 50)
+            traffic.wait_for_answers(50)
             self.node.start()
-            self.wait_for_answers(traffic, 200)
+            traffic.wait_for_answers(200)
         self.check(traffic, "killed and started")
 
     def check(self, traffic, what):
         print(f"{self.mode}, {what}: {traffic}", file=sys.stderr, flush=True)
         self.assertLess(traffic.longest_gap, LONGEST_GAP_SECONDS, self.node.log()[-3000:])
 
-    def wait_for_answers(self, traffic, count):
-        goal = traffic.answers + count
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while traffic.answers < goal:
-            self.assertLess(time.monotonic(), deadline, self.node.log()[-3000:])
-            time.sleep(0.02)
 
-
-class Iptables(NetworkStory):
-    mode = "iptables"
+class Switching:
+    """The mode's own proxy gives way to another one and comes back."""
+    other = None
+    trace_of_other = None  # in the rules of the packet filter
 
     def test_7_another_proxy_takes_over_while_traffic_runs(self):
-        if not (plugins() / "userspace.yaml").exists():
-            self.skipTest("the plugin userspace is not built")
-        for mode in ("userspace", "iptables"):
+        if not (plugins() / f"{self.other}.yaml").exists():
+            self.skipTest(f"the plugin {self.other} is not built")
+        for mode in (self.other, self.mode):
             with Traffic(self.address) as traffic:
-                self.wait_for_answers(traffic, 20)
+                traffic.wait_for_answers(20)
                 self.switch(mode)
-                self.wait_for_answers(traffic, 100)
+                traffic.wait_for_answers(100)
             self.check(traffic, f"{mode} takes over")
         rules = subprocess.run(["iptables-legacy-save"], capture_output=True, text=True).stdout
-        self.assertNotIn("REDIRECT", rules, "the former proxy has left nothing")
+        self.assertNotIn(self.trace_of_other, rules, "the former proxy has left nothing")
 
     def switch(self, mode):
         path = self.node.directory / "keelsond.yaml"
@@ -250,8 +183,17 @@ class Iptables(NetworkStory):
         self.wait(lambda: (self.node.data / "node/proxies").read_text() == mode + "\n")
 
 
+class Iptables(Switching, NetworkStory):
+    mode, other, trace_of_other = "iptables", "userspace", "REDIRECT"
+
+
 class Userspace(NetworkStory):
     mode = "userspace"
+
+
+@unittest.skipUnless(pathlib.Path("/proc/net/ip_vs").exists(), "this kernel has no IPVS, or its module is not loaded")
+class Ipvs(Switching, NetworkStory):
+    mode, other, trace_of_other = "ipvs", "iptables", "KEELSON-VIP"
 
 
 del NetworkStory
@@ -259,14 +201,7 @@ del NetworkStory
 
 def main():
     global KEELSOND, KEELCTL, KUBECTL
-    if len(sys.argv) < 4:
-        sys.exit(__doc__)
-    KEELSOND, KEELCTL, KUBECTL = sys.argv[1:4]
-    reason = support.why_no_containers() or ("" if pathlib.Path(KUBECTL).exists() else f"there is no {KUBECTL}")
-    if reason:
-        print(f"skipped: {reason}")
-        sys.exit(support.SKIPPED)
-    support.enter_private_network()
+    KEELSOND, KEELCTL, KUBECTL = support.programs_for_containers(__doc__)
     unittest.main(argv=[sys.argv[0], *sys.argv[4:]], verbosity=2)
 
 

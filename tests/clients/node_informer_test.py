@@ -117,8 +117,7 @@ def main():
     KEELSOND = sys.argv[1]
     PACKAGE = pathlib.Path(sys.argv[2]) / "npm/node_modules/@kubernetes/client-node"
     if not PACKAGE.exists() or not shutil.which("node"):
-        print(f"skipped: there is no {PACKAGE}, or no node to run it")
-        sys.exit(support.SKIPPED)
+        support.skip(f"there is no {PACKAGE}, or no node to run it")
     unittest.main(argv=[sys.argv[0], *sys.argv[3:]], verbosity=2)
 
 

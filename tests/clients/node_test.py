@@ -8,6 +8,7 @@ import json
 import os
 import pathlib
 import random
+import re
 import signal
 import sys
 import time
@@ -31,30 +32,15 @@ def pod(name, script=None, **spec):
                        "spec": {"containers": [container], **spec}})
 
 
-class NodeStory(unittest.TestCase):
+class NodeStory(support.OwnNamespace, unittest.TestCase):
+    PATIENCE_SECONDS = PATIENCE_SECONDS
+
     @classmethod
     def setUpClass(cls):
         cls.node = support.Node(KEELSOND, KEELCTL)
         cls.node.__enter__()
         cls.addClassCleanup(cls.node.__exit__)
         cls.kubectl = support.Kubectl(KUBECTL, cls.node)
-
-    def setUp(self):
-        self.namespace = self.id().rsplit(".", 1)[1].replace("_", "-")[5:45].strip("-")
-        self.kubectl.run("create", "namespace", self.namespace)
-        self.addCleanup(self.kubectl.run, "delete", "namespace", self.namespace, "--wait=false", code=None)
-        self.wait_for(lambda: self.k("get", "serviceaccount", "default", code=None).code == 0)
-
-    def k(self, *arguments, **options):
-        return self.kubectl.run("-n", self.namespace, *arguments, **options)
-
-    def wait_for(self, condition, seconds=PATIENCE_SECONDS):
-        deadline = time.monotonic() + seconds
-        while not condition():
-            if time.monotonic() > deadline:
-                self.fail("it does not come about:\n" + self.k("get", "all,events", code=None).out[-3000:] +
-                          self.node.log()[-3000:])
-            time.sleep(0.05)
 
     def apply(self, text):
         self.k("create", "-f", "-", input=text)
@@ -363,6 +349,7 @@ class Restarts(NodeStory):
 
     def test_kills_at_random_points_lose_and_leave_nothing(self):
         dice, count = random.Random(7), 50
+        others = self.groups_of_pods()
         self.k("create", "deployment", "web", "--image=" + IMAGE, f"--replicas={count}", "--", "sleep", "1000")
         self.k("patch", "deployment", "web", "-p", '{"spec":{"template":{"spec":{"terminationGracePeriodSeconds":1}}}}')
         for _ in range(8):
@@ -380,38 +367,34 @@ class Restarts(NodeStory):
             raise AssertionError(f"pods that should be gone: {json.dumps(left, indent=1)}") from error
         self.wait_for(lambda: len(os.listdir(self.node.data / "plugin-state/state/oci/sandboxes")) == count, 60)
         self.assertEqual(len(os.listdir(self.node.data / "node/pods")), count)
-        self.assertEqual(self.processes_of_pods().count("sleep"), count, "each container runs, and runs once")
+        self.assertEqual(self.processes_of_pods(others).count("sleep"), count, "each container runs, and runs once")
         self.k("delete", "deployment", "web")
         self.k("delete", "pods", "--all", "--grace-period=0", "--force")
         self.wait_for(lambda: not self.node.sandboxes(), 60)
-        self.wait_for(lambda: not self.processes_of_pods() and not self.groups_of_pods(), 20)
-
-    @staticmethod
-    def processes_of_pods():
-        """The names of all processes in the control groups of pods."""
-        names = []
-        for path in glob.glob("/proc/[0-9]*"):
-            with contextlib.suppress(OSError):
-                if "/keelson/pods/" in pathlib.Path(path, "cgroup").read_text():
-                    names.append(pathlib.Path(path, "comm").read_text().strip())
-        return names
+        self.wait_for(lambda: not self.processes_of_pods(others) and not self.groups_of_pods() - others, 20)
 
     @staticmethod
     def groups_of_pods():
-        return [path for pattern in ("/sys/fs/cgroup/*/keelson/pods/**/pod*", "/sys/fs/cgroup/keelson/pods/**/pod*")
-                for path in glob.glob(pattern, recursive=True)]
+        """The names of the pods' control groups on this machine, those of other clusters, too."""
+        return {pathlib.Path(path).name
+                for pattern in ("/sys/fs/cgroup/*/keelson/pods/**/pod*", "/sys/fs/cgroup/keelson/pods/**/pod*")
+                for path in glob.glob(pattern, recursive=True)}
+
+    @staticmethod
+    def processes_of_pods(others):
+        """The names of the processes in the control groups of all pods but the others."""
+        names = []
+        for path in glob.glob("/proc/[0-9]*"):
+            with contextlib.suppress(OSError):
+                group = re.search("/keelson/pods/.*?(pod[0-9a-f-]+)", pathlib.Path(path, "cgroup").read_text())
+                if group and group[1] not in others:
+                    names.append(pathlib.Path(path, "comm").read_text().strip())
+        return names
 
 
 def main():
     global KEELSOND, KEELCTL, KUBECTL
-    if len(sys.argv) < 4:
-        sys.exit(__doc__)
-    KEELSOND, KEELCTL, KUBECTL = sys.argv[1:4]
-    reason = support.why_no_containers() or ("" if pathlib.Path(KUBECTL).exists() else f"there is no {KUBECTL}")
-    if reason:
-        print(f"skipped: {reason}")
-        sys.exit(support.SKIPPED)
-    support.enter_private_network()
+    KEELSOND, KEELCTL, KUBECTL = support.programs_for_containers(__doc__)
     unittest.main(argv=[sys.argv[0], *sys.argv[4:]], verbosity=2)
 
 

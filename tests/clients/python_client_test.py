@@ -17,8 +17,7 @@ except ImportError:
     try:
         import kubernetes
     except ImportError as missing:
-        print(f"skipped: the Python client cannot be loaded: {missing}")
-        sys.exit(support.SKIPPED)
+        support.skip(f"the Python client cannot be loaded: {missing}")
 from kubernetes import client, config, dynamic, watch
 from kubernetes.client.exceptions import ApiException
 

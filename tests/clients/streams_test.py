@@ -46,12 +46,7 @@ def reason_to_skip():
 
 
 def wait_for(condition, what):
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not (found := condition()):
-        if time.monotonic() > deadline:
-            raise AssertionError("it does not come about: " + what)
-        time.sleep(0.02)
-    return found
+    return support.wait_until(condition, lambda: what, PATIENCE_SECONDS)
 
 
 class Registry:
@@ -399,10 +394,51 @@ class OverSpdy(Streams, unittest.TestCase):
     variables = {"KUBECTL_REMOTE_COMMAND_WEBSOCKETS": "false", "KUBECTL_PORT_FORWARD_WEBSOCKETS": "false"}
 
 
+class PythonClient(unittest.TestCase):
+    """Client libraries forward ports by the channels of a WebSocket."""
+
+    @classmethod
+    def setUpClass(cls):
+        # Where Debian's packages are unpacked when they are not installed; beside the programs under test.
+        sys.path.append(str(pathlib.Path(KEELSOND).parent.parent / "clients/debian/usr/lib/python3/dist-packages"))
+        try:
+            import kubernetes
+            import kubernetes.stream
+        except ImportError as missing:
+            raise unittest.SkipTest(f"the Python client cannot be loaded: {missing}")
+        cls.stream = kubernetes.stream
+        cls.core = kubernetes.client.CoreV1Api(kubernetes.config.new_client_from_config(server.kubeconfig))
+
+    def test_a_command_is_run(self):
+        answer = self.stream.stream(self.core.connect_get_namespaced_pod_exec, "a", "default",
+                                    command=["sh", "-c", "echo out; echo err >&2"], stderr=True, stdout=True,
+                                    stdin=False, tty=False)
+        self.assertEqual(sorted(answer.split()), ["err", "out"])
+
+    def test_ports_are_forwarded(self):
+        kubectl.run("exec", "a", "--", "sh", "-c", "echo python > /www/python.html; head -c 3000000 /dev/zero > /www/python")
+        before = descriptors()
+        for path, size in (("python.html", 7), ("python", 3_000_000)):
+            with self.subTest(path):
+                forward = self.stream.portforward(self.core.connect_get_namespaced_pod_portforward, "a", "default",
+                                                  ports="8080,8081")
+                connection = forward.socket(8080)
+                connection.settimeout(PATIENCE_SECONDS)
+                connection.sendall(f"GET /{path} HTTP/1.0\r\n\r\n".encode())
+                answer = b""
+                while piece := connection.recv(65536):
+                    answer += piece
+                connection.close()
+                head, _, body = answer.partition(b"\r\n\r\n")
+                self.assertIn(b"200 OK", head)
+                self.assertEqual(len(body), size)
+                self.assertIsNone(forward.error(8080))
+                self.assertIn("error forwarding port 8081 to pod a", forward.error(8081))
+        wait_for(lambda: descriptors() <= before, "what was opened is closed")
+
+
 if __name__ == "__main__":
     KEELSOND, KUBECTL = sys.argv[1], sys.argv[2]
-    if reason := reason_to_skip():
-        print("skipped:", reason)
-        sys.exit(support.SKIPPED)
+    support.skip(reason_to_skip())
     support.enter_private_network()
     unittest.main(argv=[sys.argv[0], *sys.argv[3:]], verbosity=2)

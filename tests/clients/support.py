@@ -32,10 +32,12 @@ def free_port():
 
 
 class Server:
-    """keelsond on free ports with a data directory of its own. Use it as a context; it always ends."""
+    """keelsond on free ports with a data directory of its own. Use it as a context; it always ends.
 
-    def __init__(self, binary, roles="api"):
-        self.binary = binary
+    prefix: what goes before the words of its command; address: where it is to be reached then."""
+
+    def __init__(self, binary, roles="api", prefix=(), address="127.0.0.1"):
+        self.binary, self.prefix, self.address = binary, prefix, address
         self.roles = roles
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="keelson-clients-"))
         self.data = self.directory / "data"
@@ -53,7 +55,7 @@ class Server:
 
     @property
     def url(self):
-        return f"https://127.0.0.1:{self.port}"
+        return f"https://{self.address}:{self.port}"
 
     @property
     def token(self):
@@ -70,7 +72,7 @@ class Server:
             (self.directory / "keelsond.yaml").write_text(self.config)
             more = ["--config", str(self.directory / "keelsond.yaml")]
         self.process = subprocess.Popen(
-            [self.binary, "--data-dir", str(self.data), "--api-port", str(self.port), "--admin-port",
+            [*self.prefix, self.binary, "--data-dir", str(self.data), "--api-port", str(self.port), "--admin-port",
              "0", "--roles", self.roles, *more], stdout=log, stderr=log)
         log.close()
         deadline = time.monotonic() + READY_SECONDS
@@ -131,8 +133,17 @@ APPLETS = ("sh sleep echo cat ls ps id env hostname wget nc httpd true false dat
            "dd kill tar wc stat mount chmod test sed sync ip ping nslookup stty tty").split()
 
 
-def busybox_image(path, name="docker.io/library/busybox:1"):
-    """An archive as `docker save` writes it, of Debian's static busybox."""
+# For a container of that image: says its own name and the client's address to whoever asks for /cgi-bin/who at port 8080.
+WHO_SERVER = """mkdir -p /w/cgi-bin && cat >/w/cgi-bin/who <<'END'
+#!/bin/sh
+printf 'Content-Type: text/plain\\r\\n\\r\\n%s %s\\n' "$(hostname)" "$REMOTE_ADDR"
+END
+chmod +x /w/cgi-bin/who && exec httpd -f -p 8080 -h /w"""
+
+
+def busybox_image(path, name="docker.io/library/busybox:1", more=None):
+    """An archive as `docker save` writes it, of Debian's static busybox. more: the contents of further files by their
+    paths."""
     def add(archive, name, data=b"", **more):
         entry = tarfile.TarInfo(name)
         entry.size, entry.mode = len(data), 0o755
@@ -150,6 +161,8 @@ def busybox_image(path, name="docker.io/library/busybox:1"):
         add(archive, "bin/busybox", pathlib.Path(BUSYBOX).read_bytes())
         for applet in APPLETS:
             add(archive, "bin/" + applet, type=tarfile.SYMTYPE, linkname="busybox")
+        for file, data in (more or {}).items():
+            add(archive, file, data)
     layer = layer.getvalue()
     config = json.dumps({"architecture": "amd64", "os": "linux",
                          "config": {"Cmd": ["sh"], "Env": ["PATH=/bin"]},
@@ -185,13 +198,65 @@ def why_no_containers():
     return ""
 
 
-class Node(Server):
-    """keelsond with all roles and containers of its own; nothing of them is left at the end."""
+def skip(reason):
+    """Ends the program when there is a reason."""
+    if reason:
+        print(f"skipped: {reason}")
+        sys.exit(SKIPPED)
 
-    def __init__(self, binary, keelctl, more_config=""):
-        super().__init__(binary, roles="api,control,scheduler,node")
+
+def programs(usage, count=2):
+    """The programs that the command line begins with, the client last; ends the program where that is not installed."""
+    if len(sys.argv) <= count:
+        sys.exit(usage)
+    named = sys.argv[1:count + 1]
+    skip("" if pathlib.Path(named[-1]).exists() else f"there is no {named[-1]}")
+    return named
+
+
+def programs_for_containers(usage, count=3):
+    """The same from within a private network; ends the program where there are no containers."""
+    named = programs(usage, count)
+    skip(why_no_containers())
+    enter_private_network()
+    return named
+
+
+def wait_until(condition, tell, seconds):
+    """What the condition gives once that is true. When it takes too long the failure says what `tell` gives then."""
+    deadline = time.monotonic() + seconds
+    while not (result := condition()):
+        if time.monotonic() > deadline:
+            raise AssertionError("it does not come about:\n" + tell())
+        time.sleep(0.05)
+    return result
+
+
+class OwnNamespace:
+    """A namespace for each test of a case with a node and a kubectl. A failure tells SHOWN and the end of the node's log."""
+    PATIENCE_SECONDS, SHOWN = 40, "all,events"
+
+    def setUp(self):
+        self.namespace = self.id().rsplit(".", 1)[1].replace("_", "-")[5:45].strip("-")
+        self.kubectl.run("create", "namespace", self.namespace)
+        self.addCleanup(self.kubectl.run, "delete", "namespace", self.namespace, "--wait=false", code=None)
+        self.wait_for(lambda: self.k("get", "serviceaccount", "default", code=None).code == 0)
+
+    def k(self, *arguments, **options):
+        return self.kubectl.run("-n", self.namespace, *arguments, **options)
+
+    def wait_for(self, condition, seconds=None):
+        wait_until(condition, lambda: self.k("get", self.SHOWN, code=None).out[-5000:] + self.node.log()[-3000:],
+                   seconds or self.PATIENCE_SECONDS)
+
+
+class Node(Server):
+    """keelsond with all roles and containers of its own; nothing of them is left at the end. settings: more of its node."""
+
+    def __init__(self, binary, keelctl, more_config="", settings="", **where):
+        super().__init__(binary, roles="api,control,scheduler,node", **where)
         self.keelctl_binary = keelctl
-        self.config = ("node: {name: n1}\nlog: {level: info}\n" + more_config)
+        self.config = f"node: {{name: n1, {settings}}}\nlog: {{level: info}}\n{more_config}"
 
     def __enter__(self):
         super().__enter__()
@@ -217,8 +282,9 @@ class Node(Server):
             # They are given the grace that they have asked for.
             self.wait(lambda: not self.sandboxes(), "pods were left", 60)
             # Their processes would stay for the next keelsond of this data directory.
-            for plugin in ("oci", "dns", "userspace"):
-                self.keelctl("plugin", "disable", plugin)
+            for plugin in ("oci", "dns", "userspace", "local"):
+                self.wait(lambda: "is in use" not in self.keelctl("plugin", "disable", plugin).stderr,
+                          f"the plugin {plugin} does not end")
         finally:
             self.stop()
             for hierarchy in glob.glob("/sys/fs/cgroup/*/keelson/pods") + ["/sys/fs/cgroup/keelson/pods"]:
@@ -239,7 +305,7 @@ class Node(Server):
         return found
 
     def keelctl(self, *arguments):
-        return subprocess.run([self.keelctl_binary, "--data-dir", str(self.data), *arguments],
+        return subprocess.run([*self.prefix, self.keelctl_binary, "--data-dir", str(self.data), *arguments],
                               capture_output=True, text=True, timeout=60)
 
     def wait(self, done, why, seconds=30):

@@ -10,7 +10,6 @@ import signal
 import ssl
 import sys
 import threading
-import time
 import unittest
 import urllib.error
 import urllib.request
@@ -60,11 +59,7 @@ class VendorPlugins(unittest.TestCase):
         return self.admin("GET", "/v1/plugins/" + name)[1]
 
     def eventually(self, holds, what):
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while not holds():
-            if time.monotonic() > deadline:
-                self.fail(what)
-            time.sleep(0.02)
+        support.wait_until(holds, lambda: what, PATIENCE_SECONDS)
 
     def place(self, directory, variant, name):
         """As an installation does: new files, the manifest last."""

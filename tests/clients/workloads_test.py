@@ -3,9 +3,7 @@
 
   workloads_test.py KEELSOND KUBECTL [unittest arguments]"""
 import json
-import pathlib
 import sys
-import time
 import unittest
 
 import support
@@ -42,11 +40,7 @@ class Workloads(unittest.TestCase):
         return self.kubectl.run("-n", self.namespace, *arguments, **options)
 
     def wait_for(self, condition):
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while not condition():
-            if time.monotonic() > deadline:
-                self.fail("it does not come about:\n" + self.k("get", "all,events", code=None).out[-3000:])
-            time.sleep(0.05)
+        support.wait_until(condition, lambda: self.k("get", "all,events", code=None).out[-3000:], PATIENCE_SECONDS)
 
     def names(self, kind, *more):
         return self.k("get", kind, "-o", "name", *more).out.split()
@@ -221,12 +215,7 @@ class Workloads(unittest.TestCase):
 
 def main():
     global KEELSOND, KUBECTL
-    if len(sys.argv) < 3:
-        sys.exit(__doc__)
-    KEELSOND, KUBECTL = sys.argv[1:3]
-    if not pathlib.Path(KUBECTL).exists():
-        print(f"skipped: there is no {KUBECTL}")
-        sys.exit(support.SKIPPED)
+    KEELSOND, KUBECTL = support.programs(__doc__)
     unittest.main(argv=[sys.argv[0], *sys.argv[3:]], verbosity=2)
 
 

@@ -92,7 +92,8 @@ TEST_F(DeploymentTest, SaysWhenItIsComplete) {
     roll_out();
     EXPECT_EQ(condition("Available"), "True MinimumReplicasAvailable");
     EXPECT_EQ(condition("Progressing"), "True NewReplicaSetAvailable");
-    const auto status = web()["status"];
+    const auto object = web();
+    const auto status = object["status"];
     EXPECT_EQ(status["replicas"].as_integer(), 2);
     EXPECT_EQ(status["updatedReplicas"].as_integer(), 2);
     EXPECT_EQ(status["availableReplicas"].as_integer(), 2);

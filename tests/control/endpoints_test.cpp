@@ -78,7 +78,8 @@ TEST_F(EndpointsTest, ReadyAndNotReadyPodsAreToldApart) {
     pod("a", "10.0.0.1");
     pod("b", "10.0.0.2", false);
     EXPECT_THAT(endpoints(), UnorderedElementsAre("10.0.0.1 110", "10.0.0.2 000"));
-    const auto subset = plane.get({"v1/endpoints", "default", "svc"})["subsets"].at(0);
+    const auto object = plane.get({"v1/endpoints", "default", "svc"});
+    const auto subset = object["subsets"].at(0);
     EXPECT_EQ(subset["addresses"].at(0)["ip"].as_string(), "10.0.0.1");
     EXPECT_EQ(subset["notReadyAddresses"].at(0)["ip"].as_string(), "10.0.0.2");
     EXPECT_EQ(subset["ports"].at(0)["port"].as_integer(), 8080);
@@ -87,7 +88,8 @@ TEST_F(EndpointsTest, ReadyAndNotReadyPodsAreToldApart) {
 TEST_F(EndpointsTest, SayWhereAPodRuns) {
     service();
     pod("a", "10.0.0.1");
-    const auto endpoint = plane.get({kSlices, "default", plane.names(kSlices).at(0)})["endpoints"].at(0);
+    const auto object = plane.get({kSlices, "default", plane.names(kSlices).at(0)});
+    const auto endpoint = object["endpoints"].at(0);
     EXPECT_EQ(endpoint["nodeName"].as_string(), "n1");
     EXPECT_EQ(endpoint["zone"].as_string(), "a");
     EXPECT_EQ(endpoint["targetRef"]["name"].as_string(), "a");
@@ -124,7 +126,8 @@ TEST_F(EndpointsTest, AServiceThatPublishesAllCallsAllReady) {
     service(R"({"clusterIP":"None","publishNotReadyAddresses":true,"selector":{"app":"x"}})");
     pod("a", "10.0.0.1", false);
     EXPECT_THAT(endpoints(), ElementsAre("10.0.0.1 100"));
-    const auto labels = plane.get({kSlices, "default", plane.names(kSlices).at(0)})["metadata"]["labels"];
+    const auto object = plane.get({kSlices, "default", plane.names(kSlices).at(0)});
+    const auto labels = object["metadata"]["labels"];
     EXPECT_TRUE(labels.has("service.kubernetes.io/headless"));
 }
 
@@ -134,7 +137,8 @@ TEST_F(EndpointsTest, NamedPortsAreThoseOfThePod) {
                  R"({"metadata":{"name":"a","labels":{"app":"x"}},"spec":{"nodeName":"n1","containers":)"
                  R"([{"name":"c","image":"i","ports":[{"name":"web","containerPort":8081}]}]}})");
     report("a", "10.0.0.1", true);
-    const auto port = plane.get({kSlices, "default", plane.names(kSlices).at(0)})["ports"].at(0);
+    const auto object = plane.get({kSlices, "default", plane.names(kSlices).at(0)});
+    const auto port = object["ports"].at(0);
     EXPECT_EQ(port["name"].as_string(), "h");
     EXPECT_EQ(port["port"].as_integer(), 8081);
 }

@@ -75,7 +75,8 @@ TEST_F(GarbageTest, OneOwnerOfTwoIsEnoughToStay) {
                       R"("}])");
     remove("first", "Background");
     EXPECT_THAT(maps(), ElementsAre("child", "second"));
-    const auto references = plane.get({kMaps, "default", "child"})["metadata"]["ownerReferences"];
+    const auto object = plane.get({kMaps, "default", "child"});
+    const auto references = object["metadata"]["ownerReferences"];
     ASSERT_EQ(references.size(), 1u);
     EXPECT_EQ(references.at(0)["name"].as_string(), "second");
 }

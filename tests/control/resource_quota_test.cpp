@@ -11,7 +11,6 @@
 namespace keelson::control {
 namespace {
 
-using testing::Contains;
 using testing::SizeIs;
 using testing::StartsWith;
 
@@ -118,7 +117,8 @@ TEST_F(ResourceQuotaTest, StopsAReplicaSetAtTheLimit) {
                  R"("image":"i"}]}}}})");
     EXPECT_THAT(plane.names("v1/pods"), SizeIs(3));
     EXPECT_EQ(used("pods"), "3");
-    const auto condition = plane.get({"apps/v1/replicasets", "default", "r"})["status"]["conditions"].at(0);
+    const auto object = plane.get({"apps/v1/replicasets", "default", "r"});
+    const auto condition = object["status"]["conditions"].at(0);
     EXPECT_EQ(condition["reason"].as_string(), "FailedCreate");
     EXPECT_THAT(condition["message"].to_string(),
                 testing::EndsWith("exceeded quota: q, requested: pods=1, used: pods=3, limited: pods=3"));

@@ -289,7 +289,8 @@ TEST_F(StatefulSetTest, MakesTheClaimsOfAPodFirst) {
     const auto claim = plane.get({kClaims, "default", "v-s-0"});
     EXPECT_EQ(claim["metadata"]["labels"]["app"].as_string(), "x");
     EXPECT_TRUE(claim["metadata"]["ownerReferences"].empty());
-    const auto volume = plane.get({"v1/pods", "default", "s-0"})["spec"]["volumes"].at(0);
+    const auto object = plane.get({"v1/pods", "default", "s-0"});
+    const auto volume = object["spec"]["volumes"].at(0);
     EXPECT_EQ(volume["name"].as_string(), "v");
     EXPECT_EQ(volume["persistentVolumeClaim"]["claimName"].as_string(), "v-s-0");
     EXPECT_THAT(plane.events_about("s"),

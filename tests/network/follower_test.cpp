@@ -31,10 +31,12 @@ class FollowerTest : public ::testing::Test {
 
     Answer<void> configure() {
         ++configured;
+        if (during_configure) std::exchange(during_configure, nullptr)();
         if (failure) co_return *failure;
         co_return base::ok();
     }
     Answer<bool> apply(std::int64_t generation, bool full) {
+        if (during_apply) std::exchange(during_apply, nullptr)();
         if (failure) co_return *failure;
         const int now = std::exchange(changes, 0);
         if (!full && now == 0) co_return false;
@@ -55,6 +57,8 @@ class FollowerTest : public ::testing::Test {
     resource::Cluster cluster;
     base::Metrics metrics;
     std::optional<Status> failure;
+    std::function<void()> during_configure;  // once
+    std::function<void()> during_apply;      // once
     PluginState plugin;
     std::vector<Applied> applied;
     int changes = 0;
@@ -119,6 +123,38 @@ TEST_F(FollowerTest, CountingGoesOnFromAPluginThatOutlivedTheLastKernel) {
     follower.settings_changed();
     ASSERT_TRUE(until([&] { return applied.size() == 2; }));
     EXPECT_EQ(plugin.generation, 701);
+}
+
+// A node's pod CIDR may come at any time.
+TEST_F(FollowerTest, SettingsThatChangeWhileThePluginIsToldAreToldToo) {
+    bool is_in_step = false;
+    const auto change_settings = [&] {
+        follower.settings_changed();
+        follower.when_in_step([&] { is_in_step = applied.size() == 3; });
+    };
+    for (auto* moment : {&during_configure, &during_apply}) {
+        applied.assign(1, {});
+        configured = 0;
+        is_in_step = false;
+        *moment = change_settings;
+        follower.settings_changed();
+        ASSERT_TRUE(until([&] { return applied.size() == 3; }, std::chrono::seconds(5)));
+        cluster.executor.run_until_idle();
+        EXPECT_TRUE(applied.back().full);
+        EXPECT_EQ(configured, 2);
+        EXPECT_TRUE(is_in_step) << "not before it has been told";
+        EXPECT_TRUE(follower.is_in_step());
+    }
+}
+
+TEST_F(FollowerTest, ItIsNotInStepBeforeThePluginHasTakenEverything) {
+    std::optional<bool> before;
+    during_apply = [&] { before = follower.is_in_step(); };
+    follower.settings_changed();
+    ASSERT_TRUE(until([&] { return applied.size() == 2; }));
+    cluster.executor.run_until_idle();
+    EXPECT_EQ(before, std::optional(false));
+    EXPECT_TRUE(follower.is_in_step());
 }
 
 }  // namespace

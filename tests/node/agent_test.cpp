@@ -34,6 +34,72 @@ TEST_F(AgentTest, TheNodeTellsWhereItsDnsServerIsAsLongAsItHasOne) {
     EXPECT_EQ(label(), "");
 }
 
+// Plugins take up calls that are under way together in any order.
+TEST_F(AgentTest, ThePodsNetworkIsToldTheLastOfItsPeersHoweverFastTheyChange) {
+    start();
+    const std::string v1_nodes = "v1/nodes";
+    ASSERT_TRUE(cluster
+                    .patch({v1_nodes, {}, "n1"}, resource::PatchType::merge,
+                           R"({"spec":{"podCIDR":"10.244.0.0/24","podCIDRs":["10.244.0.0/24"]}})")
+                    .ok());
+    cluster.executor.run_until_idle();
+    EXPECT_EQ(fake.network.node.pod_cidrs, std::vector<std::string>{"10.244.0.0/24"});
+    fake.network.holds = true;
+    ASSERT_TRUE(cluster.create({v1_nodes, {}, {}}, R"({"metadata":{"name":"n2"}})").ok());
+    cluster.executor.run_until_idle();
+    ASSERT_TRUE(cluster
+                    .patch({v1_nodes, {}, "n2"}, resource::PatchType::merge,
+                           R"({"spec":{"podCIDR":"10.244.1.0/24","podCIDRs":["10.244.1.0/24"]}})")
+                    .ok());
+    cluster.executor.run_until_idle();
+    // The youngest first, as long as there is one that waits.
+    for (bool has_found = true; has_found;) {
+        has_found = false;
+        for (std::size_t at = fake.network.held.size(); at-- > 0 && !has_found;)
+            has_found = fake.network.held[at].complete(true);
+        cluster.executor.run_until_idle();
+    }
+    ASSERT_EQ(fake.network.peers.size(), 1U);
+    EXPECT_EQ(fake.network.peers[0].pod_cidrs, std::vector<std::string>{"10.244.1.0/24"});
+    // One that is gone is forgotten.
+    fake.network.holds = false;
+    ASSERT_TRUE(cluster.remove({v1_nodes, {}, "n2"}).ok());
+    cluster.executor.run_until_idle();
+    EXPECT_TRUE(fake.network.peers.empty());
+}
+
+// Anyone's pods wait for an address until then.
+TEST_F(AgentTest, ThePodsNetworkIsToldAgainAfterARefusalAndWhenItsPluginIsANewInstance) {
+    start();
+    fake.log.fail("configure", {base::Reason::service_unavailable, "the tables are locked"}, 2);
+    ASSERT_TRUE(cluster
+                    .patch({"v1/nodes", {}, "n1"}, resource::PatchType::merge,
+                           R"({"spec":{"podCIDR":"10.244.0.0/24","podCIDRs":["10.244.0.0/24"]}})")
+                    .ok());
+    cluster.executor.run_until_idle();
+    EXPECT_TRUE(fake.network.node.pod_cidrs.empty());
+    cluster.executor.advance(std::chrono::seconds(3));
+    const std::vector<std::string> cidrs{"10.244.0.0/24"};
+    EXPECT_EQ(fake.network.node.pod_cidrs, cidrs) << "refused twice, told without any event";
+
+    fake.network.node = {};
+    agent->network_changed();
+    cluster.executor.run_until_idle();
+    EXPECT_EQ(fake.network.node.pod_cidrs, cidrs);
+
+    // The instance ends while it is being told.
+    fake.network.holds = true;
+    agent->network_changed();
+    cluster.executor.run_until_idle();
+    ASSERT_EQ(fake.network.held.size(), 1U);
+    fake.network.holds = false;
+    const std::size_t told = fake.log.count("configure");
+    agent->network_changed();
+    EXPECT_TRUE(fake.network.held[0].complete(true));
+    cluster.executor.run_until_idle();
+    EXPECT_EQ(fake.log.count("configure"), told + 1) << "and so is the next one";
+}
+
 TEST_F(AgentTest, ANodeWithoutItsRuntimeIsNotReady) {
     fake.log.fail("info", {base::Reason::service_unavailable, "no plugin offers keelson.runtime/0"}, 1000);
     start();

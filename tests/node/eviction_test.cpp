@@ -14,7 +14,7 @@ constexpr std::int64_t kMoreThanThereIs = std::int64_t{1} << 60;
 std::shared_ptr<PodRecord> record_of(const std::string& name, const std::string& spec) {
     auto record = std::make_shared<PodRecord>();
     object::Document document;
-    document.root = *object::parse_json(
+    document.root = *object::parse_json_copy(
         R"({"metadata":{"name":")" + name + R"(","uid":")" + name + R"("},"spec":)" + spec + "}",
         document.arena);
     record->pod = std::make_shared<const client::CachedObject>(document.root, "Pod", "v1");

@@ -320,11 +320,19 @@ class FakePodNetwork final : public PodNetwork {
     std::map<std::string, std::vector<HostPort>> ports;
     NodeNetwork node;
     std::vector<NodeNetwork> peers;
+    // The calls of configure() that have begun; while `holds` they wait, each for its own to be completed,
+    // and so may be taken up in any order.
+    bool holds = false;
+    std::vector<base::Completion<bool>> held;
 
     [[nodiscard]] bool is_there() const override { return is_present; }
     Answer<void> configure(NodeNetwork own, std::vector<NodeNetwork> others,
                            std::vector<std::string>) override {
         if (const auto failure = log_.record("configure", own.name)) co_return *failure;
+        if (holds) {
+            const base::Completion<bool> taken_up = held.emplace_back();
+            co_await taken_up;
+        }
         node = std::move(own);
         peers = std::move(others);
         co_return base::ok();

@@ -332,9 +332,9 @@ TEST_F(VolumesTest, SaysWhatIsMissingAsKubernetesDoes) {
     EXPECT_EQ(path_of(R"("hostPath":{"path":"/dev/null","type":"Directory"})"),
               prefix + "hostPath type check failed: /dev/null is not a directory");
     EXPECT_EQ(path_of(R"("persistentVolumeClaim":{"claimName":"x"})"),
-              prefix + "no volume plugin serves claim \"x\"");
+              prefix + "persistentvolumeclaim \"x\" not found");
     EXPECT_EQ(path_of(R"("ephemeral":{"volumeClaimTemplate":{}})"),
-              prefix + "no volume plugin serves claim \"web-v\"");
+              prefix + "persistentvolumeclaim \"web-v\" not found");
     EXPECT_THAT(path_of(R"("image":{"reference":"i"})"), HasSubstr("volumes of images are not served"));
     EXPECT_THAT(path_of(R"("emptyDir":{"medium":"HugePages"})"), HasSubstr("not served"));
     EXPECT_THAT(path_of(R"("projected":{"sources":[{"clusterTrustBundle":{"path":"p"}}]})"),
@@ -508,6 +508,83 @@ TEST_F(VolumesTest, AsksADriverForAnInlineVolume) {
     EXPECT_TRUE(base::exists(root + "/pods/u1"));
     take_down();
     EXPECT_THAT(fakes.drivers.published, IsEmpty());
+}
+
+// A claim and its volume as the control plane leaves them.
+class ClaimVolumesTest : public VolumesTest {
+  protected:
+    void bind(const std::string& source, const std::string& more_spec = "") {
+        create("v1/persistentvolumeclaims",
+               R"({"metadata":{"name":"data"},"spec":{"accessModes":["ReadWriteOnce"],"volumeName":"pv1",
+                   "resources":{"requests":{"storage":"1Gi"}}}})");
+        const std::string uid_of_claim =
+            cluster.get({"v1/persistentvolumeclaims", "default", "data"}).text({"metadata", "uid"});
+        const auto made = cluster.create(
+            {"v1/persistentvolumes", "", ""},
+            R"({"metadata":{"name":"pv1"},"spec":{"accessModes":["ReadWriteOnce"],"capacity":{"storage":"1Gi"},
+                "claimRef":{"namespace":"default","name":"data","uid":")" +
+                uid_of_claim + "\"}," + source + more_spec + "}}");
+        EXPECT_TRUE(made.ok()) << made.error;
+    }
+    void set_bound() {
+        const auto patched = cluster.patch({"v1/persistentvolumeclaims/status", "default", "data"},
+                                           resource::PatchType::merge, R"({"status":{"phase":"Bound"}})");
+        EXPECT_TRUE(patched.ok()) << patched.error;
+    }
+    const std::string claim = R"("persistentVolumeClaim":{"claimName":"data"})";
+};
+
+TEST_F(ClaimVolumesTest, AsksTheDriverOfTheBoundVolume) {
+    bind(R"("csi":{"driver":"d.example","volumeHandle":"h1","volumeAttributes":{"a":"1"}})",
+         R"(,"mountOptions":["noatime"])");
+    EXPECT_THAT(path_of(claim), HasSubstr("PVC \"data\" is not bound"));
+    set_bound();
+    EXPECT_THAT(path_of(claim), HasSubstr("driver name d.example not found"));
+    fakes.drivers.drivers.insert("d.example");
+    const std::string path = path_of(claim);
+    EXPECT_EQ(path, kinds + "kubernetes.io~csi/pv1/mount");
+    const PublishRequest request = fakes.drivers.published[path];
+    EXPECT_EQ(request.volume_id, "h1");
+    EXPECT_EQ(request.access_mode, "ReadWriteOnce");
+    EXPECT_THAT(request.mount_options, ElementsAre("noatime"));
+    EXPECT_THAT(request.attributes, ElementsAre(Pair("a", "1")));
+    // What the pod has it keeps while its claim goes; another pod gets it no more.
+    EXPECT_TRUE(cluster.remove({"v1/persistentvolumeclaims", "default", "data"}).ok());
+    EXPECT_EQ(path_of(claim), path);
+    EXPECT_EQ(fakes.log.count("publish"), 1u);
+    make_volumes();
+    EXPECT_THAT(path_of(claim), HasSubstr("can't start pod because PVC \"data\" is being deleted"));
+    take_down();
+    EXPECT_THAT(fakes.drivers.published, IsEmpty());
+}
+
+TEST_F(ClaimVolumesTest, ShowsDirectoriesOfTheNode) {
+    const std::string shared = directory.path() + "/shared";
+    bind(R"("hostPath":{"type":"Directory","path":")" + shared + "\"}");
+    set_bound();
+    EXPECT_THAT(path_of(claim), HasSubstr("hostPath type check failed"));
+    ASSERT_TRUE(base::make_directory(shared));
+    EXPECT_EQ(path_of(claim), shared);
+    take_down();
+    EXPECT_TRUE(base::exists(shared));
+}
+
+TEST_F(ClaimVolumesTest, RefusesAVolumeOfAnotherClaim) {
+    bind(R"("hostPath":{"path":"/tmp"})");
+    set_bound();
+    EXPECT_TRUE(cluster
+                    .patch({"v1/persistentvolumes", "", "pv1"}, resource::PatchType::merge,
+                           R"({"spec":{"claimRef":{"uid":"another"}}})")
+                    .ok());
+    EXPECT_THAT(path_of(claim), HasSubstr("is bound to another claim"));
+    take_down();
+}
+
+TEST_F(ClaimVolumesTest, RefusesWhatNoPluginServes) {
+    bind(R"("nfs":{"server":"s","path":"/x"})");
+    set_bound();
+    EXPECT_THAT(path_of(claim), HasSubstr("no volume plugin matched"));
+    take_down();
 }
 
 }  // namespace

@@ -36,6 +36,7 @@ class HostTest : public ::testing::Test {
         settings_.directory = root_ + "/plugins";
         settings_.allowed_directories = {root_ + "/more"};
         settings_.state_directory = root_ + "/state";
+        settings_.node_name = "node-1";
         settings_.host_program = HOST_PROGRAM;
         settings_.trusted_user = ::getuid();
         settings_.health_interval = std::chrono::milliseconds(100);

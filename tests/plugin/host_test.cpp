@@ -47,6 +47,7 @@ TEST_P(BothTest, CallsGoThereAndBack) {
     EXPECT_EQ(about["version"], "1.0.0");
     EXPECT_EQ(about["process"] != ::getpid(), isolated());
     EXPECT_EQ(about["state"], settings_.state_directory + "/state/probe");
+    EXPECT_EQ(about["node"], "node-1");
     auto probe = host_->find("probe");
     EXPECT_TRUE(probe->has("keelson.volume/0", "stats"));
     EXPECT_FALSE(probe->has("keelson.volume/0", "publish"));
@@ -259,8 +260,10 @@ TEST_P(BothTest, SwapsUnderLoadLoseNoCall) {
     std::atomic<int> good = 0;
     std::atomic<int> bad = 0;
     std::string failure;
+    constexpr int kCallers = 3;
     std::vector<std::thread> callers;
-    for (int i = 0; i < 3; ++i)
+    callers.reserve(kCallers);
+    for (int i = 0; i < kCallers; ++i)
         callers.emplace_back([&, i] {
             while (!done) {
                 auto reply = i == 0 ? run(probe->call("keelson.auth.authenticator/0", "authenticate", "{}"))
@@ -301,7 +304,7 @@ TEST_P(BothTest, NotRemovedWhileItIsUsed) {
     auto probe = host_->find("probe");
     base::Completion<bool> answered;
     base::spawn(*executor_, probe->call("keelson.volume/0", "stats", R"({"do":"wait","ms":300})"),
-                [&](base::Result<Reply> reply) { answered.complete(bool(reply)); });
+                [&](const base::Result<Reply>& reply) { answered.complete(bool(reply)); });
     ASSERT_TRUE(eventually([&] { return info().calls_in_flight == 1; }));
     auto refused = run(host_->remove("probe", false));
     ASSERT_FALSE(refused);
@@ -328,6 +331,13 @@ class IsolatedTest : public HostTest {
         start();
         ASSERT_EQ(info().state, State::ready) << info().reason;
     }
+    // Another process than that one is ready, as one reading says.
+    bool is_back_after(int process) {
+        return eventually([&] {
+            const Info now = info();
+            return now.state == State::ready && now.process_id != process;
+        });
+    }
     // Kills the plugin in some way; it is back by itself.
     void survives(const char* what, const std::string& manifest = "") {
         start_probe(manifest);
@@ -339,12 +349,31 @@ class IsolatedTest : public HostTest {
         const bool retryable = failed.error().reason() == Reason::service_unavailable ||
                                failed.error().reason() == Reason::timeout;
         EXPECT_TRUE(retryable) << failed.error().message();
-        EXPECT_TRUE(eventually([&] { return info().state == State::ready && info().process_id != process; }))
-            << state_text(info().state) << ": " << info().reason;
+        EXPECT_TRUE(is_back_after(process)) << state_text(info().state) << ": " << info().reason;
         EXPECT_TRUE(call({{"hello", "again"}}));
         EXPECT_EQ(info().restarts, 1u);
     }
 };
+
+TEST_F(IsolatedTest, IsNeverListedAsReadyWithoutAProcess) {
+    start_probe();
+    std::atomic<bool> is_over = false;
+    std::atomic<int> untrue = 0;
+    std::thread reader([&] {
+        while (!is_over) {
+            const Info seen = info();
+            if (seen.state == State::ready && seen.process_id == 0) ++untrue;
+        }
+    });
+    for (int round = 0; round < 3; ++round) {
+        const int process = info().process_id;
+        EXPECT_FALSE(call({{"do", "crash"}}));
+        EXPECT_TRUE(is_back_after(process));
+    }
+    is_over = true;
+    reader.join();
+    EXPECT_EQ(untrue, 0);
+}
 
 TEST_F(IsolatedTest, SurvivesASegmentationFault) {
     survives("crash");
@@ -370,7 +399,7 @@ TEST_F(IsolatedTest, SurvivesALargeAllocation) {
     start_probe("limits: {memoryMegabytes: 64}\n");
     const int process = info().process_id;
     ASSERT_FALSE(call({{"do", "allocate"}}));
-    EXPECT_TRUE(eventually([&] { return info().state == State::ready && info().process_id != process; }));
+    EXPECT_TRUE(is_back_after(process));
 }
 
 TEST_F(IsolatedTest, OutputBecomesLogLines) {
@@ -405,7 +434,7 @@ TEST_F(IsolatedTest, StaysForTheNextKernel) {
     EXPECT_EQ(describe()["calls"], 2) << "the same instance, with what it knows";
     // Still looked after: it comes back after a crash, as a process of this kernel.
     ASSERT_FALSE(call({{"do", "crash"}}));
-    EXPECT_TRUE(eventually([&] { return info().state == State::ready && info().process_id != process; }));
+    EXPECT_TRUE(is_back_after(process));
 }
 
 TEST_F(IsolatedTest, AnotherVersionReplacesWhatStayed) {
@@ -415,6 +444,16 @@ TEST_F(IsolatedTest, AnotherVersionReplacesWhatStayed) {
     place(settings_.directory, "two");
     start();
     EXPECT_EQ(describe()["version"], "2.0.0");
+    EXPECT_TRUE(eventually([&] { return has_ended(process); })) << "the old one has ended";
+}
+
+TEST_F(IsolatedTest, WhatStayedIsReplacedWhenTheNodeHasAnotherName) {
+    start_probe();
+    const int process = info().process_id;
+    stop(false);
+    settings_.node_name = "node-2";
+    start();
+    EXPECT_EQ(describe()["node"], "node-2");
     EXPECT_TRUE(eventually([&] { return has_ended(process); })) << "the old one has ended";
 }
 

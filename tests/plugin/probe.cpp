@@ -129,7 +129,7 @@ std::int32_t serve_objects(Probe& probe, const keelson_call* call, const json& d
     }
     const std::string request =
         document.contains("raw") ? document["raw"].get<std::string>() : document["request"].dump();
-    const int wait_ms = document.value("waitMs", 0);
+    const std::int64_t wait_ms = document.value("waitMs", std::int64_t{0});
     const std::int64_t deadline_us =
         wait_ms == 0 ? 0 : probe.host->monotonic_us(probe.host->context) + wait_ms * 1000;
     const Asked asked =
@@ -143,7 +143,7 @@ std::int32_t stats(void* self, const keelson_call* call, keelson_bytes request, 
     ++probe.calls;
     const json document = parse(request);
     const std::string what = document.is_object() ? document.value("do", "") : "";
-    if (what == "crash") *static_cast<volatile int*>(nullptr) = 1;
+    if (what == "crash") *static_cast<volatile int*>(nullptr) = 1;  // NOLINT: it is to crash
     if (what == "abort") std::abort();
     if (what == "exit") std::_Exit(3);
     if (what == "throw") throw std::runtime_error("out of the plugin");
@@ -178,7 +178,8 @@ std::int32_t stats(void* self, const keelson_call* call, keelson_bytes request, 
                               {"statics", statics.load()},
                               {"process", ::getpid()},
                               {"traceparent", call->traceparent},
-                              {"state", probe.host->state_directory}});
+                              {"state", probe.host->state_directory},
+                              {"node", probe.host->node_name}});
     if (what == "pass") {
         char text[64] = {};
         const auto count = ::read(call->descriptors[0], text, sizeof text);

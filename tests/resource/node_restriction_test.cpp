@@ -37,19 +37,22 @@ class NodeRestrictionTest : public ::testing::Test {
     std::string create(const Target& target, const std::string& json) {
         object::Arena arena;
         const Body body{*object::parse_json_copy(json, arena), {}};
+        const WriteOptions options;
         return as_node(target, [&](Call& call) {
-            return Subresources::handles(call) ? cluster.subresources->create(call, body, {}, arena)
-                                               : cluster.verbs->create(call, body, {}, arena);
+            return Subresources::handles(call) ? cluster.subresources->create(call, body, options, arena)
+                                               : cluster.verbs->create(call, body, options, arena);
         });
     }
     std::string merge(const Target& target, const std::string& json) {
         object::Arena arena;
         const Body body{*object::parse_json_copy(json, arena), {}};
-        return as_node(target,
-                       [&](Call& call) { return cluster.verbs->patch(call, PatchType::merge, body, {}); });
+        const WriteOptions options;
+        return as_node(
+            target, [&](Call& call) { return cluster.verbs->patch(call, PatchType::merge, body, options); });
     }
     std::string remove(const Target& target) {
-        return as_node(target, [&](Call& call) { return cluster.verbs->remove(call, {}); });
+        const DeleteOptions options;
+        return as_node(target, [&](Call& call) { return cluster.verbs->remove(call, options); });
     }
 
     Cluster cluster;

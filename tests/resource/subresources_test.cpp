@@ -43,7 +43,15 @@ TEST(Scale, IsAViewOfTheWorkload) {
             .patch(scale, PatchType::merge, R"({"metadata":{"resourceVersion":"1"},"spec":{"replicas":1}})")
             .code,
         409);
-    EXPECT_EQ(cluster.get({"apps/v1/deployments/scale", "default", "nope"}).code, 404);
+    const auto message = [&](const std::string& resource) {
+        const Outcome outcome = cluster.get({resource + "/scale", "default", "nope"});
+        EXPECT_EQ(outcome.code, 404);
+        return outcome.error;
+    };
+    EXPECT_EQ(message("apps/v1/deployments"), R"(deployments/scale.apps "nope" not found)");
+    EXPECT_EQ(message("v1/replicationcontrollers"),
+              R"(replicationcontrollers/scale.autoscaling "nope" not found)");
+    EXPECT_EQ(message("apps/v1/statefulsets"), R"(statefulsets.apps "nope" not found)");
 }
 
 TEST(Binding, AssignsAPodOnce) {

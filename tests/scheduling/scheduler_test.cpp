@@ -94,6 +94,15 @@ class SchedulerTest : public ::testing::TestWithParam<std::uint64_t> {
                             R"(","memory":"8Gi","pods":"110"}}})"));
         settle();
     }
+    // "data", whose class waits for the first pod.
+    void claim_of_late_class() {
+        must(api_.create(
+            {"storage.k8s.io/v1/storageclasses", "", "late"},
+            R"({"apiVersion":"storage.k8s.io/v1","kind":"StorageClass","metadata":{"name":"late"},"provisioner":"d","volumeBindingMode":"WaitForFirstConsumer"})"));
+        must(api_.create(
+            {"v1/persistentvolumeclaims", "default", "data"},
+            R"({"apiVersion":"v1","kind":"PersistentVolumeClaim","metadata":{"name":"data"},"spec":{"storageClassName":"late","accessModes":["ReadWriteOnce"],"resources":{"requests":{"storage":"1Gi"}}}})"));
+    }
     void pod(const std::string& name, const std::string& cpu = "1", const std::string& more_spec = "") {
         must(api_.create(
             {"v1/pods", "default", name},
@@ -293,12 +302,7 @@ TEST_P(SchedulerTest, ImportantPodsPushOthersAside) {
 
 TEST_P(SchedulerTest, WaitsUntilVolumesAreBound) {
     node("n1");
-    must(api_.create(
-        {"storage.k8s.io/v1/storageclasses", "", "late"},
-        R"({"apiVersion":"storage.k8s.io/v1","kind":"StorageClass","metadata":{"name":"late"},"provisioner":"d","volumeBindingMode":"WaitForFirstConsumer"})"));
-    must(api_.create(
-        {"v1/persistentvolumeclaims", "default", "data"},
-        R"({"apiVersion":"v1","kind":"PersistentVolumeClaim","metadata":{"name":"data"},"spec":{"storageClassName":"late","accessModes":["ReadWriteOnce"],"resources":{"requests":{"storage":"1Gi"}}}})"));
+    claim_of_late_class();
     start();
     pod("p", "1", R"("volumes":[{"name":"v","persistentVolumeClaim":{"claimName":"data"}}],)");
     EXPECT_EQ(node_of("p"), "");
@@ -309,6 +313,22 @@ TEST_P(SchedulerTest, WaitsUntilVolumesAreBound) {
         R"({"metadata":{"annotations":{"pv.kubernetes.io/bind-completed":"yes"}},"spec":{"volumeName":"pv"}})"));
     advance(seconds(2));
     EXPECT_EQ(node_of("p"), "n1");
+}
+
+TEST_P(SchedulerTest, ANodeThatIsGivenBackIsChosenAgain) {
+    node("n1");
+    claim_of_late_class();
+    start();
+    pod("p", "1", R"("volumes":[{"name":"v","persistentVolumeClaim":{"claimName":"data"}}],)");
+    must(api_.patch({"v1/persistentvolumeclaims", "default", "data"}, resource::PatchType::merge,
+                    R"({"metadata":{"annotations":{"volume.kubernetes.io/selected-node":null}}})"));
+    // Another has come meanwhile, and the first one takes no more pods.
+    node("n2");
+    must(
+        api_.patch({"v1/nodes", "", "n1"}, resource::PatchType::merge, R"({"spec":{"unschedulable":true}})"));
+    advance(seconds(30));
+    const Outcome claim = api_.get({"v1/persistentvolumeclaims", "default", "data"});
+    EXPECT_EQ(claim.text({"metadata", "annotations", "volume.kubernetes.io/selected-node"}), "n2");
 }
 
 TEST_P(SchedulerTest, APodThatIsDeletedWhileItWaitsIsForgotten) {

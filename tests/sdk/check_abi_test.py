@@ -89,8 +89,7 @@ class Guard(unittest.TestCase):
 
     def test_append(self):
         self.record()
-        self.change("host.h", "    const void* (*service)(void* context, const char* id);\n",
-                    "    const void* (*service)(void* context, const char* id);\n    void (*more)(void* context);\n")
+        self.change("host.h", "    const char* node_name;\n", "    const char* node_name;\n    void (*more)(void* context);\n")
         self.assert_accepted()
 
     def test_append_into_padding(self):

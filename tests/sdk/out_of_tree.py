@@ -2,6 +2,8 @@
 """Installs the SDK into a folder of its own and builds, from there, both versions of scratch-volume, static-user and
 the plugin of docs/plugins.md as its text says. Each must export keelson_plugin and nothing else."""
 import argparse
+import concurrent.futures
+import json
 import os
 import pathlib
 import re
@@ -71,14 +73,17 @@ def follow_tutorial(page, sdk, folder):
 
 
 def follow_skeletons(keelctl, sdk, work):
-    """What `keelctl plugin new` writes builds as it is, and passes the check of plugins."""
-    for kind in ("volume", "auth"):
-        name = f"my-{kind}"
+    """For each kind that a manifest may name, what `keelctl plugin new` writes builds as it is and passes the check."""
+    kinds = json.loads((sdk / "share/keelson/schema/manifest.json").read_text(encoding="utf-8"))["properties"]["kind"]["enum"]
+    names = [f"my-{kind}" for kind in kinds]
+    for kind, name in zip(kinds, names):
         run(keelctl, "plugin", "new", name, "--kind", kind, "--directory", work)
-        build_example(work / name, sdk, work / f"{name}-build", [])
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as builders:
+        list(builders.map(lambda name: build_example(work / name, sdk, work / f"{name}-build", []), names))
+    for name in names:
         library = work / f"{name}-build/lib/keelson/plugins/{name}.so"
         check_plugin(library)
-        run(sdk / "bin/keelson-plugin-check", library)
+        run(sdk / "bin/keelson-plugin-check", "--manifest", library.with_suffix(".yaml"), library)
 
 
 def check_pkg_config(sdk):

@@ -51,6 +51,7 @@ PluginLibrary::PluginLibrary(const std::string& path, std::string state_director
     };
     host_.state_directory = state_directory_.c_str();
     host_.monotonic_us = [](void* context) { return static_cast<PluginLibrary*>(context)->monotonic_us_; };
+    host_.node_name = "n1";
     host_.unix_us = [](void* context) { return static_cast<PluginLibrary*>(context)->unix_us_; };
     instance_.struct_size = sizeof instance_;
     std::string error;

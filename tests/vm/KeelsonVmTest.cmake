@@ -1,5 +1,5 @@
-# keelson_vm_test(NAME COMMAND program argument... [MODULES module...] [ENVIRONMENT NAME=VALUE...] [MEMORY MiB]
-#                 [TIMEOUT seconds]): a CTest entry that runs the command as root in a virtual machine with Debian's
+# keelson_vm_test(NAME COMMAND program argument... [FOR purpose...] [MODULES module...] [ENVIRONMENT NAME=VALUE...]
+#                 [MEMORY MiB] [TIMEOUT seconds]): a CTest entry that runs the command as root in a virtual machine with Debian's
 # kernel and this machine's files (tests/vm/README.md). Where QEMU is missing there is no entry.
 
 find_package(Python3 REQUIRED COMPONENTS Interpreter)
@@ -10,7 +10,7 @@ if(NOT KEELSON_QEMU)
 endif()
 
 function(keelson_vm_test name)
-  cmake_parse_arguments(PARSE_ARGV 1 VM "" "MEMORY;TIMEOUT" "COMMAND;MODULES;ENVIRONMENT")
+  cmake_parse_arguments(PARSE_ARGV 1 VM "" "MEMORY;TIMEOUT" "COMMAND;FOR;MODULES;ENVIRONMENT")
   if(NOT VM_COMMAND OR VM_UNPARSED_ARGUMENTS)
     message(FATAL_ERROR "keelson_vm_test(${name}): see ${CMAKE_CURRENT_FUNCTION_LIST_FILE}")
   endif()
@@ -24,6 +24,9 @@ function(keelson_vm_test name)
   if(VM_MEMORY)
     list(APPEND options --memory ${VM_MEMORY})
   endif()
+  foreach(purpose ${VM_FOR})
+    list(APPEND options --for ${purpose})
+  endforeach()
   foreach(module ${VM_MODULES})
     list(APPEND options --module ${module})
   endforeach()
@@ -31,7 +34,8 @@ function(keelson_vm_test name)
     list(APPEND options --env ${variable})
   endforeach()
   add_test(NAME ${name} COMMAND Python3::Interpreter ${KEELSON_VM} ${options} -- ${VM_COMMAND})
-  # CTest's own limit is the second one: the harness shows the console when its time is over.
-  math(EXPR limit "${VM_TIMEOUT} + 30")
+  # CTest's own limit is the second one: the harness shows the console when its time is over, and may have started the
+  # machine twice.
+  math(EXPR limit "${VM_TIMEOUT} + 180")
   set_tests_properties(${name} PROPERTIES TIMEOUT ${limit} PROCESSORS 2 FIXTURES_REQUIRED keelson_vm_kernel)
 endfunction()

@@ -72,7 +72,7 @@ class Vm(unittest.TestCase):
         with tempfile.TemporaryDirectory() as folder:
             done = vm("sleep", "600", options=["--results", folder], timeout=3)
             self.assertEqual(done.returncode, 124)
-            self.assertIn("not finished within 3 s", done.stderr)
+            self.assertIn("not finished within 3 s: the machine did not start", done.stderr)
             self.assertEqual(machines_of(folder), [])
 
     def test_missing_module_is_named(self):

@@ -228,21 +228,23 @@ void check_deployment(FieldErrors& errors, const Request& request) {
         immutable(errors, path.child("selector"), spec["selector"], request.old_spec()["selector"]);
 }
 
+// Of ReplicaSets and ReplicationControllers.
+void check_replica_counts(FieldErrors& errors, Value status) {
+    validate_counts(errors, status,
+                    {"replicas", "fullyLabeledReplicas", "readyReplicas", "availableReplicas"});
+    not_above(errors, status, "fullyLabeledReplicas", "replicas");
+    not_above(errors, status, "readyReplicas", "replicas");
+    not_above(errors, status, "availableReplicas", "replicas");
+    not_above(errors, status, "availableReplicas", "readyReplicas");
+}
+
 void check_replica_set(FieldErrors& errors, const Request& request) {
     const FieldPath path("spec");
     if (request.is_update())
         validate_object_meta_update(errors, request);
     else
         validate_object_meta(errors, request, name_is_dns_subdomain);
-    if (request.subresource == "status") {
-        Value status = request.object["status"];
-        validate_counts(errors, status,
-                        {"replicas", "fullyLabeledReplicas", "readyReplicas", "availableReplicas"});
-        not_above(errors, status, "fullyLabeledReplicas", "replicas");
-        not_above(errors, status, "readyReplicas", "replicas");
-        not_above(errors, status, "availableReplicas", "replicas");
-        return not_above(errors, status, "availableReplicas", "readyReplicas");
-    }
+    if (request.subresource == "status") return check_replica_counts(errors, request.object["status"]);
     Value spec = request.spec();
     not_negative(errors, path.child("replicas"), spec["replicas"]);
     not_negative(errors, path.child("minReadySeconds"), spec["minReadySeconds"]);
@@ -321,15 +323,7 @@ void check_replication_controller(FieldErrors& errors, const Request& request) {
         validate_object_meta_update(errors, request);
     else
         validate_object_meta(errors, request, name_is_dns_subdomain);
-    if (request.subresource == "status") {
-        Value status = request.object["status"];
-        validate_counts(errors, status,
-                        {"replicas", "fullyLabeledReplicas", "readyReplicas", "availableReplicas"});
-        not_above(errors, status, "fullyLabeledReplicas", "replicas");
-        not_above(errors, status, "readyReplicas", "replicas");
-        not_above(errors, status, "availableReplicas", "replicas");
-        return not_above(errors, status, "availableReplicas", "readyReplicas");
-    }
+    if (request.subresource == "status") return check_replica_counts(errors, request.object["status"]);
     Value spec = request.spec(), pod_template = spec["template"];
     not_negative(errors, path.child("minReadySeconds"), spec["minReadySeconds"]);
     if (spec["selector"].empty()) errors.required(path.child("selector"));

@@ -1,10 +1,7 @@
 // The one admission step that looks into a certificate signing request.
-#include <openssl/pem.h>
-#include <openssl/x509.h>
-
-#include <memory>
 
 #include "kernel/base/base64.h"
+#include "kernel/base/openssl.h"
 #include "kernel/resource/admission/admission.h"
 #include "kernel/resource/errors.h"
 
@@ -14,20 +11,11 @@ namespace {
 // Whether the subject of a PEM certificate request names an organization. What is no request is left to
 // validation.
 bool requests_organization(const std::string& pem, std::string_view organization) {
-    std::unique_ptr<BIO, decltype(&BIO_free)> source(
-        BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())), BIO_free);
-    std::unique_ptr<X509_REQ, decltype(&X509_REQ_free)> request(
-        PEM_read_bio_X509_REQ(source.get(), nullptr, nullptr, nullptr), X509_REQ_free);
+    const auto request = base::parse_certificate_request(pem);
     if (!request) return false;
-    X509_NAME* subject = X509_REQ_get_subject_name(request.get());
-    int at = -1;
-    while ((at = X509_NAME_get_index_by_NID(subject, NID_organizationName, at)) >= 0) {
-        const ASN1_STRING* data = X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, at));
-        std::string_view name(reinterpret_cast<const char*>(ASN1_STRING_get0_data(data)),
-                              static_cast<std::size_t>(ASN1_STRING_length(data)));
-        if (name == organization) return true;
-    }
-    return false;
+    const auto organizations =
+        base::subject_texts(X509_REQ_get_subject_name(request.get()), NID_organizationName);
+    return std::ranges::find(organizations, organization) != organizations.end();
 }
 
 }  // namespace

@@ -2,8 +2,10 @@
 // plain routes to other nodes, and the kernel's own packet filter for what leaves. Nothing is taken out of
 // the system when the plugin stops: pods go on.
 #include <algorithm>
+#include <condition_variable>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -85,7 +87,8 @@ class Bridge : public keelson::PodNetworkPlugin {
         check_id(request.sandbox_id);
         for (const pods::HostPort& port : request.host_ports) check_host_port(port);
         const int network_namespace = call.descriptor(0);
-        const std::lock_guard<std::mutex> lock(mutex_);
+        std::unique_lock<std::mutex> lock(mutex_);
+        const Turn turn(*this, lock, request.sandbox_id);
         call.check(host_.monotonic());
         if (inputs_.pod_prefixes.empty())
             throw Error(Code::unavailable, "the network is not configured yet; try again");
@@ -95,7 +98,7 @@ class Bridge : public keelson::PodNetworkPlugin {
         try {
             connect(request, network_namespace, call, is_new);
         } catch (...) {
-            if (is_new) undo(request.sandbox_id, call);
+            if (is_new) undo(request.sandbox_id, call, lock);
             throw;
         }
         pods::Attached answer;
@@ -107,8 +110,9 @@ class Bridge : public keelson::PodNetworkPlugin {
 
     void detach(const pods::Detach& request, const Call& call) {
         check_id(request.sandbox_id);
-        const std::lock_guard<std::mutex> lock(mutex_);
-        disconnect(request.sandbox_id, call);
+        std::unique_lock<std::mutex> lock(mutex_);
+        const Turn turn(*this, lock, request.sandbox_id);
+        disconnect(request.sandbox_id, call, lock);
     }
 
     pods::Listed list() {
@@ -120,6 +124,26 @@ class Bridge : public keelson::PodNetworkPlugin {
     }
 
   private:
+    // A sandbox is attached or detached by one call at a time, also while that call does not hold the lock.
+    class Turn {
+      public:
+        Turn(Bridge& bridge, std::unique_lock<std::mutex>& lock, const std::string& id)
+            : bridge_(bridge), id_(id) {
+            bridge_.turn_ended_.wait(lock, [this] { return bridge_.busy_.insert(id_).second; });
+        }
+        Turn(const Turn&) = delete;
+        Turn& operator=(const Turn&) = delete;
+        // With the lock held.
+        ~Turn() {
+            bridge_.busy_.erase(id_);
+            bridge_.turn_ended_.notify_all();
+        }
+
+      private:
+        Bridge& bridge_;
+        const std::string& id_;
+    };
+
     static Attachments load(const keelson::Host& host) {
         std::string problem;
         Attachments attachments(RecordFile(host.state_directory()), problem);
@@ -156,21 +180,30 @@ class Bridge : public keelson::PodNetworkPlugin {
         if (had_ports || !request.host_ports.empty()) write_nat(call);
     }
 
-    void disconnect(const std::string& id, const Call& call) {
+    void disconnect(const std::string& id, const Call& call, std::unique_lock<std::mutex>& lock) {
         const Attachment* attachment = attachments_.find(id);
         if (attachment != nullptr && !attachment->host_ports.empty()) {
             attachments_.set_host_ports(id, {});
             write_nat(call);
         }
-        Netlink node;
-        disconnect_pod(node, id);
+        // The system waits for its other processors with each link, some 20 ms: for those of several
+        // sandboxes at once.
+        lock.unlock();
+        try {
+            Netlink node;
+            disconnect_pod(node, id);
+        } catch (...) {
+            lock.lock();
+            throw;
+        }
+        lock.lock();
         attachments_.remove(id);
     }
 
     // The failure that has led here is what the caller is told.
-    void undo(const std::string& id, const Call& call) {
+    void undo(const std::string& id, const Call& call, std::unique_lock<std::mutex>& lock) {
         try {
-            disconnect(id, call);
+            disconnect(id, call, lock);
         } catch (const std::exception& error) {
             host_.warn("sandbox " + id + " stays listed until it is detached: " + error.what());
         }
@@ -210,6 +243,8 @@ class Bridge : public keelson::PodNetworkPlugin {
     const Config config_;
 
     std::mutex mutex_;
+    std::condition_variable turn_ended_;
+    std::set<std::string> busy_;  // sandboxes that a call is at
     Attachments attachments_;
     RuleInputs inputs_;  // without prefixes until it is configured
     std::vector<std::string> remarks_;

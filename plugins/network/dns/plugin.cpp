@@ -75,6 +75,13 @@ Sockets bind_both(Endpoint endpoint) {
     }
 }
 
+// What goes from an instance to the next: two sockets come along for each of these, first that of UDP.
+struct GivenSockets {
+    std::int32_t version = 1;
+    std::vector<std::string> listen;
+    KEELSON_FIELDS(field.required("version", self.version).required("listen", self.listen))
+};
+
 // Changes as they came, understood.
 struct Changes {
     std::vector<NamedSet> set;
@@ -116,6 +123,7 @@ class NameServer : public keelson::DnsPlugin {
         std::vector<Listener> fresh = open_missing(request.listen);
         loop_.run([&] {
             replace_listeners(request.listen, fresh);
+            update_serving();
             std::vector<std::string> addresses;
             for (const Listener& listener : listeners_)
                 if (!listener.bound.is_any()) addresses.push_back(listener.bound.bytes());
@@ -142,6 +150,34 @@ class NameServer : public keelson::DnsPlugin {
         return {generation_};
     }
 
+    // --- handover: the sockets go over, with what waits in them; the records come from the kernel ---
+
+    void quiesce() { set_parked(true); }
+    void resume() { set_parked(false); }
+
+    keelson::Json give(keelson::Descriptors& descriptors) {
+        const std::lock_guard<std::mutex> lock(mutex_);
+        GivenSockets given;
+        for (const Listener& listener : listeners_) {
+            given.listen.push_back(listener.text);
+            descriptors.push_back(Descriptor::duplicate(listener.udp->descriptor()));
+            descriptors.push_back(Descriptor::duplicate(listener.tcp->descriptor()));
+        }
+        return given;
+    }
+
+    void adopt(const keelson::Json& state, keelson::Descriptors descriptors) {
+        const auto given = keelson::read_as<GivenSockets>(state);
+        if (given.version != GivenSockets().version || descriptors.size() != 2 * given.listen.size())
+            throw Error(Code::invalid, "these are not the sockets that this version takes over", "state");
+        const std::lock_guard<std::mutex> lock(mutex_);
+        std::vector<Listener> adopted;
+        for (std::size_t at = 0; at < given.listen.size(); ++at)
+            adopted.push_back(make_listener(
+                given.listen[at], {std::move(descriptors[2 * at]), std::move(descriptors[2 * at + 1])}));
+        loop_.run([&] { std::ranges::move(adopted, std::back_inserter(listeners_)); });
+    }
+
     dns::State state() {
         const std::lock_guard<std::mutex> lock(mutex_);
         dns::State state;
@@ -154,7 +190,6 @@ class NameServer : public keelson::DnsPlugin {
     struct Listener {
         std::string text;  // as it was asked for
         Endpoint bound;
-        Sockets sockets;  // until it serves
         std::unique_ptr<UdpListener> udp;
         std::unique_ptr<TcpListener> tcp;
     };
@@ -169,17 +204,21 @@ class NameServer : public keelson::DnsPlugin {
                                    [&](const Listener& listener) { return listener.text == text; });
     }
 
+    Listener make_listener(const std::string& text, Sockets sockets) {
+        Listener listener;
+        listener.text = text;
+        listener.bound = local_endpoint(sockets.udp.get());
+        listener.udp = std::make_unique<UdpListener>(loop_, *responder_, std::move(sockets.udp));
+        listener.tcp = std::make_unique<TcpListener>(loop_, *connections_, std::move(sockets.tcp));
+        return listener;
+    }
+
     // Opened before anything is given up: when one cannot be, all stays as it is.
-    std::vector<Listener> open_missing(const std::vector<std::string>& wanted) const {
+    std::vector<Listener> open_missing(const std::vector<std::string>& wanted) {
         std::vector<Listener> fresh;
         for (const std::string& text : wanted) {
             const Endpoint endpoint = read_endpoint(text, "listen", true);
-            if (is_open(text)) continue;
-            Listener listener;
-            listener.text = text;
-            listener.sockets = bind_both(endpoint);
-            listener.bound = local_endpoint(listener.sockets.udp.get());
-            fresh.push_back(std::move(listener));
+            if (!is_open(text)) fresh.push_back(make_listener(text, bind_both(endpoint)));
         }
         return fresh;
     }
@@ -188,11 +227,22 @@ class NameServer : public keelson::DnsPlugin {
         std::erase_if(listeners_, [&](const Listener& listener) {
             return std::ranges::find(wanted, listener.text) == wanted.end();
         });
-        for (Listener& listener : fresh) {
-            listener.udp = std::make_unique<UdpListener>(loop_, *responder_, std::move(listener.sockets.udp));
-            listener.tcp =
-                std::make_unique<TcpListener>(loop_, *connections_, std::move(listener.sockets.tcp));
-            listeners_.push_back(std::move(listener));
+        std::ranges::move(fresh, std::back_inserter(listeners_));
+    }
+
+    void set_parked(bool is_parked) {
+        const std::lock_guard<std::mutex> lock(mutex_);
+        is_parked_ = is_parked;
+        loop_.run([this] { update_serving(); });
+    }
+
+    // Without records every name would be denied, and clients believe that for a while: questions wait for
+    // the first ones.
+    void update_serving() {
+        const bool is_serving = has_records_ && !is_parked_;
+        for (const Listener& listener : listeners_) {
+            listener.udp->set_serving(is_serving);
+            listener.tcp->set_serving(is_serving);
         }
     }
 
@@ -229,6 +279,7 @@ class NameServer : public keelson::DnsPlugin {
             else
                 change.changes.apply_to(*responder_->zone());
             responder_->authority().set_serial(serial);
+            if (!std::exchange(has_records_, true)) update_serving();
         });
     }
 
@@ -239,7 +290,10 @@ class NameServer : public keelson::DnsPlugin {
     std::int64_t generation_ = 0;
     std::optional<Pending> pending_;
 
+    bool is_parked_ = false;
+
     // All below live in the loop's thread; listeners_ changes there only while mutex_ is held.
+    bool has_records_ = false;
     Loop loop_;
     std::unique_ptr<Forwarder> forwarder_;
     std::unique_ptr<Responder> responder_;

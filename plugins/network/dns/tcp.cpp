@@ -52,10 +52,11 @@ Descriptor bind_tcp(const Endpoint& endpoint) {
     return socket;
 }
 
-TcpListener::TcpListener(Loop& loop, TcpConnections& connections, Descriptor socket)
-    : socket_(std::move(socket)) {
-    watch_ = Watch(loop, socket_.get(), EPOLLIN,
-                   [&connections, this](std::uint32_t) { connections.accept_from(socket_.get()); });
+void TcpListener::set_serving(bool is_serving) {
+    watch_.reset();
+    if (!is_serving) return;
+    watch_ = Watch(loop_, socket_.get(), EPOLLIN,
+                   [this](std::uint32_t) { connections_.accept_from(socket_.get()); });
 }
 
 TcpConnections::TcpConnections(Loop& loop, Responder& responder, const TcpLimits& limits)

@@ -55,9 +55,16 @@ class TcpConnections {
 
 class TcpListener {
   public:
-    TcpListener(Loop& loop, TcpConnections& connections, Descriptor socket);
+    TcpListener(Loop& loop, TcpConnections& connections, Descriptor socket)
+        : loop_(loop), connections_(connections), socket_(std::move(socket)) {}
+
+    // Connections that come while it does not serve wait in its socket, as from the beginning.
+    void set_serving(bool is_serving);
+    [[nodiscard]] int descriptor() const { return socket_.get(); }
 
   private:
+    Loop& loop_;
+    TcpConnections& connections_;
     Descriptor socket_;
     Watch watch_;
 };

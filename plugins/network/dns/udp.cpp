@@ -70,16 +70,25 @@ Descriptor bind_udp(const Endpoint& endpoint) {
 }
 
 UdpListener::UdpListener(Loop& loop, Responder& responder, Descriptor socket)
-    : responder_(responder),
+    : loop_(loop),
+      responder_(responder),
       socket_(std::make_shared<Socket>(Socket{std::move(socket)})),
-      batch_(std::make_unique<Batch>()) {
-    watch_ = Watch(loop, socket_->descriptor.get(), EPOLLIN, [this](std::uint32_t) {
+      batch_(std::make_unique<Batch>()) {}
+
+UdpListener::~UdpListener() = default;
+
+void UdpListener::set_serving(bool is_serving) {
+    watch_.reset();
+    if (!is_serving) return;
+    watch_ = Watch(loop_, descriptor(), EPOLLIN, [this](std::uint32_t) {
         for (int i = 0; i < batches_in_a_row && serve_batch(); ++i) {
         }
     });
 }
 
-UdpListener::~UdpListener() = default;
+int UdpListener::descriptor() const {
+    return socket_->descriptor.get();
+}
 
 // False when no more questions wait.
 bool UdpListener::serve_batch() {

@@ -20,6 +20,10 @@ class UdpListener {
     UdpListener(const UdpListener&) = delete;
     UdpListener& operator=(const UdpListener&) = delete;
 
+    // Questions that come while it does not serve wait in its socket, as from the beginning.
+    void set_serving(bool is_serving);
+    [[nodiscard]] int descriptor() const;
+
   private:
     struct Batch;
     struct Socket;
@@ -27,6 +31,7 @@ class UdpListener {
     [[nodiscard]] Deliver later(std::size_t slot) const;
     void send_batch(std::size_t count);
 
+    Loop& loop_;
     Responder& responder_;
     std::shared_ptr<Socket> socket_;
     std::unique_ptr<Batch> batch_;

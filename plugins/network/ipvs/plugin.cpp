@@ -100,7 +100,7 @@ class Ipvs : public keelson::ServiceProxyPlugin {
         proxy::State state;
         state.generation = generation_;
         state.intact = generation_ == 0 || is_intact();
-        if (generation_ != 0) end_drained();
+        if (generation_ != 0) end_drained(draining_servers());
         return state;
     }
 
@@ -116,7 +116,7 @@ class Ipvs : public keelson::ServiceProxyPlugin {
                 addresses = link.addresses();
             }
             for (const auto& [key, server] : servers.list())
-                if (is_own(key, addresses)) servers.remove(key);
+                if (is_own(key, addresses) && !foreign_.contains(key)) servers.remove(key);
             servers.flush();
         } catch (const Error& error) {
             if (error.code() != Code::unsupported) throw;
@@ -128,14 +128,16 @@ class Ipvs : public keelson::ServiceProxyPlugin {
                 if (is_table_used(family, table))
                     write_chains(family, table, {}, is_own_chain_or_jump(family, table));
         services_.clear();
+        marks_.clear();
         wanted_.clear();
         actual_.clear();
+        foreign_.clear();
         draining_.clear();
         own_backends_.clear();
         addresses_.clear();
         generation_ = 0;
         recorded_.clear();
-        write_records();
+        save_records();
     }
 
   private:
@@ -190,10 +192,7 @@ class Ipvs : public keelson::ServiceProxyPlugin {
         for (const char c : id) number = (number ^ std::uint8_t(c)) * 0x01000193;
         for (std::uint32_t tries = 0; tries <= mark_numbers; ++tries) {
             const std::uint32_t mark = ((number + tries) % mark_numbers + 1) << mark_shift | bit();
-            const bool is_taken = std::ranges::any_of(with_rules_, [&](const std::string& other) {
-                return other != id && services_.at(other).mark == mark;
-            });
-            if (!is_taken) return mark;
+            if (!marks_.contains(mark)) return mark;
         }
         throw Error(Code::exhausted, "there are too many services with a local policy");
     }
@@ -212,6 +211,7 @@ class Ipvs : public keelson::ServiceProxyPlugin {
             if (--own_backends_[address] == 0) own_backends_.erase(address);
         if (!found->second.is_node_port() && --addresses_[found->second.address] == 0)
             addresses_.erase(found->second.address);
+        marks_.erase(found->second.mark);
         with_rules_.erase(id);
         services_.erase(found);
     }
@@ -222,7 +222,7 @@ class Ipvs : public keelson::ServiceProxyPlugin {
         if (!problem.empty()) problems.push_back({document.id, problem});
         if (!read) return;
         VirtualService service{std::move(*read)};
-        if (service.is_local) service.mark = mark_of(document.id);
+        if (service.is_local) marks_.insert(service.mark = mark_of(document.id));
         for (auto& [key, server] : servers_of(service, node_addresses_, config_.scheduler)) {
             if (!wanted_.try_emplace(key, document.id, std::move(server)).second)
                 problems.push_back({document.id, "another service has that address and port"});
@@ -255,12 +255,13 @@ class Ipvs : public keelson::ServiceProxyPlugin {
             take(service, touched, problems);
             note_address(service.id);
         }
-        write_records();
+        record(touched);
         write_rules(call);
         write_servers(touched, problems);
+        record(touched);
         for (const Address& address : before) write_address(address);
         system_->link.flush();
-        end_drained();
+        end_drained(touched);
     }
 
     void apply_full(const proxy::Apply& change, std::vector<proxy::Problem>& problems, const Call& call) {
@@ -269,6 +270,7 @@ class Ipvs : public keelson::ServiceProxyPlugin {
         own_backends_.clear();
         addresses_.clear();
         with_rules_.clear();
+        marks_.clear();
         system_->link.ensure();
         node_addresses_ = find_node_addresses();
         std::set<Key> touched;
@@ -288,13 +290,14 @@ class Ipvs : public keelson::ServiceProxyPlugin {
         system_->link.ensure();
         present_ = system_->link.addresses();
         read_actual();
-        write_records();
-        rules_.clear();
-        write_rules(call);
-        std::set<Key> touched;
+        std::set<Key> touched = recorded_;
         for (const auto& [key, server] : actual_) touched.insert(key);
         for (const auto& [key, server] : wanted_) touched.insert(key);
+        record(touched);
+        rules_.clear();
+        write_rules(call);
         write_servers(touched, problems == nullptr ? unused : *problems);
+        record(touched);
         std::set<Address> all = present_;
         for (const auto& [address, count] : addresses_) all.insert(address);
         for (const Address& address : all) write_address(address);
@@ -315,10 +318,13 @@ class Ipvs : public keelson::ServiceProxyPlugin {
     }
 
     void read_actual() {
-        actual_.clear();
-        foreign_.clear();
+        // What this instance has made or found to be another's stays so, whatever became of the address.
+        const std::map<Key, Server> own_before = std::exchange(actual_, {});
+        const std::set<Key> foreign_before = std::exchange(foreign_, {});
         for (auto& [key, server] : system_->servers.list()) {
-            if (!is_own(key, present_)) {
+            const bool is_foreign =
+                foreign_before.contains(key) || (!own_before.contains(key) && !is_own(key, present_));
+            if (is_foreign) {
                 foreign_.insert(key);
                 continue;
             }
@@ -410,23 +416,31 @@ class Ipvs : public keelson::ServiceProxyPlugin {
         return std::next(place);
     }
 
-    // Takes out backends that nobody is connected to any more, or for too long.
-    void end_drained() {
-        std::map<Key, std::set<Place>> by_server;
-        for (const auto& [which, deadline] : draining_) by_server[which.first].insert(which.second);
+    [[nodiscard]] std::set<Key> draining_servers() const {
+        std::set<Key> keys;
+        for (const auto& [which, deadline] : draining_) keys.insert(which.first);
+        return keys;
+    }
+
+    // Takes out backends of these that nobody is connected to any more, or for too long.
+    void end_drained(const std::set<Key>& keys) {
         const Clock::time_point now = Clock::now();
-        for (const auto& [key, places] : by_server) {
+        for (const Key& key : keys) {
+            auto at = draining_.lower_bound({key, Place{}});
             const auto actual = actual_.find(key);
-            if (actual == actual_.end()) continue;
+            if (at == draining_.end() || !(at->first.first == key) || actual == actual_.end()) continue;
             std::map<Place, std::uint32_t> active;
             for (const BackendState& state : system_->servers.backends(key))
                 active[state.place] = state.active;
-            for (const Place& place : places) {
+            while (at != draining_.end() && at->first.first == key) {
+                const Place place = at->first.second;
                 const auto found = active.find(place);
-                if (found != active.end() && found->second != 0 && draining_.at({key, place}) > now) continue;
-                system_->servers.remove_backend(key, place);
-                actual->second.backends.erase(place);
-                draining_.erase({key, place});
+                const bool stays = found != active.end() && found->second != 0 && at->second > now;
+                if (!stays) {
+                    system_->servers.remove_backend(key, place);
+                    actual->second.backends.erase(place);
+                }
+                at = stays ? std::next(at) : draining_.erase(at);
             }
         }
         system_->servers.flush();
@@ -537,20 +551,31 @@ class Ipvs : public keelson::ServiceProxyPlugin {
             if (next == actual_.end()) next = actual_.begin();
             probed_ = next->first;
             if (!system_->servers.is_there(probed_)) return false;
+            if (probed_.mark == 0 && !system_->link.is_delivered(probed_.address)) return false;
         }
         return true;
     }
 
-    // Before they are made: a crash leaves nothing that nobody knows of.
-    void write_records() {
-        std::set<Key> keys;
-        for (const auto& [key, owner] : wanted_)
-            if (key.mark != 0 || !addresses_.contains(key.address)) keys.insert(key);
-        for (const auto& [key, server] : actual_)
-            if (key.mark != 0 || recorded_.contains(key)) keys.insert(key);
-        if (keys == recorded_) return;
-        keelson::ipvs::write_records(host_, keys);
-        recorded_ = std::move(keys);
+    // Virtual servers that no address of the device tells to be ours: written down before they are made, so
+    // that a crash leaves nothing that nobody knows of, and struck out when they are gone.
+    void record(const std::set<Key>& touched) {
+        bool has_changed = false;
+        for (const Key& key : touched) {
+            const auto wanted = wanted_.find(key);
+            const bool shall_be = wanted != wanted_.end() && !foreign_.contains(key) &&
+                                  (key.mark != 0 || services_.at(wanted->second.first).is_node_port());
+            if (shall_be)
+                has_changed |= recorded_.insert(key).second;
+            else if (!actual_.contains(key))
+                has_changed |= recorded_.erase(key) != 0;
+        }
+        if (has_changed || is_unsaved_) save_records();
+    }
+    // What could not be written is written with the next change.
+    void save_records() {
+        is_unsaved_ = true;
+        write_records(host_, recorded_);
+        is_unsaved_ = false;
     }
 
     const keelson::Host host_;
@@ -569,6 +594,7 @@ class Ipvs : public keelson::ServiceProxyPlugin {
     std::map<Address, std::size_t> addresses_;              // how many services have it
     std::map<Address, std::size_t> own_backends_;
     std::set<std::string> with_rules_;
+    std::set<std::uint32_t> marks_;
 
     // As it is.
     std::optional<System> system_;
@@ -576,6 +602,7 @@ class Ipvs : public keelson::ServiceProxyPlugin {
     std::set<Key> foreign_;
     std::set<Address> present_;
     std::set<Key> recorded_;
+    bool is_unsaved_ = false;  // recorded_ is not what the file says
     std::map<std::pair<Key, Place>, Clock::time_point> draining_;
     std::string rules_;
     std::map<std::pair<int, std::string>, std::string> sizes_;

@@ -1,8 +1,8 @@
 #include "service_link.h"
 
-#include <linux/if_addr.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
+#include <sys/socket.h>
 
 #include <cerrno>
 #include <cstring>
@@ -53,11 +53,20 @@ bool ServiceLink::is_there() {
 
 std::set<Address> ServiceLink::addresses() {
     std::set<Address> result;
-    for (const Prefix& prefix : netlink_.addresses(index_)) {
-        if (prefix.length == prefix.address.bits() && !is_for_the_machine_alone(prefix.address))
-            result.insert(prefix.address);
+    for (const int family : {AF_INET, AF_INET6}) {
+        for (const Route& route : netlink_.routes(family, RT_TABLE_LOCAL)) {
+            const Address& address = route.destination.address;
+            if (route.link == index_ && route.type == RTN_LOCAL &&
+                route.destination.length == address.bits() && !is_for_the_machine_alone(address))
+                result.insert(address);
+        }
     }
     return result;
+}
+
+bool ServiceLink::is_delivered(const Address& address) {
+    const auto route = netlink_.route_to(address);
+    return route && route->type == RTN_LOCAL;
 }
 
 std::vector<Address> ServiceLink::addresses_of_others() {
@@ -70,27 +79,29 @@ std::vector<Address> ServiceLink::addresses_of_others() {
     return result;
 }
 
-void ServiceLink::change_address(int type, int flags, const Address& address, const char* doing,
-                                 std::vector<int> ignored) {
+void ServiceLink::change_route(int type, int flags, const Address& address, const char* doing,
+                               std::vector<int> ignored) {
     Message message(type, flags);
-    ifaddrmsg info{};
-    info.ifa_family = std::uint8_t(address.family);
-    info.ifa_prefixlen = std::uint8_t(address.bits());
-    info.ifa_index = std::uint32_t(index_);
+    rtmsg info{};
+    info.rtm_family = std::uint8_t(address.family);
+    info.rtm_dst_len = std::uint8_t(address.bits());
+    info.rtm_table = RT_TABLE_LOCAL;
+    info.rtm_protocol = RTPROT_STATIC;
+    info.rtm_type = RTN_LOCAL;
+    info.rtm_scope = RT_SCOPE_HOST;
     message.header(info);
-    message.put(IFA_LOCAL, address);
-    message.put(IFA_ADDRESS, address);
-    // Nobody else is asked whether it is taken: other nodes have it too.
-    if (type == RTM_NEWADDR && address.family == AF_INET6) message.put(IFA_FLAGS, std::uint32_t(IFA_F_NODAD));
+    message.put(RTA_DST, address);
+    message.put(RTA_OIF, std::uint32_t(index_));
     batch_.add(message, doing, std::move(ignored));
 }
 
 void ServiceLink::add(const Address& address) {
-    change_address(RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, address, "add a service's address", {EEXIST});
+    // Beside the one of another device that has the address too.
+    change_route(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_APPEND, address, "add a service's address", {EEXIST});
 }
 
 void ServiceLink::remove(const Address& address) {
-    change_address(RTM_DELADDR, 0, address, "remove a service's address", {EADDRNOTAVAIL});
+    change_route(RTM_DELROUTE, 0, address, "remove a service's address", {ESRCH});
 }
 
 }  // namespace keelson::ipvs

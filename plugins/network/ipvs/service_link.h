@@ -1,4 +1,6 @@
-// The device that has the services' addresses: what is sent to them is for this machine, where IPVS takes it.
+// The device that the services' addresses are routed to: what is sent to them is for this machine, where IPVS
+// takes it. A local route for each does what an address of the device would, but is found in the kernel's
+// tree, while a device's addresses are one list that each new one walks through.
 #ifndef KEELSON_IPVS_SERVICE_LINK_H
 #define KEELSON_IPVS_SERVICE_LINK_H
 
@@ -22,6 +24,8 @@ class ServiceLink {
     void remove() { netlink_.remove_link(name_); }
 
     [[nodiscard]] std::set<Address> addresses();
+    // Whether what is sent to it is for this machine, by whichever device.
+    [[nodiscard]] bool is_delivered(const Address& address);
     // The addresses of the machine's other devices, without loopback and link-local ones.
     [[nodiscard]] std::vector<Address> addresses_of_others();
 
@@ -30,8 +34,8 @@ class ServiceLink {
     void flush() { batch_.flush(); }
 
   private:
-    void change_address(int type, int flags, const Address& address, const char* doing,
-                        std::vector<int> ignored);
+    void change_route(int type, int flags, const Address& address, const char* doing,
+                      std::vector<int> ignored);
 
     std::string name_;
     Netlink netlink_;

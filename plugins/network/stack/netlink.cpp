@@ -56,13 +56,15 @@ Link read_link(nlmsghdr* header) {
     return link;
 }
 
-// None when it is of another table than the main one, or a cached one.
-std::optional<Route> read_route(nlmsghdr* header, bool is_answer) {
+// None when it is of another table than the named one, or a cached one; without a table it is the kernel's
+// answer to a question, which may be of any.
+std::optional<Route> read_route(nlmsghdr* header, std::optional<std::uint32_t> wanted_table) {
     const auto* info = static_cast<const rtmsg*>(nlmsg_data(header));
     nlattr* found[RTA_MAX + 1] = {};
     nlmsg_parse(header, sizeof *info, found, RTA_MAX, nullptr);
     const std::uint32_t table = found[RTA_TABLE] != nullptr ? nla_get_u32(found[RTA_TABLE]) : info->rtm_table;
-    if (!is_answer && (table != RT_TABLE_MAIN || (info->rtm_flags & RTM_F_CLONED) != 0)) return std::nullopt;
+    if (wanted_table && (table != *wanted_table || (info->rtm_flags & RTM_F_CLONED) != 0))
+        return std::nullopt;
     Route route;
     route.destination = {address_of(info->rtm_family, found[RTA_DST]), info->rtm_dst_len};
     if (found[RTA_GATEWAY] != nullptr) route.gateway = address_of(info->rtm_family, found[RTA_GATEWAY]);
@@ -303,14 +305,14 @@ void Netlink::remove_route(const Route& route) {
     if (error != 0 && error != ESRCH) fail("remove the route to " + route.destination.text(), error);
 }
 
-std::vector<Route> Netlink::routes(int family) {
+std::vector<Route> Netlink::routes(int family, std::uint32_t table) {
     Message message(RTM_GETROUTE, NLM_F_DUMP);
     rtmsg info{};
     info.rtm_family = std::uint8_t(family);
     message.header(info);
     std::vector<Route> result;
     const int error = exchange(message, [&](nlmsghdr* header) {
-        if (auto route = read_route(header, false)) result.push_back(*route);
+        if (auto route = read_route(header, table)) result.push_back(*route);
     });
     if (error != 0) fail("list the routes", error);
     return result;
@@ -324,7 +326,7 @@ std::optional<Route> Netlink::route_to(const Address& address) {
     message.header(info);
     message.put(RTA_DST, address);
     std::optional<Route> route;
-    const int error = exchange(message, [&](nlmsghdr* header) { route = read_route(header, true); });
+    const int error = exchange(message, [&](nlmsghdr* header) { route = read_route(header, std::nullopt); });
     return error == 0 ? route : std::nullopt;
 }
 

@@ -91,11 +91,13 @@ class Netlink {
 
     void replace_route(const Route& route);
     void remove_route(const Route& route);
-    [[nodiscard]] std::vector<Route> routes(int family);  // of the main table
+    // table: RT_TABLE_MAIN or RT_TABLE_LOCAL, of linux/rtnetlink.h.
+    [[nodiscard]] std::vector<Route> routes(int family, std::uint32_t table = main_table);
     // How the kernel would reach it; none when it would not.
     [[nodiscard]] std::optional<Route> route_to(const Address& address);
 
   private:
+    static constexpr std::uint32_t main_table = 254;  // RT_TABLE_MAIN
     using Handler = std::function<void(nlmsghdr*)>;
     int exchange(Message& message, const Handler& handler);
     std::optional<Link> get_link(Message& message);

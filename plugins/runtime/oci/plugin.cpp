@@ -75,6 +75,7 @@ class Runtime : public RuntimePlugin, public ImagesPlugin {
     images::Listed list() { return images_->list(); }
     void remove(const images::Remove& request) { images_->remove(request.image_id); }
     images::Usage usage() { return images_->usage(); }
+    images::Pulls pulls() { return images_->pulls(); }
     images::Inspected inspect(const images::Inspect& request) { return images_->inspect(request.image); }
 
   private:

@@ -18,6 +18,7 @@ namespace keelson::oci {
 namespace {
 
 constexpr std::size_t largest_file = 4 << 20;
+constexpr int most_attempts = 1000;
 
 std::optional<std::uint32_t> number_in(const std::string& text) {
     std::uint32_t value = 0;
@@ -35,16 +36,44 @@ std::uint32_t number_in(std::int64_t value, const char* field) {
 
 using Line = std::vector<std::string>;
 
-// The lines of a file of the image, in their parts; a pipe or a device is no such file.
-std::vector<Line> read_lines(int root, const char* path, std::size_t parts) {
+// Below the container's root directory, wherever links in it lead; no descriptor, with errno, when it cannot
+// be opened. The kernel asks for another try (EAGAIN) when anything on the machine was renamed or mounted
+// while it followed a "..", so a busy machine needs some.
+Descriptor open_in_root(int root, const char* path) {
     open_how how{};
     how.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
     how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
-    const Descriptor file(int(::syscall(SYS_openat2, root, path, &how, sizeof how)));
-    std::vector<Line> lines;
+    for (int attempt = 0; attempt < most_attempts; ++attempt) {
+        const auto opened = int(::syscall(SYS_openat2, root, path, &how, sizeof how));
+        if (opened >= 0 || (errno != EAGAIN && errno != EINTR)) return Descriptor(opened);
+    }
+    return {};
+}
+
+// Nothing for an image without that file; a pipe, a device or a way that leads nowhere is no such file. What
+// cannot be read for another reason is an error: taken for absent, it would give the process other groups.
+std::string image_file(int root, const char* path) {
+    const std::string reading = std::string("reading /") + path + " of the image";
+    const Descriptor file = open_in_root(root, path);
+    if (!file) {
+        if (errno == ENOENT || errno == ENOTDIR || errno == ELOOP || errno == ENXIO || errno == ENODEV)
+            return {};
+        throw system_error(reading);
+    }
     struct stat about {};
-    if (!file || ::fstat(file.get(), &about) != 0 || !S_ISREG(about.st_mode)) return lines;
-    std::stringstream text(read_file(file.get(), largest_file).value_or(""));
+    if (::fstat(file.get(), &about) != 0) throw system_error(reading);
+    if (!S_ISREG(about.st_mode)) return {};
+    if (std::size_t(about.st_size) > largest_file)
+        throw Error(Code::invalid, reading + ": it is larger than 4 MiB");
+    auto text = read_file(file.get(), largest_file);
+    if (!text) throw system_error(reading);
+    return *std::move(text);
+}
+
+// The lines of a file of the image, in their parts.
+std::vector<Line> read_lines(int root, const char* path, std::size_t parts) {
+    std::vector<Line> lines;
+    std::stringstream text(image_file(root, path));
     for (std::string one; std::getline(text, one);) {
         Line line;
         std::stringstream stream(one);

@@ -19,7 +19,7 @@ struct User {
 };
 
 // `root` is the container's root directory; links in it cannot lead out of it. Throws Code::invalid for names
-// that it does not have.
+// that it does not have, and what system_error() says when its files cannot be read.
 [[nodiscard]] User resolve_user(const runtime::Security& security, const std::string& image_user, int root);
 
 }  // namespace keelson::oci

@@ -46,6 +46,8 @@ struct keelson_host {
     int64_t (*unix_us)(void* context);
     /* Services that not every host has, by id, or null. */
     const void* (*service)(void* context, const char* id);
+    /* The name in the API of the node that this machine is or would be; empty when the host knows none. */
+    const char* node_name;
 };
 
 /* Objects of the Kubernetes API, of the types that the manifest asks for (objects:) and the operator accepts.

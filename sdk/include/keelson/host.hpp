@@ -313,6 +313,12 @@ class Host {
         return table_->state_directory;
     }
 
+    // The name in the API of the node that this machine is or would be; empty when the host knows none.
+    [[nodiscard]] std::string node_name() const {
+        const bool is_known = has(KEELSON_DETAIL_FIELD(node_name)) && table_->node_name != nullptr;
+        return is_known ? table_->node_name : std::string();
+    }
+
     // Virtual in a simulation: use these two rather than the system's clocks.
     [[nodiscard]] std::chrono::microseconds monotonic() const {
         if (has(KEELSON_DETAIL_FIELD(monotonic_us)))

@@ -99,8 +99,15 @@ struct keelson_images {
     keelson_method usage;  /* {} -> {"usedBytes", "inodesUsed", "path"} */
     /* {"image": a reference or an id} -> {"image"?: as in list}: empty when it is not there */
     keelson_method inspect;
+    /* {} -> {"pulls": [{"image": as pull was asked for it, "doneBytes", "wholeBytes"}]}: those under way.
+     * Bytes are those of the layers as they travel; wholeBytes is 0 until the registry has told it. For
+     * people who wait: a runtime that does not know leaves it out. */
+    keelson_method pulls;
 };
-#define KEELSON_IMAGES_METHODS(X, T) X(T, pull) X(T, load) X(T, list) X(T, remove) X(T, usage) X(T, inspect)
+/* clang-format off */
+#define KEELSON_IMAGES_METHODS(X, T) \
+    X(T, pull) X(T, load) X(T, list) X(T, remove) X(T, usage) X(T, inspect) X(T, pulls)
+/* clang-format on */
 
 #ifdef __cplusplus
 }

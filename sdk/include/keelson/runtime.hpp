@@ -491,6 +491,24 @@ struct Inspected {
     KEELSON_FIELDS(field.optional("image", self.image))
 };
 
+struct PullsRequest {
+    KEELSON_FIELDS()
+};
+
+struct PullProgress {
+    std::string image;
+    std::int64_t done_bytes = 0;
+    std::int64_t whole_bytes = 0;  // 0: not known yet
+    KEELSON_FIELDS(field.required("image", self.image)
+                       .required("doneBytes", self.done_bytes)
+                       .required("wholeBytes", self.whole_bytes))
+};
+
+struct Pulls {
+    std::vector<PullProgress> pulls;
+    KEELSON_FIELDS(field.required("pulls", self.pulls))
+};
+
 namespace methods {
 KEELSON_DETAIL_SLOT(pull, Pull, Pulled)
 KEELSON_DETAIL_SLOT(load, Load, Loaded)
@@ -498,6 +516,7 @@ KEELSON_DETAIL_SLOT(list, List, Listed)
 KEELSON_DETAIL_SLOT(remove, Remove, Empty)
 KEELSON_DETAIL_SLOT(usage, UsageRequest, Usage)
 KEELSON_DETAIL_SLOT(inspect, Inspect, Inspected)
+KEELSON_DETAIL_SLOT(pulls, PullsRequest, Pulls)
 }  // namespace methods
 }  // namespace images
 

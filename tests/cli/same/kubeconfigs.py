@@ -28,6 +28,12 @@ LINES = [
     Line("config use-context admin@keelson"),
     Line("config set-cluster far --server=https://far:6443 --insecure-skip-tls-verify"),
     Line("config set-cluster far --server=https://further:6443"),
+    *(Line(f"config {text}", since=(1, 32), why="members that are kept and put") for text in (
+        "set-cluster far --insecure-skip-tls-verify", "set-cluster far --certificate-authority=/nothing/ca", "set-cluster far --insecure-skip-tls-verify",
+        "set clusters.made.certificate-authority-data Zm9v", "set contexts.made.cluster far", "unset contexts.nothing", "unset clusters.nothing.server",
+        "set-credentials dan --username=d --password=p", "set-credentials dan --token=t", "set-credentials dan --username=d",
+        "set-credentials kim --exec-command=x --exec-api-version=client.authentication.k8s.io/v1 --exec-arg=a --exec-env=B=c",
+        "unset clusters.made", "unset contexts.made", "delete-user kim", "delete-user dan")),
     Line("config set-credentials bob --token=abc"),
     Line("config set-credentials eve --username=e --password=f"),
     Line("config set clusters.far.server https://again:1"),

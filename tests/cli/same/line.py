@@ -2,7 +2,7 @@
 import dataclasses
 
 CHANGING = ("create", "apply", "delete", "replace", "patch", "edit", "label", "annotate", "config", "run", "expose", "set",
-            "scale", "autoscale", "rollout", "cordon", "uncordon", "drain", "taint", "cp")
+            "scale", "autoscale", "rollout", "cordon", "uncordon", "drain", "taint", "cp", "debug")
 
 
 @dataclasses.dataclass

@@ -2,6 +2,8 @@
 from line import Line
 
 LINES = [
+    *(Line(f"wait pod/one --timeout=1s --for={text}", code=1, since=(1, 32), why="the words for a value") for text in (
+        "jsonpath=", "jsonpath={.a}=x=y", "jsonpath={.a}=", "nope", "create=x")),
     Line("create -f cm.yaml -f pod.json -f web.yaml"),
     Line("label cm cm x=y"),
     Line("label cm/cm x=y", since=(1, 21), why="the same value was refused"),

@@ -1,7 +1,22 @@
 """get, create, delete, replace"""
 from line import Line
 
+RAW = "/api/v1/namespaces/{ns}/configmaps"
+
 LINES = [
+    *(Line(text, code=1, since=(1, 21), why="other words") for text in (
+        "get --raw nope", "get --raw /version -o json", "get --raw /version pods", "get --raw /version -w", "get --raw /nope",
+        "delete --raw nope", "delete --raw /x -f a -f b", "delete --raw /api/v1/namespaces/{ns}/configmaps/nope",
+        "create --raw " + RAW, "create --raw x -f cm.yaml", "create --raw /x -f cm.yaml -o yaml", "create --raw /x -f cm.yaml -f cm2.yaml",
+        "create --raw /x -f cm.yaml --edit", "replace --raw x -f cm.yaml", "replace -f cm.yaml --grace-period=3", "replace -f cm.yaml --timeout=3s",
+        "replace -f cm.yaml --force --dry-run=server")),
+    Line("get --raw /api/v1/namespaces/{ns}/configmaps?fieldSelector=metadata.name=none", code=0),
+    Line("create -f cm.yaml --edit", environment={"EDITOR": "true"}, code=0),
+    Line("create -f cm.yaml --edit", environment={"EDITOR": "sed -i s/several/many/"}, code=0),
+    Line("create -f cm.yaml --edit", environment={"EDITOR": "false"}, code=1, errors="", why="the code of the editor is told"),
+    Line("delete cm cm"),
+    *(Line(f"create token default {text}", changes=False, code=1, since=(1, 32), why="new") for text in (
+        "--duration=-5s", "--bound-object-kind=Pod", "--bound-object-name=x", "--bound-object-uid=x", "--bound-object-kind=Foo --bound-object-name=x")),
     Line("get pods", code=0),
     Line("get pods --ignore-not-found", code=0),
     Line("get pods -A -l nothing=here"),
@@ -53,9 +68,15 @@ LINES = [
     Line("get deploy web --no-headers"),
     Line("get deploy web --show-labels"),
     Line("get pod one -L app,tier"),
+    Line("get cm -L nope,app,nope"),
     Line("get deploy --show-kind"),
     Line("get cm --sort-by=.metadata.name"),
     Line("get cm d3 cm d1 --sort-by={.metadata.name} -o name"),
+    *(Line(f"get --server-print=false {text}") for text in (
+        "cm", "deploy web", "deploy/web svc/web cm/cm", "deploy,svc,cm", "cm --show-labels", "cm cm -L app,tier", "cm -A --no-headers --field-selector metadata.namespace={ns}",
+        "cm -A --field-selector metadata.namespace={ns}", "cm --show-kind", "cm -o wide", "cm --sort-by=.metadata.name", "cm -o name", "deploy web -o jsonpath={.spec.replicas}",
+        "cm nope", "cm cm nope", "pods -l nothing=here", "all", "nodes", "ns -l nothing=here", "cm --chunk-size=1")),
+    Line("get deploy web --subresource=scale --server-print=false", since=(1, 24), why="the flag is new"),
     Line("get deploy.apps"),
     Line("get deploy.v1.apps/web -o name"),
     Line("get deployments.v1.apps web -o name"),

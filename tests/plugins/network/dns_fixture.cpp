@@ -267,6 +267,11 @@ PluginReply DnsTest::configure(const std::vector<std::string>& upstreams, const 
     return reply;
 }
 
+PluginReply DnsTest::serve(const std::vector<std::string>& upstreams) {
+    PluginReply reply = configure(upstreams);
+    return reply.ok() ? apply({}, true) : reply;
+}
+
 PluginReply DnsTest::apply(const std::vector<Json>& set, bool full, const std::vector<Json>& removed,
                            bool more) {
     Json request = {{"generation", generation_ + 1}, {"full", full}, {"set", set}, {"removed", removed}};

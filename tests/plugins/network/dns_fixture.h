@@ -85,6 +85,8 @@ class DnsTest : public ::testing::Test {
   protected:
     void start(const Json& config = Json::object());
     PluginReply configure(const std::vector<std::string>& upstreams = {}, const Json& more = Json::object());
+    // Without records, so that there is an answer to everything.
+    PluginReply serve(const std::vector<std::string>& upstreams = {});
     PluginReply apply(const std::vector<Json>& set, bool full = false, const std::vector<Json>& removed = {},
                       bool more = false);
     static Json record(const std::string& name, const std::string& type,

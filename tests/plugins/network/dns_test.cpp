@@ -242,7 +242,7 @@ TEST_F(DnsZoneTest, AddressThatIsTakenLeavesTheOthersAsTheyAre) {
 
 TEST_F(DnsTest, ConnectionsAreBoundedAndQuietOnesEnd) {
     start({{"tcpConnections", 2}, {"tcpIdleSeconds", 1}});
-    ASSERT_TRUE(configure().ok());
+    ASSERT_TRUE(serve().ok());
     std::vector<base::FileDescriptor> connections;
     for (int i = 0; i < 3; ++i) connections.push_back(connect_tcp(port_));
     const auto has_ended = [](int socket, int timeout_ms) {
@@ -286,7 +286,7 @@ TEST_F(DnsUpstreamTest, OtherNamesAreAskedOnceAndRemembered) {
 
 TEST_F(DnsUpstreamTest, AbsentNamesAreRememberedToo) {
     OtherServer other(address);
-    ASSERT_TRUE(configure({other.address()}).ok());
+    ASSERT_TRUE(serve({other.address()}).ok());
     for (int i = 0; i < 2; ++i) {
         const DnsAnswer answer = ask("absent.example.org");
         EXPECT_EQ(answer.code, kNameError);
@@ -312,7 +312,7 @@ TEST_F(DnsUpstreamTest, LongAnswersAreFetchedByTcp) {
         saying.is_truncated = true;
         return saying;
     });
-    ASSERT_TRUE(configure({other.address()}).ok());
+    ASSERT_TRUE(serve({other.address()}).ok());
     const auto answers = exchange_tcp(port_, {write_dns({"long.example.org"})}, 1);
     ASSERT_THAT(answers, SizeIs(1));
     EXPECT_THAT(read_dns(answers[0]).answers, SizeIs(100));
@@ -329,7 +329,7 @@ TEST_F(DnsUpstreamTest, NextServerIsAskedWhenOneIsSilentGoneOrBroken) {
         gone = ended.address();
     }
     start({{"upstreamTimeoutMs", 100}});
-    ASSERT_TRUE(configure({silent.address(), gone, broken.address(), good.address()}).ok());
+    ASSERT_TRUE(serve({silent.address(), gone, broken.address(), good.address()}).ok());
     EXPECT_EQ(ask("www.example.org").code, kNoError);
     EXPECT_GT(silent.asked(), 0);
     EXPECT_GT(broken.asked(), 0);
@@ -338,7 +338,7 @@ TEST_F(DnsUpstreamTest, NextServerIsAskedWhenOneIsSilentGoneOrBroken) {
 TEST_F(DnsUpstreamTest, NoAnswerFromAnyIsAFailure) {
     OtherServer silent([](const std::string&) { return OtherServer::Saying{.is_silent = true}; });
     start({{"upstreamTimeoutMs", 50}});
-    ASSERT_TRUE(configure({silent.address()}).ok());
+    ASSERT_TRUE(serve({silent.address()}).ok());
     EXPECT_EQ(ask("www.example.org").code, kServerFailure);
     EXPECT_EQ(silent.asked(), 2);
 }
@@ -349,7 +349,7 @@ TEST_F(DnsUpstreamTest, AnswersToOtherQuestionsAreNotTaken) {
         saying.has_wrong_id = true;
         return saying;
     });
-    ASSERT_TRUE(configure({other.address()}).ok());
+    ASSERT_TRUE(serve({other.address()}).ok());
     EXPECT_EQ(ask("www.example.org").code, kNoError);
     EXPECT_EQ(other.asked(), 1);
 }

@@ -91,9 +91,9 @@ void set_loopback_up() {
     if (::ioctl(socket.get(), SIOCSIFFLAGS, &request) != 0) fail("set the loopback device up");
 }
 
-bool wait_for(int descriptor, short events) {
+bool wait_for(int descriptor, short events, int limit_ms = patience_ms) {
     pollfd wait{descriptor, events, 0};
-    return ::poll(&wait, 1, patience_ms) == 1;
+    return ::poll(&wait, 1, limit_ms) == 1;
 }
 
 }  // namespace
@@ -152,7 +152,9 @@ std::string connect_between(const NetworkNamespace& client, const Endpoint& targ
             ::socket(address.storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
         (void)::connect(connecting.get(), reinterpret_cast<const sockaddr*>(&address.storage), address.size);
     });
-    if (!wait_for(connecting.get(), POLLOUT)) return {};
+    // A link that has just come up learns its IPv6 neighbours only a second or two later.
+    const bool is_ipv6 = target.address.find(':') != std::string::npos;
+    if (!wait_for(connecting.get(), POLLOUT, is_ipv6 ? 4 * patience_ms : patience_ms)) return {};
     int error = 0;
     socklen_t size = sizeof error;
     ::getsockopt(connecting.get(), SOL_SOCKET, SO_ERROR, &error, &size);

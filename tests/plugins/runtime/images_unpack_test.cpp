@@ -262,6 +262,15 @@ TEST_F(ImagesUnpack, KeepsNamesAsTheyAre) {
     EXPECT_TRUE(std::filesystem::exists(root + "/raw\xff\xfe"));
 }
 
+TEST_F(ImagesUnpack, TakesALayerThatEndsWithTheLastByteOfItsLastFile) {
+    const std::string content(700, 'x');
+    const std::string layer = Tar().file("first").file("last", content).unfinished_bytes();
+    const std::string cut = layer.substr(0, layer.size() - (1024 - content.size()));
+    expect_refused(cut.substr(0, cut.size() - 1), "no whole tar");
+    const std::string root = load_layers({cut}).at(0);
+    EXPECT_EQ(read_text(root + "/last"), content);
+}
+
 TEST_F(ImagesUnpack, RefusesTruncatedLayers) {
     const std::string whole = Tar().file("f", std::string(5000, 'x')).bytes();
     expect_refused(whole.substr(0, 2000), "no whole tar");

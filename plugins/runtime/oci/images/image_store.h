@@ -7,7 +7,6 @@
 #define KEELSON_OCI_IMAGE_STORE_H
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -36,10 +35,6 @@ struct ResolvedImage {
 // Thread-safe. Failures are thrown as keelson::Error, with the codes that runtime.h names.
 class ImageStore {
   public:
-    // How far a download is; called from any thread.
-    using Progress =
-        std::function<void(const std::string& image, std::uint64_t done_bytes, std::uint64_t whole_bytes)>;
-
     virtual ~ImageStore() = default;
 
     [[nodiscard]] virtual images::Pulled pull(const images::Pull& request, const Call& call) = 0;
@@ -49,6 +44,8 @@ class ImageStore {
     // Removes its names and what no other image and no holder needs. An image that is held: Code::conflict.
     virtual void remove(const std::string& image_id) = 0;
     [[nodiscard]] virtual images::Usage usage() const = 0;
+    // Those under way, the oldest first.
+    [[nodiscard]] virtual images::Pulls pulls() const = 0;
 
     // For making a container. The image and its layers stay as long as somebody holds it; a holder is named
     // by its container id, holding twice is once, and holds do not survive the process: the containers that

@@ -35,7 +35,6 @@ struct StoreSettings {
     int attempts = 4;                                // of a request that fails in a way that may pass
     std::chrono::milliseconds first_pause{200};  // before the second attempt; then twice as long each time
     Limits limits;
-    ImageStore::Progress progress;                 // may be null
     std::function<void(const std::string&)> warn;  // for the log; may be null
     std::function<std::chrono::microseconds()>
         monotonic;  // Host::monotonic(), the scale of deadlines; may be null

@@ -17,10 +17,11 @@ constexpr int maximum_nesting = 4;
 
 class Pulling {
   public:
-    Pulling(const Reference& reference, const std::vector<images::Credentials>& credentials,
-            const PullContext& context, const Call& call)
+    Pulling(const std::string& image, const Reference& reference,
+            const std::vector<images::Credentials>& credentials, const PullContext& context, const Call& call)
         : reference_(reference),
           context_(context),
+          progress_(context.board, image),
           interrupt_(call, context.settings.monotonic),
           repository_(context.settings, reference, credentials, interrupt_) {}
 
@@ -63,7 +64,9 @@ class Pulling {
         std::string chain;
         for (const std::string& diff_id : image_.parsed.diff_ids)
             chains_.push_back(chain = chain_id(chain, diff_id));
-        for (const Content& layer : manifest.layers) whole_bytes_ += layer.size;
+        std::uint64_t whole_bytes = 0;
+        for (const Content& layer : manifest.layers) whole_bytes += layer.size;
+        progress_.set_whole(whole_bytes);
         const std::size_t workers =
             std::clamp<std::size_t>(context_.settings.parallel_downloads, 1, chains_.size() + 1);
         {
@@ -95,7 +98,7 @@ class Pulling {
             is_fetched = true;
             return build(content, image_.parsed.diff_ids[index]);
         });
-        if (!is_fetched) report(content.size);
+        if (!is_fetched) progress_.add(content.size);
         const std::lock_guard lock(mutex_);
         image_.layers.push_back(std::move(pin));
     }
@@ -103,7 +106,7 @@ class Pulling {
     BuiltLayer build(const Content& content, const std::string& diff_id) {
         const DownloadSlots::Slot slot(context_.slots, interrupt_);
         Workspace place = context_.layers.make_workspace();
-        const auto source = repository_.blob(content, [&](std::uint64_t bytes) { report(bytes); });
+        const auto source = repository_.blob(content, [&](std::uint64_t bytes) { progress_.add(bytes); });
         UnpackedLayer unpacked = unpack_layer(*source, place.root(), limits());
         if (unpacked.diff_id != diff_id)
             throw Error(Code::invalid,
@@ -111,20 +114,14 @@ class Pulling {
         return {std::move(place), std::move(unpacked)};
     }
 
-    void report(std::uint64_t bytes) {
-        const std::uint64_t done = done_bytes_ += bytes;
-        if (context_.settings.progress) context_.settings.progress(reference_.text(), done, whole_bytes_);
-    }
-
     const Reference& reference_;
     const PullContext& context_;
+    PullBoard::Entry progress_;
     Interrupt interrupt_;
     Repository repository_;
     PulledImage image_;
     std::vector<std::string> chains_;
     std::atomic<std::size_t> next_ = 0;
-    std::atomic<std::uint64_t> done_bytes_ = 0;
-    std::uint64_t whole_bytes_ = 0;
     std::mutex mutex_;
     std::exception_ptr failure_;
 };
@@ -148,9 +145,29 @@ DownloadSlots::Slot::~Slot() {
     slots_.changed_.notify_one();
 }
 
-PulledImage pull_image(const Reference& reference, const std::vector<images::Credentials>& credentials,
-                       const PullContext& context, const Call& call) {
-    return Pulling(reference, credentials, context, call).run();
+PullBoard::Entry::Entry(PullBoard& board, std::string image) : board_(board), image_(std::move(image)) {
+    const std::lock_guard lock(board_.mutex_);
+    board_.entries_.push_back(this);
+}
+
+PullBoard::Entry::~Entry() {
+    const std::lock_guard lock(board_.mutex_);
+    board_.entries_.remove(this);
+}
+
+images::Pulls PullBoard::list() const {
+    const std::lock_guard lock(mutex_);
+    images::Pulls result;
+    for (const Entry* entry : entries_)
+        result.pulls.push_back({entry->image_, std::int64_t(entry->done_bytes_.load()),
+                                std::int64_t(entry->whole_bytes_.load())});
+    return result;
+}
+
+PulledImage pull_image(const std::string& image, const Reference& reference,
+                       const std::vector<images::Credentials>& credentials, const PullContext& context,
+                       const Call& call) {
+    return Pulling(image, reference, credentials, context, call).run();
 }
 
 }  // namespace keelson::oci

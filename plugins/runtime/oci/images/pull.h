@@ -2,8 +2,10 @@
 #ifndef KEELSON_OCI_PULL_H
 #define KEELSON_OCI_PULL_H
 
+#include <atomic>
 #include <condition_variable>
-#include <functional>
+#include <cstdint>
+#include <list>
 #include <mutex>
 #include <string>
 #include <vector>
@@ -38,6 +40,35 @@ class DownloadSlots {
     std::size_t free_;
 };
 
+// How far the pulls under way are. Thread-safe.
+class PullBoard {
+  public:
+    // The place of one pull, as long as it lasts.
+    class Entry {
+      public:
+        Entry(PullBoard& board, std::string image);
+        ~Entry();
+        Entry(const Entry&) = delete;
+        Entry& operator=(const Entry&) = delete;
+
+        void set_whole(std::uint64_t bytes) { whole_bytes_ = bytes; }
+        void add(std::uint64_t bytes) { done_bytes_ += bytes; }
+
+      private:
+        friend class PullBoard;
+        PullBoard& board_;
+        const std::string image_;
+        std::atomic<std::uint64_t> done_bytes_ = 0;
+        std::atomic<std::uint64_t> whole_bytes_ = 0;
+    };
+
+    [[nodiscard]] images::Pulls list() const;
+
+  private:
+    mutable std::mutex mutex_;
+    std::list<const Entry*> entries_;  // the oldest first
+};
+
 struct PulledImage {
     std::vector<std::string> manifests;  // the index first, if there is one
     std::string config;
@@ -49,9 +80,11 @@ struct PullContext {
     const StoreSettings& settings;
     LayerStore& layers;
     DownloadSlots& slots;
+    PullBoard& board;
 };
 
-[[nodiscard]] PulledImage pull_image(const Reference& reference,
+// image: what the caller calls it, on the board.
+[[nodiscard]] PulledImage pull_image(const std::string& image, const Reference& reference,
                                      const std::vector<images::Credentials>& credentials,
                                      const PullContext& context, const Call& call);
 

@@ -84,6 +84,7 @@ class DirectoryStore : public ImageStore {
     images::Inspected inspect(const std::string& image) const override;
     void remove(const std::string& image_id) override;
     images::Usage usage() const override;
+    images::Pulls pulls() const override { return board_.list(); }
     ResolvedImage hold(const std::string& image_id, const std::string& holder) override;
     void release(const std::string& image_id, const std::string& holder) override;
 
@@ -114,6 +115,7 @@ class DirectoryStore : public ImageStore {
     BlobStore blobs_;
     LayerStore layers_;
     DownloadSlots slots_;
+    PullBoard board_;
     std::mutex change_mutex_;  // whoever changes the table, on disk and in memory
     mutable std::mutex mutex_;
     ImageTable table_;
@@ -387,7 +389,8 @@ void DirectoryStore::release(const std::string& image_id, const std::string& hol
 
 images::Pulled DirectoryStore::pull(const images::Pull& request, const Call& call) {
     const Reference reference = parse_reference(request.image);
-    const PulledImage pulled = pull_image(reference, request.credentials, {settings_, layers_, slots_}, call);
+    const PulledImage pulled =
+        pull_image(request.image, reference, request.credentials, {settings_, layers_, slots_, board_}, call);
     ImageRecord record;
     if (reference.digest.empty()) record.names.insert(reference.text());
     record.digests.insert(reference.name() + "@" + digest_of(pulled.manifests.front()));

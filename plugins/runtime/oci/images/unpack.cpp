@@ -93,6 +93,7 @@ class Unpacking {
         auto& self = *static_cast<Unpacking*>(context);
         try {
             const std::string_view piece = self.stream_.next();
+            self.has_ended_ = piece.empty();
             *data = piece.data();
             return la_ssize_t(piece.size());
         } catch (...) {
@@ -115,6 +116,7 @@ class Unpacking {
     }
 
     archive_entry* next_entry() {
+        if (lacks_padding_) return nullptr;
         archive_entry* entry = nullptr;
         const int result = archive_read_next_header(reader_.get(), &entry);
         if (result == ARCHIVE_EOF) return nullptr;
@@ -169,7 +171,12 @@ class Unpacking {
             la_int64_t offset = 0;
             const int result = archive_read_data_block(reader_.get(), &data, &length, &offset);
             if (result == ARCHIVE_EOF) break;
-            if (result != ARCHIVE_OK && result != ARCHIVE_WARN) fail();
+            if (result != ARCHIVE_OK && result != ARCHIVE_WARN) {
+                // Some programs end a layer with the last byte of its last file. All of it has come.
+                lacks_padding_ = !failure_ && has_ended_ && end == size;
+                if (lacks_padding_) break;
+                fail();
+            }
             if (offset < end || offset > size || std::uint64_t(size - offset) < length)
                 throw Error(Code::invalid, "a layer is refused: a file of it has more bytes than it says");
             if (offset != end && ::lseek(file.get(), offset, SEEK_SET) < 0)
@@ -185,6 +192,8 @@ class Unpacking {
     const Limits& limits_;
     std::unique_ptr<archive, int (*)(archive*)> reader_{archive_read_new(), archive_read_free};
     std::exception_ptr failure_;
+    bool has_ended_ = false;      // the source of the tar
+    bool lacks_padding_ = false;  // and the blocks that end an archive
     std::uint64_t entries_ = 0;
     std::uint64_t bytes_ = 0;
 };

@@ -25,6 +25,7 @@ class FakeImages final : public ImageStore {
     images::Inspected inspect(const std::string& /*image*/) const override { return {}; }
     void remove(const std::string& /*image_id*/) override {}
     images::Usage usage() const override { return {0, 0, directory_}; }
+    images::Pulls pulls() const override { return {}; }
 
     ResolvedImage hold(const std::string& image_id, const std::string& /*holder*/) override {
         const std::string image = directory_ + "/" + image_id.substr(image_id.find(':') + 1);

@@ -14,7 +14,6 @@ namespace keelson::testing {
 namespace {
 
 using ::testing::HasSubstr;
-using ::testing::IsEmpty;
 using ::testing::MatchesRegex;
 
 TEST_F(OciTest, RunsAContainer) {
@@ -72,7 +71,7 @@ TEST_F(OciTest, GraceEndsInKilling) {
     ASSERT_TRUE(stop_container("deaf", 1).ok());
     const auto took = std::chrono::steady_clock::now() - begun;
     EXPECT_GE(took, std::chrono::seconds(1));
-    EXPECT_LT(took, std::chrono::seconds(5));
+    EXPECT_LT(took, std::chrono::seconds(20));
     EXPECT_EQ(container("deaf")["exitCode"], 137);
 }
 
@@ -195,8 +194,9 @@ TEST_F(OciTest, CountsWhatIsUsed) {
     EXPECT_GT(stats["containers"][0]["memoryBytes"], 5 << 20) << "the page cache counts";
     // Files of a virtual machine are in its memory: there none of them can be given back.
     EXPECT_LE(stats["containers"][0]["workingSetBytes"], stats["containers"][0]["memoryBytes"]);
-    if (std::getenv("KEELSON_VM") == nullptr)
+    if (std::getenv("KEELSON_VM") == nullptr) {
         EXPECT_LT(stats["containers"][0]["workingSetBytes"], stats["containers"][0]["memoryBytes"]);
+    }
     EXPECT_GE(stats["containers"][0]["fileSystemBytes"], 5 << 20);
     ASSERT_EQ(stats["sandboxes"].size(), 1u);
     EXPECT_GT(stats["sandboxes"][0]["processes"], 1);
