@@ -18,7 +18,6 @@ import support
 from joining import TOKEN, JoiningNode, Registry
 
 KEELSOND = KUBECTL = None
-PATIENCE_SECONDS = 40
 
 
 class JoinStory(unittest.TestCase):
@@ -42,13 +41,13 @@ class JoinStory(unittest.TestCase):
     @classmethod
     def remove_pods(cls):
         cls.kubectl.run("delete", "pods", "--all", "--grace-period=0", "--force", code=None)
-        deadline = time.monotonic() + PATIENCE_SECONDS
+        deadline = time.monotonic() + support.PATIENCE_SECONDS
         while cls.node.sandboxes() and time.monotonic() < deadline:
             time.sleep(0.05)
 
-    def wait_for(self, condition, seconds=PATIENCE_SECONDS):
+    def wait_for(self, condition):
         support.wait_until(condition, lambda: self.kubectl.run("get", "pods,nodes,csr,events", code=None).out +
-                           self.node.log()[-4000:], seconds)
+                           self.node.log()[-4000:])
 
     def is_ready(self, what, name):
         found = self.kubectl.run("get", what, name, "-o", "json", code=None)
@@ -65,7 +64,7 @@ class JoinStory(unittest.TestCase):
                                          data=json.dumps(body).encode() if body is not None else None,
                                          headers={"Content-Type": content_type})
         try:
-            with urllib.request.urlopen(request, context=context, timeout=30) as answer:
+            with urllib.request.urlopen(request, context=context, timeout=support.PATIENCE_SECONDS) as answer:
                 return answer.status, json.load(answer)
         except urllib.error.HTTPError as error:
             return error.code, json.load(error)
@@ -94,7 +93,7 @@ class JoinStory(unittest.TestCase):
         with unreachable:
             command = [part.replace(str(self.server.port), str(support.free_port())) for part in
                        unreachable.command("--token", token, "--ca-hash", self.hash)]
-            done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+            done = subprocess.run(command, capture_output=True, text=True, timeout=support.PATIENCE_SECONDS)
             self.assertEqual(done.returncode, 1)
             self.assertIn("joining https://127.0.0.1", done.stderr)
         # The expired one has been cleaned away.
@@ -140,7 +139,7 @@ class JoinStory(unittest.TestCase):
         context = ssl._create_unverified_context()
         context.load_cert_chain(self.node.data / "pki/node-client.crt", self.node.data / "pki/node-client.key")
         with self.assertRaises(urllib.error.HTTPError) as refused:
-            urllib.request.urlopen(f"https://127.0.0.1:{port}/pods", context=context, timeout=10)
+            urllib.request.urlopen(f"https://127.0.0.1:{port}/pods", context=context, timeout=support.PATIENCE_SECONDS)
         self.assertEqual(refused.exception.code, 401, "nodes do not ask each other")
 
     def test_3b_attached_and_forwarded_streams_go_there(self):
@@ -152,7 +151,7 @@ class JoinStory(unittest.TestCase):
         forward = self.kubectl.start("port-forward", "pod/listener", f"{near}:{port}")
         try:
             self.assertIn("Forwarding from", forward.stdout.readline())
-            with urllib.request.urlopen(f"http://127.0.0.1:{near}/", timeout=30) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{near}/", timeout=support.PATIENCE_SECONDS) as answer:
                 self.assertTrue(answer.read())
         finally:
             forward.kill()

@@ -110,7 +110,7 @@ class JoiningNode:
             self.process = subprocess.Popen(self.command(*more), stdout=log, stderr=log)
 
     def refused(self, *more, code=2):
-        done = subprocess.run(self.command(*more), capture_output=True, text=True, timeout=60)
+        done = subprocess.run(self.command(*more), capture_output=True, text=True, timeout=support.PATIENCE_SECONDS)
         assert done.returncode == code, (done.returncode, done.stderr)
         return done.stderr
 

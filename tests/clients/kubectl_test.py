@@ -258,20 +258,20 @@ spec:
 
     def test_wait(self):
         self.k("patch", "deployment", "web", "--type=merge", "-p", '{"metadata":{"labels":{"x":"y"}}}')
-        waiting = self.kubectl.start("wait", "--for=condition=Available", "deployment/web", "--timeout=30s")
+        waiting = self.kubectl.start("wait", "--for=condition=Available", "deployment/web", support.PATIENT)
         self.server_patch_status({"status": {"conditions": [{"type": "Available", "status": "True"}]}})
-        out, err = waiting.communicate(timeout=40)
+        out, err = waiting.communicate(timeout=support.PATIENCE_SECONDS)
         self.assertEqual(waiting.returncode, 0, err)
         self.assertIn("condition met", out)
         self.k("wait", "--for=condition=Progressing", "deployment/web", "--timeout=1s", code=1)
         # Deleted, but held back until kubectl is known to watch.
         self.k("patch", "deployment", "web", "--type=merge", "-p", '{"metadata":{"finalizers":["tests/held"]}}')
         self.k("delete", "deployment", "web", "--wait=false")
-        gone = self.kubectl.start("wait", "-v=6", "--for=delete", "deployment/web", "--timeout=30s")
+        gone = self.kubectl.start("wait", "-v=6", "--for=delete", "deployment/web", support.PATIENT)
         while "watch=true" not in (line := gone.stderr.readline()):
             self.assertTrue(line, "kubectl wait ended early")
         self.k("patch", "deployment", "web", "--type=merge", "-p", '{"metadata":{"finalizers":null}}')
-        out, err = gone.communicate(timeout=40)
+        out, err = gone.communicate(timeout=support.PATIENCE_SECONDS)
         self.assertEqual(gone.returncode, 0, err)
         self.assertIn("condition met", out)
 
@@ -290,7 +290,7 @@ spec:
             self.assertTrue(line, f"the watch ended without {missing}")
             missing.discard(line.strip())
         watching.terminate()
-        watching.communicate(timeout=30)
+        watching.communicate(timeout=support.PATIENCE_SECONDS)
         only = self.kubectl.start("get", "configmap", "-w", "--watch-only", "--output-watch-events",
                                   "--request-timeout=30s")
         for number in range(200):
@@ -298,7 +298,7 @@ spec:
             if select.select([only.stdout], [], [], 0)[0]:
                 break
         only.terminate()
-        out, _ = only.communicate(timeout=30)
+        out, _ = only.communicate(timeout=support.PATIENCE_SECONDS)
         self.assertIn("MODIFIED", out)
 
     def test_secrets_and_files(self):

@@ -17,7 +17,6 @@ import support
 from namespaces import NetworkNamespace, process_of_pod
 
 KEELSOND = KEELCTL = KUBECTL = None
-PATIENCE_SECONDS = 60
 DNS = "10.96.0.10"
 UPSTREAM = "192.0.2.53"
 ZONE = "cluster.local"
@@ -104,7 +103,7 @@ class Names(unittest.TestCase):
         cls.add_image()
         cls.wait(lambda: cls.k("get", "serviceaccount", "default", code=None).code == 0)
         cls.k("create", "-f", "-", input=json.dumps({"apiVersion": "v1", "kind": "List", "items": OBJECTS}))
-        cls.k("wait", "--for=condition=Ready", "pod/client", "--timeout=60s", timeout=70)
+        cls.k("wait", "--for=condition=Ready", "pod/client", support.PATIENT)
         cls.address = cls.k("get", "service", "web", "-o", "jsonpath={.spec.clusterIP}").out
         cls.wait(lambda: cls.one("glibc", "any", "web") == [cls.address] and
                  len(cls.one("glibc", "any", "large")) == LARGE)
@@ -122,8 +121,8 @@ class Names(unittest.TestCase):
         return cls.kubectl.run(*arguments, **options)
 
     @classmethod
-    def wait(cls, condition, seconds=PATIENCE_SECONDS):
-        support.wait_until(condition, cls.tell, seconds)
+    def wait(cls, condition):
+        support.wait_until(condition, cls.tell)
 
     @classmethod
     def tell(cls):

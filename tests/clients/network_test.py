@@ -15,7 +15,6 @@ import support
 from traffic import Traffic
 
 KEELSOND = KEELCTL = KUBECTL = None
-PATIENCE_SECONDS = 60
 LONGEST_GAP_SECONDS = 1.0  # in which new connections may be lost
 IMAGE = "busybox:1"
 # Says its name to whoever connects.
@@ -61,8 +60,8 @@ class NetworkStory(unittest.TestCase):
             "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "client"},
             "spec": {"terminationGracePeriodSeconds": 0,
                      "containers": [{"name": "c", "image": IMAGE, "command": ["sleep", "100000"]}]}}))
-        cls.k("rollout", "status", "deployment/web", "--timeout=60s", timeout=70)
-        cls.k("wait", "--for=condition=Ready", "pod/client", "--timeout=60s", timeout=70)
+        cls.k("rollout", "status", "deployment/web", support.PATIENT)
+        cls.k("wait", "--for=condition=Ready", "pod/client", support.PATIENT)
         service = cls.k("get", "service", "web", "-o", "json").json()["spec"]
         cls.address, cls.node_port = service["clusterIP"], service["ports"][0]["nodePort"]
 
@@ -71,8 +70,8 @@ class NetworkStory(unittest.TestCase):
         return cls.kubectl.run(*arguments, **options)
 
     @classmethod
-    def wait(cls, condition, seconds=PATIENCE_SECONDS):
-        support.wait_until(condition, cls.tell, seconds)
+    def wait(cls, condition):
+        support.wait_until(condition, cls.tell)
 
     @classmethod
     def tell(cls):
@@ -139,7 +138,7 @@ class NetworkStory(unittest.TestCase):
         self.assertEqual(fetch(f"http://{self.address}/", 5), "")
         self.assertLess(time.monotonic() - begin, 3, "refused at once, not after a time-out")
         self.k("scale", "deployment", "web", "--replicas=3")
-        self.k("rollout", "status", "deployment/web", "--timeout=60s", timeout=70)
+        self.k("rollout", "status", "deployment/web", support.PATIENT)
         self.wait(lambda: fetch(f"http://{self.address}/") in self.pods())
 
     def test_6_traffic_goes_on_while_keelsond_is_killed_and_starts_again(self):

@@ -16,7 +16,6 @@ import support
 
 KEELSOND = ""
 PACKAGE = pathlib.Path()
-PATIENCE_SECONDS = 30
 
 
 class Informer:
@@ -36,7 +35,7 @@ class Informer:
         self.lines.put(None)
 
     def next(self):
-        event = self.lines.get(timeout=PATIENCE_SECONDS)
+        event = self.lines.get(timeout=support.PATIENCE_SECONDS)
         if event is None:
             raise AssertionError("the informer ended; its last events: " + str(self.events[-5:]))
         self.events.append(event)

@@ -18,7 +18,6 @@ import urllib.request
 import support
 
 KEELSOND = KEELCTL = KUBECTL = None
-PATIENCE_SECONDS = 40
 IMAGE = "busybox:1"
 
 
@@ -33,7 +32,6 @@ def pod(name, script=None, **spec):
 
 
 class NodeStory(support.OwnNamespace, unittest.TestCase):
-    PATIENCE_SECONDS = PATIENCE_SECONDS
 
     @classmethod
     def setUpClass(cls):
@@ -62,7 +60,7 @@ class NodeStory(support.OwnNamespace, unittest.TestCase):
         self.wait_for(lambda: self.get(name)["status"].get("phase") == phase)
 
     def ready(self, name):
-        self.k("wait", "--for=condition=Ready", "pod/" + name, f"--timeout={PATIENCE_SECONDS}s")
+        self.k("wait", "--for=condition=Ready", "pod/" + name, support.PATIENT)
 
     def log(self, name, container="c", attempt=0):
         """The text of a container's log, without the marks of each line."""
@@ -78,18 +76,18 @@ class NodeStory(support.OwnNamespace, unittest.TestCase):
 class Life(NodeStory):
     def test_a_deployment_is_rolled_out_and_back(self):
         self.k("create", "deployment", "web", "--image=" + IMAGE, "--replicas=3", "--", "sleep", "1000")
-        self.k("rollout", "status", "deployment/web", "--timeout=40s")
+        self.k("rollout", "status", "deployment/web", support.PATIENT)
         self.k("set", "env", "deployment/web", "A=1")
-        self.k("rollout", "status", "deployment/web", "--timeout=40s")
+        self.k("rollout", "status", "deployment/web", support.PATIENT)
         self.k("rollout", "undo", "deployment/web")
-        self.k("rollout", "status", "deployment/web", "--timeout=40s")
+        self.k("rollout", "status", "deployment/web", support.PATIENT)
 
     def test_a_job_completes_and_a_failing_one_fails(self):
         self.k("create", "job", "good", "--image=" + IMAGE, "--", "sh", "-c", "echo done")
-        self.k("wait", "--for=condition=complete", "job/good", "--timeout=40s")
+        self.k("wait", "--for=condition=complete", "job/good", support.PATIENT)
         self.k("create", "job", "bad", "--image=" + IMAGE, "--", "sh", "-c", "exit 3")
         self.k("patch", "job", "bad", "-p", '{"spec":{"backoffLimit":0}}')
-        self.k("wait", "--for=condition=failed", "job/bad", "--timeout=60s")
+        self.k("wait", "--for=condition=failed", "job/bad", support.PATIENT)
 
     def test_init_containers_and_sidecars_run_in_order(self):
         text = json.loads(pod("a", "cat /w/order; echo main >> /w/order; sleep 1", restartPolicy="Never",
@@ -232,7 +230,7 @@ class Network(NodeStory):
             "ports": [{"containerPort": 80, "hostPort": 18080}],
             "readinessProbe": {"httpGet": {"port": 80, "path": "/index.html"}, "periodSeconds": 1}}))
         self.ready("server")
-        with urllib.request.urlopen("http://192.0.2.1:18080/index.html", timeout=5) as answer:
+        with urllib.request.urlopen("http://192.0.2.1:18080/index.html", timeout=support.PATIENCE_SECONDS) as answer:
             self.assertEqual(answer.read().decode().strip(), "hi from server")
 
     def test_a_failing_http_probe_says_why(self):
@@ -359,19 +357,19 @@ class Restarts(NodeStory):
             self.node.kill()
             self.node.start()
             self.k("set", "env", "deployment/web", f"A={dice.random()}")
-        self.k("rollout", "status", "deployment/web", "--timeout=120s", timeout=130)
+        self.k("rollout", "status", "deployment/web", support.PATIENT)
         try:
-            self.wait_for(lambda: len(self.k("get", "pods", "-o", "name").out.split()) == count, 90)
+            self.wait_for(lambda: len(self.k("get", "pods", "-o", "name").out.split()) == count)
         except AssertionError as error:
             left = [item for item in self.k("get", "pods", "-o", "json").json()["items"] if "deletionTimestamp" in item["metadata"]]
             raise AssertionError(f"pods that should be gone: {json.dumps(left, indent=1)}") from error
-        self.wait_for(lambda: len(os.listdir(self.node.data / "plugin-state/state/oci/sandboxes")) == count, 60)
+        self.wait_for(lambda: len(os.listdir(self.node.data / "plugin-state/state/oci/sandboxes")) == count)
         self.assertEqual(len(os.listdir(self.node.data / "node/pods")), count)
         self.assertEqual(self.processes_of_pods(others).count("sleep"), count, "each container runs, and runs once")
         self.k("delete", "deployment", "web")
         self.k("delete", "pods", "--all", "--grace-period=0", "--force")
-        self.wait_for(lambda: not self.node.sandboxes(), 60)
-        self.wait_for(lambda: not self.processes_of_pods(others) and not self.groups_of_pods() - others, 20)
+        self.wait_for(lambda: not self.node.sandboxes())
+        self.wait_for(lambda: not self.processes_of_pods(others) and not self.groups_of_pods() - others)
 
     @staticmethod
     def groups_of_pods():

@@ -19,7 +19,6 @@ import unittest
 import support
 
 KEELSOND = KEELCTL = None
-PATIENCE_SECONDS = 60
 
 
 def digest_of(data):
@@ -60,7 +59,7 @@ class Registry:
                 if content is layer:
                     self.wfile.write(layer[:len(layer) // 2])
                     self.wfile.flush()
-                    registry.go_on.wait(PATIENCE_SECONDS)
+                    registry.go_on.wait(support.PATIENCE_SECONDS)
                     content = layer[len(layer) // 2:]
                 self.wfile.write(content or b"")
 
@@ -113,7 +112,7 @@ class Pulling(unittest.TestCase):
         except OSError:  # nobody has the other end any more
             pass
         os.close(ours)
-        self.assertEqual(process.wait(PATIENCE_SECONDS), 0, shown[-500:])
+        self.assertEqual(process.wait(support.PATIENCE_SECONDS), 0, shown[-500:])
         return shown.decode()
 
     def test_a_terminal_shows_how_far_a_pull_is(self):
@@ -132,7 +131,7 @@ class Pulling(unittest.TestCase):
         self.node.wait(lambda: [one for one in pulls() if one["doneBytes"] >= self.registry.size // 2], "no pull is listed")
         self.assertEqual([(one["image"], one["wholeBytes"]) for one in pulls()], [(self.registry.image, self.registry.size)])
         self.registry.go_on.set()
-        output, errors = process.communicate(timeout=PATIENCE_SECONDS)
+        output, errors = process.communicate(timeout=support.PATIENCE_SECONDS)
         # Where there is no terminal only the answer is written.
         self.assertRegex(output.decode(), r"^pulled .*\n$")
         self.assertEqual(errors, b"")

@@ -158,7 +158,7 @@ class PythonClient(unittest.TestCase):
         self.assertLessEqual({"Deployment", "StatefulSet", "DaemonSet", "ReplicaSet"}, kinds)
         listed = maps.get(namespace="default", field_selector="metadata.name=dynamic")
         self.assertEqual([item.metadata.name for item in listed.items], ["dynamic"])
-        for event in maps.watch(namespace="default", field_selector="metadata.name=dynamic", timeout=10):
+        for event in maps.watch(namespace="default", field_selector="metadata.name=dynamic", timeout=support.PATIENCE_SECONDS):
             self.assertEqual(event["type"], "ADDED")
             break
         maps.delete(namespace="default", name="dynamic")

@@ -50,7 +50,7 @@ class RolesDecide(unittest.TestCase):
         """Until the role has been given rules about the resource."""
         def has():
             return resource in json.dumps(self.k("get", "clusterrole", role, "-o", "json").json()["rules"])
-        support.wait_until(has, lambda: f"{role} has no rules about {resource}", support.READY_SECONDS)
+        support.wait_until(has, lambda: f"{role} has no rules about {resource}")
 
     def grant(self, text=ROLE):
         file = self.server.directory / "granted.yaml"

@@ -11,7 +11,6 @@ import unittest
 import support
 
 KEELSOND = KEELCTL = KUBECTL = None
-PATIENCE_SECONDS = 40
 CLASS = {"apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "metadata": {
     "name": "local", "annotations": {"storageclass.kubernetes.io/is-default-class": "true"}},
     "provisioner": "keelson.dev/local", "volumeBindingMode": "WaitForFirstConsumer"}
@@ -31,7 +30,7 @@ def stateful_set(replicas):
 
 
 class Storage(support.OwnNamespace, unittest.TestCase):
-    PATIENCE_SECONDS, SHOWN = PATIENCE_SECONDS, "all,pvc,pv,events"
+    SHOWN = "all,pvc,pv,events"
 
     @classmethod
     def setUpClass(cls):
@@ -54,7 +53,7 @@ class Storage(support.OwnNamespace, unittest.TestCase):
         return (self.directory_of(f"data-db-{ordinal}") / "log").read_text().splitlines().count(f"db-{ordinal} start")
 
     def rolled_out(self):
-        self.k("rollout", "status", "statefulset/db", f"--timeout={PATIENCE_SECONDS}s")
+        self.k("rollout", "status", "statefulset/db", support.PATIENT)
 
     def test_a_stateful_set_keeps_its_data(self):
         self.apply(stateful_set(2))
@@ -97,7 +96,7 @@ class Storage(support.OwnNamespace, unittest.TestCase):
             if count % 2:
                 self.node.kill()
                 self.node.start()
-        self.k("wait", "--for=condition=Ready", "pods", "--all", "--timeout=60s", timeout=70)
+        self.k("wait", "--for=condition=Ready", "pods", "--all", support.PATIENT)
         self.assertEqual(len(os.listdir(self.root)), 6)
         self.k("delete", "pods", "--all")
         self.wait_for(lambda: os.listdir(self.root) == [])

@@ -23,7 +23,6 @@ import urllib.request
 import support
 
 KEELSOND = KUBECTL = None
-PATIENCE_SECONDS = 30
 PROGRAMS = ("crun", "umoci", "skopeo", "docker-registry", "busybox")
 APPLETS = ("sh", "cat", "echo", "sleep", "wc", "head", "seq", "tar", "mkdir", "ls", "rm", "stty", "httpd", "true", "test",
            "kill", "cp", "md5sum", "date", "readlink", "sync")
@@ -46,7 +45,7 @@ def reason_to_skip():
 
 
 def wait_for(condition, what):
-    return support.wait_until(condition, lambda: what, PATIENCE_SECONDS)
+    return support.wait_until(condition, lambda: what)
 
 
 class Registry:
@@ -80,7 +79,7 @@ class Registry:
                         ["umoci", "insert", "--image", f"{layout}:1", root, "/"],
                         ["skopeo", "copy", "--dest-tls-verify=false", f"oci:{layout}:1",
                          f"docker://127.0.0.1:{self.port}/busybox:1"]):
-            subprocess.run([str(word) for word in command], check=True, capture_output=True, timeout=60)
+            subprocess.run([str(word) for word in command], check=True, capture_output=True, timeout=support.PATIENCE_SECONDS)
 
 
 def setUpModule():
@@ -118,7 +117,7 @@ def end_what_is_left():
 
 
 def remove_pods():
-    kubectl.run("delete", "pods", "--all", "--timeout=30s", code=None)
+    kubectl.run("delete", "pods", "--all", support.PATIENT, code=None)
     wait_for(lambda: not shims(), "the pods' processes have ended")
 
 
@@ -143,7 +142,7 @@ def run_pod(name, script, wait="Ready", **container):
             {"name": "c", "image": image, "command": ["sh", "-c", script], **container}]}}
     kubectl.run("apply", "-f", "-", input=json.dumps(pod))
     if wait:
-        kubectl.run("wait", f"--for=condition={wait}", "pod/" + name, "--timeout=30s")
+        kubectl.run("wait", f"--for=condition={wait}", "pod/" + name, support.PATIENT)
 
 
 def descriptors():
@@ -204,7 +203,7 @@ class Logs(unittest.TestCase):
         other.kill()
         other.communicate()
         kubectl.run("exec", "follow", "--", "sh", "-c", "echo > /tmp/end")
-        self.assertEqual(follower.communicate(timeout=PATIENCE_SECONDS)[0], "ended\n")
+        self.assertEqual(follower.communicate(timeout=support.PATIENCE_SECONDS)[0], "ended\n")
         self.assertEqual(follower.returncode, 0)
         wait_for(lambda: descriptors() <= before, "what was opened is closed")
 
@@ -221,7 +220,7 @@ class Streams:
 
     def raw(self, *arguments, input=b""):
         done = subprocess.run([KUBECTL, *arguments], env=kubectl.environment(**self.variables), input=input,
-                              capture_output=True, timeout=60)
+                              capture_output=True, timeout=support.PATIENCE_SECONDS)
         self.assertEqual(done.returncode, 0, done.stderr)
         return done.stdout
 
@@ -276,11 +275,11 @@ class Streams:
             fcntl.ioctl(master, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 100, 0, 0))
             wait_for(lambda: has_size(b"40 100"), "the new size: %r" % said)
             os.write(master, b"exit 5\n")
-            self.assertEqual(process.wait(PATIENCE_SECONDS), 5)
+            self.assertEqual(process.wait(support.PATIENCE_SECONDS), 5)
         finally:
             process.kill()
             process.wait()
-            reader.join(PATIENCE_SECONDS)
+            reader.join(support.PATIENCE_SECONDS)
             os.close(master)
 
     def test_files_are_copied_both_ways(self):
@@ -319,7 +318,7 @@ class Streams:
             said = process.stdout.readline().decode()
             self.assertRegex(said, r"^Forwarding from 127\.0\.0\.1:\d+ -> 8080\n$")
             port = int(said.split(" -> ")[0].rsplit(":", 1)[1])
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/service.html", timeout=30) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/service.html", timeout=support.PATIENCE_SECONDS) as answer:
                 self.assertEqual(answer.read(), b"index\n")
             self.assertEqual(process.stdout.readline().decode(), f"Handling connection for {port}\n")
         finally:
@@ -338,7 +337,7 @@ class Streams:
         name = "attach-" + self.transport
         run_pod(name, "while read line; do echo got $line; done; echo over", stdin=True, stdinOnce=True)
         process = self.start("attach", "-i", name, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        out = process.communicate(b"one\ntwo\n", timeout=PATIENCE_SECONDS)[0]
+        out = process.communicate(b"one\ntwo\n", timeout=support.PATIENCE_SECONDS)[0]
         self.assertIn(b"got one\ngot two\nover\n", out)
 
     def test_a_killed_client_leaves_nothing_behind(self):
@@ -367,7 +366,7 @@ class Streams:
             self.assertIn(b"Forwarding from", process.stdout.readline())
 
             def get(path):
-                with urllib.request.urlopen(f"http://127.0.0.1:{port}/{path}", timeout=30) as answer:
+                with urllib.request.urlopen(f"http://127.0.0.1:{port}/{path}", timeout=support.PATIENCE_SECONDS) as answer:
                     return answer.read()
             self.assertEqual(get("index.html"), b"index\n")
             self.assertEqual(get("large"), bytes(5_000_000))
@@ -376,7 +375,7 @@ class Streams:
             for thread in threads:
                 thread.start()
             for thread in threads:
-                thread.join(PATIENCE_SECONDS)
+                thread.join(support.PATIENCE_SECONDS)
             self.assertEqual(results, [b"index\n"] * 20)
         finally:
             process.kill()
@@ -423,7 +422,7 @@ class PythonClient(unittest.TestCase):
                 forward = self.stream.portforward(self.core.connect_get_namespaced_pod_portforward, "a", "default",
                                                   ports="8080,8081")
                 connection = forward.socket(8080)
-                connection.settimeout(PATIENCE_SECONDS)
+                connection.settimeout(support.PATIENCE_SECONDS)
                 connection.sendall(f"GET /{path} HTTP/1.0\r\n\r\n".encode())
                 answer = b""
                 while piece := connection.recv(65536):

@@ -21,7 +21,9 @@ import urllib.request
 
 HERE = pathlib.Path(__file__).resolve().parent
 SKIPPED = 77  # what CTest takes as "skipped"
-READY_SECONDS = 30
+# Only what hangs waits for so long: longer than anything takes on a machine that does other things as well.
+PATIENCE_SECONDS = 120
+PATIENT = f"--timeout={PATIENCE_SECONDS}s"  # of kubectl
 STOP_SECONDS = 10
 
 
@@ -75,7 +77,7 @@ class Server:
             [*self.prefix, self.binary, "--data-dir", str(self.data), "--api-port", str(self.port), "--admin-port",
              "0", "--roles", self.roles, *more], stdout=log, stderr=log)
         log.close()
-        deadline = time.monotonic() + READY_SECONDS
+        deadline = time.monotonic() + PATIENCE_SECONDS
         while not self.ready():
             if self.process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError("keelsond is not ready:\n" + self.log())
@@ -87,7 +89,7 @@ class Server:
     @property
     def admin_port(self):
         """Of the last start: any free one."""
-        deadline = time.monotonic() + READY_SECONDS
+        deadline = time.monotonic() + PATIENCE_SECONDS
         while not (found := re.findall(r"ready .*admin_port=(\d+)", self.log())):
             if time.monotonic() > deadline:
                 raise RuntimeError("no admin port is named:\n" + self.log())
@@ -122,7 +124,7 @@ class Server:
         if data is not None:
             request.add_header("Content-Type", content_type)
         try:
-            with urllib.request.urlopen(request, context=ssl._create_unverified_context(), timeout=30) as answer:
+            with urllib.request.urlopen(request, context=ssl._create_unverified_context(), timeout=PATIENCE_SECONDS) as answer:
                 return answer.status, answer.headers, answer.read()
         except urllib.error.HTTPError as error:
             return error.code, error.headers, error.read()
@@ -222,7 +224,7 @@ def programs_for_containers(usage, count=3):
     return named
 
 
-def wait_until(condition, tell, seconds):
+def wait_until(condition, tell, seconds=PATIENCE_SECONDS):
     """What the condition gives once that is true. When it takes too long the failure says what `tell` gives then."""
     deadline = time.monotonic() + seconds
     while not (result := condition()):
@@ -234,7 +236,7 @@ def wait_until(condition, tell, seconds):
 
 class OwnNamespace:
     """A namespace for each test of a case with a node and a kubectl. A failure tells SHOWN and the end of the node's log."""
-    PATIENCE_SECONDS, SHOWN = 40, "all,events"
+    SHOWN = "all,events"
 
     def setUp(self):
         self.namespace = self.id().rsplit(".", 1)[1].replace("_", "-")[5:45].strip("-")
@@ -245,9 +247,8 @@ class OwnNamespace:
     def k(self, *arguments, **options):
         return self.kubectl.run("-n", self.namespace, *arguments, **options)
 
-    def wait_for(self, condition, seconds=None):
-        wait_until(condition, lambda: self.k("get", self.SHOWN, code=None).out[-5000:] + self.node.log()[-3000:],
-                   seconds or self.PATIENCE_SECONDS)
+    def wait_for(self, condition):
+        wait_until(condition, lambda: self.k("get", self.SHOWN, code=None).out[-5000:] + self.node.log()[-3000:])
 
 
 class Node(Server):
@@ -280,7 +281,7 @@ class Node(Server):
                 self.request("DELETE", f"/api/v1/namespaces/{namespace}/pods",
                              {"kind": "DeleteOptions", "apiVersion": "v1", "gracePeriodSeconds": 0})
             # They are given the grace that they have asked for.
-            self.wait(lambda: not self.sandboxes(), "pods were left", 60)
+            self.wait(lambda: not self.sandboxes(), "pods were left")
             # Their processes would stay for the next keelsond of this data directory.
             for plugin in ("oci", "dns", "userspace", "local"):
                 self.wait(lambda: "is in use" not in self.keelctl("plugin", "disable", plugin).stderr,
@@ -306,10 +307,10 @@ class Node(Server):
 
     def keelctl(self, *arguments):
         return subprocess.run([*self.prefix, self.keelctl_binary, "--data-dir", str(self.data), *arguments],
-                              capture_output=True, text=True, timeout=60)
+                              capture_output=True, text=True, timeout=2 * PATIENCE_SECONDS)
 
-    def wait(self, done, why, seconds=30):
-        deadline = time.monotonic() + seconds
+    def wait(self, done, why):
+        deadline = time.monotonic() + PATIENCE_SECONDS
         while not done():
             if time.monotonic() > deadline:
                 raise RuntimeError(why + "\n" + self.log()[-4000:])
@@ -433,7 +434,7 @@ class Kubectl:
         keep = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
         return {**keep, "HOME": str(self.home), "KUBECONFIG": self.server.kubeconfig, **more}
 
-    def run(self, *arguments, code=0, input=None, timeout=60, **environment):
+    def run(self, *arguments, code=0, input=None, timeout=2 * PATIENCE_SECONDS, **environment):
         """Fails unless the exit code is as expected; None takes any."""
         command = [self.binary, *arguments]
         done = subprocess.run(command, input=input, capture_output=True, text=True, timeout=timeout,

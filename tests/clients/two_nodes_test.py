@@ -18,7 +18,6 @@ from namespaces import NetworkNamespace, process_of_pod
 from traffic import Traffic, ask
 
 KEELSOND = KEELCTL = KUBECTL = None
-PATIENCE_SECONDS = 60
 LONGEST_GAP_SECONDS = 1.0
 OUTSIDE = "198.51.100.254"
 NODES = {"n1": "198.51.100.1", "n2": "198.51.100.2"}
@@ -87,7 +86,7 @@ class TwoNodes:
         try:
             if self.second is not None:
                 self.run("delete", "deployments,pods", "--all", "--grace-period=0", "--force", code=None)
-                deadline = time.monotonic() + PATIENCE_SECONDS
+                deadline = time.monotonic() + support.PATIENCE_SECONDS
                 while self.second.sandboxes() and time.monotonic() < deadline:
                     time.sleep(0.05)
                 self.second.__exit__()
@@ -111,8 +110,8 @@ class TwoNodes:
         return found.code == 0 and any(condition["type"] == "Ready" and condition["status"] == "True"
                                        for condition in found.json()["status"].get("conditions", []))
 
-    def wait(self, condition, seconds=PATIENCE_SECONDS):
-        return support.wait_until(condition, self.tell, seconds)
+    def wait(self, condition):
+        return support.wait_until(condition, self.tell)
 
     def tell(self):
         return (self.run("get", "nodes,pods,services,endpointslices,events", "-o", "wide", code=None).out[-6000:] +
@@ -160,8 +159,8 @@ class ServicesOfTwoNodes(unittest.TestCase):
         cls.nodes.create(*[servers(node, image) for node in NODES], *[client(node, image) for node in NODES],
                          service("web", type="NodePort"))
         for node in NODES:
-            cls.k("rollout", "status", f"deployment/web-{node}", "--timeout=60s", timeout=70)
-            cls.k("wait", "--for=condition=Ready", f"pod/client-{node}", "--timeout=60s", timeout=70)
+            cls.k("rollout", "status", f"deployment/web-{node}", support.PATIENT)
+            cls.k("wait", "--for=condition=Ready", f"pod/client-{node}", support.PATIENT)
         cls.places = {node: space.run for node, space in cls.nodes.spaces.items()}
         cls.client_addresses = {}
         for node in NODES:
@@ -297,7 +296,7 @@ class ServicesOfTwoNodes(unittest.TestCase):
                 deleted_at = time.monotonic()
                 self.k("delete", "pod", gone, "--wait=false", *options)
                 self.wait(lambda: len(self.pods("n1")) == 2)
-                self.k("rollout", "status", "deployment/web-n1", "--timeout=60s", timeout=70)
+                self.k("rollout", "status", "deployment/web-n1", support.PATIENT)
                 for stream in streams:
                     stream.wait_for_answers(Stream.ENOUGH_ANSWERS)
             finally:

@@ -18,7 +18,6 @@ import support
 
 KEELSOND, BUILT = sys.argv[1], pathlib.Path(sys.argv[2])
 TOKEN = "vendor-token-0123456789"
-PATIENCE_SECONDS = 30
 
 
 class VendorPlugins(unittest.TestCase):
@@ -49,7 +48,7 @@ class VendorPlugins(unittest.TestCase):
         if data is not None:
             request.add_header("Content-Type", "application/json")
         try:
-            with urllib.request.urlopen(request, context=ssl._create_unverified_context(), timeout=60) as answer:
+            with urllib.request.urlopen(request, context=ssl._create_unverified_context(), timeout=support.PATIENCE_SECONDS) as answer:
                 text = answer.read()
                 return answer.status, json.loads(text) if text else None
         except urllib.error.HTTPError as error:
@@ -59,7 +58,7 @@ class VendorPlugins(unittest.TestCase):
         return self.admin("GET", "/v1/plugins/" + name)[1]
 
     def eventually(self, holds, what):
-        support.wait_until(holds, lambda: what, PATIENCE_SECONDS)
+        support.wait_until(holds, lambda: what)
 
     def place(self, directory, variant, name):
         """As an installation does: new files, the manifest last."""
@@ -74,7 +73,7 @@ class VendorPlugins(unittest.TestCase):
         request = urllib.request.Request(self.server.url + "/api/v1/pods")
         request.add_header("Authorization", "Bearer " + token)
         try:
-            urllib.request.urlopen(request, context=ssl._create_unverified_context(), timeout=30)
+            urllib.request.urlopen(request, context=ssl._create_unverified_context(), timeout=support.PATIENCE_SECONDS)
         except urllib.error.HTTPError as error:
             message = json.loads(error.read())["message"]
             return message.split('"')[1] if error.code == 403 else None

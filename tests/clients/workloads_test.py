@@ -9,7 +9,6 @@ import unittest
 import support
 
 KEELSOND = KUBECTL = None
-PATIENCE_SECONDS = 40
 
 
 def manifest(kind, name, spec, api_version="apps/v1"):
@@ -40,7 +39,7 @@ class Workloads(unittest.TestCase):
         return self.kubectl.run("-n", self.namespace, *arguments, **options)
 
     def wait_for(self, condition):
-        support.wait_until(condition, lambda: self.k("get", "all,events", code=None).out[-3000:], PATIENCE_SECONDS)
+        support.wait_until(condition, lambda: self.k("get", "all,events", code=None).out[-3000:])
 
     def names(self, kind, *more):
         return self.k("get", kind, "-o", "name", *more).out.split()
@@ -51,7 +50,7 @@ class Workloads(unittest.TestCase):
 
     def web(self, replicas=3):
         self.k("create", "deployment", "web", "--image=app:1", f"--replicas={replicas}")
-        self.k("rollout", "status", "deployment/web", f"--timeout={PATIENCE_SECONDS}s")
+        self.k("rollout", "status", "deployment/web", support.PATIENT)
 
     def test_a_deployment_is_rolled_out_and_back(self):
         self.web()
@@ -84,7 +83,7 @@ class Workloads(unittest.TestCase):
     def test_a_deployment_is_scaled_and_described(self):
         self.web(1)
         self.k("scale", "deployment/web", "--replicas=4")
-        self.k("wait", "--for=jsonpath={.status.readyReplicas}=4", "deployment/web", "--timeout=40s")
+        self.k("wait", "--for=jsonpath={.status.readyReplicas}=4", "deployment/web", support.PATIENT)
         text = self.k("describe", "deployment", "web").out
         self.assertIn("4 desired | 4 updated | 4 total | 4 available | 0 unavailable", text)
         self.assertIn("ScalingReplicaSet", text)
@@ -111,7 +110,7 @@ class Workloads(unittest.TestCase):
         # A new one takes over what fits.
         self.web(2)
         self.assertEqual(len(self.names("replicasets")), 1)
-        self.k("delete", "deployment", "web", "--cascade=foreground", "--timeout=40s")
+        self.k("delete", "deployment", "web", "--cascade=foreground", support.PATIENT)
         self.assertEqual(self.names("replicasets"), [])
         self.assertEqual(self.names("pods"), [])
         self.web(2)
@@ -121,7 +120,7 @@ class Workloads(unittest.TestCase):
     def test_a_namespace_goes_with_everything_in_it(self):
         self.web(2)
         self.k("create", "configmap", "c")
-        self.kubectl.run("delete", "namespace", self.namespace, "--timeout=40s")
+        self.kubectl.run("delete", "namespace", self.namespace, support.PATIENT)
         self.assertIn("not found", self.kubectl.run("get", "namespace", self.namespace, code=1).err)
 
     def test_endpoints_follow_the_pods(self):
@@ -139,7 +138,7 @@ class Workloads(unittest.TestCase):
             self.wait_for(lambda: "unschedulable" in self.kubectl.run(
                 "get", "node", "n1", "-o", "jsonpath={.spec.taints[*].key}").out)
             self.assertIn("SchedulingDisabled", self.kubectl.run("get", "node", "n1").out)
-            self.kubectl.run("drain", "n1", "--ignore-daemonsets", "--force", "--timeout=40s")
+            self.kubectl.run("drain", "n1", "--ignore-daemonsets", "--force", support.PATIENT)
             self.k("rollout", "status", "deployment/web")
             on = self.k("get", "pods", "-o", "jsonpath={.items[*].spec.nodeName}").out.split()
             self.assertNotIn("n1", on)
@@ -165,14 +164,14 @@ class Workloads(unittest.TestCase):
         spec = {"serviceName": "db", "replicas": 3, "selector": {"matchLabels": {"app": "db"}},
                 "template": template({"app": "db"})}
         self.k("create", "-f", "-", input=manifest("StatefulSet", "db", spec))
-        self.k("rollout", "status", "statefulset/db", "--timeout=40s")
+        self.k("rollout", "status", "statefulset/db", support.PATIENT)
         pods = sorted(self.k("get", "pods", "-o", "json").json()["items"], key=lambda pod: pod["metadata"]["name"])
         self.assertEqual([pod["metadata"]["name"] for pod in pods], ["db-0", "db-1", "db-2"])
         self.k("set", "image", "statefulset/db", "c=app:2")
-        self.k("rollout", "status", "statefulset/db", "--timeout=40s")
+        self.k("rollout", "status", "statefulset/db", support.PATIENT)
         self.assertEqual(self.images(), ["app:2"])
         self.k("rollout", "undo", "statefulset/db")
-        self.k("rollout", "status", "statefulset/db", "--timeout=40s")
+        self.k("rollout", "status", "statefulset/db", support.PATIENT)
         self.assertEqual(self.images(), ["app:1"])
         self.k("scale", "statefulset/db", "--replicas=1")
         self.wait_for(lambda: self.names("pods") == ["pod/db-0"])
@@ -180,11 +179,11 @@ class Workloads(unittest.TestCase):
     def test_a_daemon_set_has_a_pod_on_each_node(self):
         spec = {"selector": {"matchLabels": {"app": "agent"}}, "template": template({"app": "agent"})}
         self.k("create", "-f", "-", input=manifest("DaemonSet", "agent", spec))
-        self.k("rollout", "status", "daemonset/agent", "--timeout=40s")
+        self.k("rollout", "status", "daemonset/agent", support.PATIENT)
         on = self.k("get", "pods", "-o", "jsonpath={.items[*].spec.nodeName}").out.split()
         self.assertEqual(sorted(on), ["n1", "n2", "n3"])
         self.k("set", "image", "daemonset/agent", "c=app:2")
-        self.k("rollout", "status", "daemonset/agent", "--timeout=40s")
+        self.k("rollout", "status", "daemonset/agent", support.PATIENT)
         self.assertEqual(self.images(), ["app:2"])
 
     def job(self, name, exit_code, **spec):
@@ -194,7 +193,7 @@ class Workloads(unittest.TestCase):
 
     def test_a_job_completes(self):
         self.job("sum", 0, completions=3, parallelism=2)
-        self.k("wait", "--for=condition=complete", "job/sum", "--timeout=40s")
+        self.k("wait", "--for=condition=complete", "job/sum", support.PATIENT)
         self.assertEqual(self.k("get", "job", "sum", "-o", "jsonpath={.status.succeeded}").out, "3")
         self.assertIn("3/3", self.k("get", "job", "sum").out)
         self.k("delete", "job", "sum")
@@ -202,7 +201,7 @@ class Workloads(unittest.TestCase):
 
     def test_a_job_that_fails_says_so(self):
         self.job("sum", 3, backoffLimit=0)
-        self.k("wait", "--for=condition=failed", "job/sum", "--timeout=40s")
+        self.k("wait", "--for=condition=failed", "job/sum", support.PATIENT)
         self.assertIn("BackoffLimitExceeded", self.k("describe", "job", "sum").out)
 
     def test_a_cron_job_is_run_by_hand_and_suspended(self):
