@@ -6,9 +6,9 @@
 #include <utility>
 
 #include "cli/commands.h"
+#include "cli/files.h"
 #include "cli/output.h"
 #include "cli/progress.h"
-#include "cli/snapshot_file.h"
 
 namespace keelson::cli {
 namespace {

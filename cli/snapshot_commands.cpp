@@ -1,9 +1,9 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/commands.h"
+#include "cli/files.h"
 #include "cli/output.h"
 #include "cli/progress.h"
-#include "cli/snapshot_file.h"
 #include "kernel/base/sha256.h"
 
 namespace keelson::cli {

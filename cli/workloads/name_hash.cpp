@@ -3,8 +3,8 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "cli/files.h"
 #include "cli/print/go_text.h"
-#include "cli/snapshot_file.h"
 #include "kernel/base/sha256.h"
 
 namespace keelson::cli::kube {

@@ -115,14 +115,14 @@ base::Task<Authenticator::Answer> OwnCertificateAuthenticator::authenticate(cons
     co_return std::optional<Identity>(identity_of(*credentials.certificate));
 }
 
-void OwnCertificateAuthenticator::set_fingerprints(std::vector<Fingerprint> fingerprints) {
+void OwnCertificateAuthenticator::set_fingerprints(std::vector<base::Sha256Digest> fingerprints) {
     const std::lock_guard lock(mutex_);
     fingerprints_ = std::move(fingerprints);
 }
 
 base::Task<Authenticator::Answer> TokenAuthenticator::authenticate(const Credentials& credentials) {
     if (credentials.bearer_token.empty()) co_return std::optional<Identity>();
-    const Digest key = base::sha256_of(credentials.bearer_token);
+    const base::Sha256Digest key = base::sha256_of(credentials.bearer_token);
     const std::lock_guard lock(mutex_);
     const auto found = identities_.find(key);
     if (found == identities_.end()) co_return std::optional<Identity>();
@@ -130,7 +130,7 @@ base::Task<Authenticator::Answer> TokenAuthenticator::authenticate(const Credent
 }
 
 void TokenAuthenticator::set_tokens(const std::vector<Entry>& entries) {
-    std::map<Digest, Identity> identities;
+    std::map<base::Sha256Digest, Identity> identities;
     for (const Entry& entry : entries)
         identities.insert_or_assign(base::sha256_of(entry.token), entry.identity);
     const std::lock_guard lock(mutex_);

@@ -1,8 +1,6 @@
 // Who is it? A chain of authenticators, asked in order, as Kubernetes' union authenticator.
 #pragma once
 
-#include <array>
-#include <cstdint>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -13,6 +11,7 @@
 
 #include "kernel/access/identity.h"
 #include "kernel/base/result.h"
+#include "kernel/base/sha256.h"
 #include "kernel/base/task.h"
 
 namespace keelson::access {
@@ -24,7 +23,7 @@ struct ClientCertificate {
     std::string common_name;
     std::vector<std::string> organizations;
     std::string uid;
-    std::array<std::uint8_t, 32> sha256{};
+    base::Sha256Digest sha256{};
     std::shared_ptr<const std::string> der = {};  // null: not kept
 };
 
@@ -54,18 +53,17 @@ class CertificateAuthenticator : public Authenticator {
     base::Task<Answer> authenticate(const Credentials& credentials) override;
 };
 
-// Certificates that the kernel issued itself, by their fingerprints: they log in whatever plugins do. No
-// opinion about others.
+// Certificates that the kernel issued itself, by the sums of their DER forms: they log in whatever plugins
+// do. No opinion about others.
 class OwnCertificateAuthenticator : public Authenticator {
   public:
-    using Fingerprint = std::array<std::uint8_t, 32>;  // SHA-256 of the DER form
     base::Task<Answer> authenticate(const Credentials& credentials) override;
     // Replaces all fingerprints at once.
-    void set_fingerprints(std::vector<Fingerprint> fingerprints);
+    void set_fingerprints(std::vector<base::Sha256Digest> fingerprints);
 
   private:
     std::mutex mutex_;
-    std::vector<Fingerprint> fingerprints_;
+    std::vector<base::Sha256Digest> fingerprints_;
 };
 
 // Fixed tokens. Only their hashes are kept.
@@ -80,9 +78,8 @@ class TokenAuthenticator : public Authenticator {
     void set_tokens(const std::vector<Entry>& entries);
 
   private:
-    using Digest = std::array<std::uint8_t, 32>;
     std::mutex mutex_;
-    std::map<Digest, Identity> identities_;
+    std::map<base::Sha256Digest, Identity> identities_;
 };
 
 // The tokens of a file in Kubernetes' format: lines of token,user,uid[,"group1,group2"]; '#' starts no

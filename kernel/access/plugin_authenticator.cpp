@@ -27,8 +27,8 @@ Status unauthorized(std::string message) {
 }
 
 // Each part with its length, so that no two lists of parts give the same text.
-CredentialDigest digest(std::string_view kind, std::string_view credential,
-                        const std::vector<std::string>& audiences) {
+base::Sha256Digest digest(std::string_view kind, std::string_view credential,
+                          const std::vector<std::string>& audiences) {
     std::string text(kind);
     const auto append = [&text](std::string_view part) {
         text += std::to_string(part.size()) + ":";
@@ -262,7 +262,7 @@ Task<Answer> PluginAuthenticator::ask(Question question) {
     co_return answer;
 }
 
-PluginAuthenticator::Place PluginAuthenticator::take_place(const CredentialDigest& key) {
+PluginAuthenticator::Place PluginAuthenticator::take_place(const base::Sha256Digest& key) {
     const std::lock_guard lock(mutex_);
     if (const Answer* known = cache_.find(key, clock_.now()))
         return {.known = *known, .other = std::nullopt, .own = nullptr};

@@ -57,7 +57,7 @@ class PluginAuthenticator final : public Authenticator {
 
   private:
     struct Question {
-        CredentialDigest key{};
+        base::Sha256Digest key{};
         std::string request;  // a JSON document
         std::vector<std::string> audiences;
         base::Duration maximum_age{};
@@ -78,7 +78,7 @@ class PluginAuthenticator final : public Authenticator {
     base::Task<Answer> ask(Question question);
     base::Task<Verdict> ask_plugins(const Question& question);
     static Opinion read_reply(const std::string& body, const Question& question);
-    Place take_place(const CredentialDigest& key);
+    Place take_place(const base::Sha256Digest& key);
     void land(const std::shared_ptr<Flight>& flight, const Question& question, const Verdict& verdict);
     void report(const std::string& plugin, const base::Status& failure);
 
@@ -89,7 +89,7 @@ class PluginAuthenticator final : public Authenticator {
     std::mutex mutex_;
     std::uint64_t generation_ = 0;  // counts invalidations
     VerdictCache cache_;
-    std::map<CredentialDigest, std::weak_ptr<Flight>> flights_;
+    std::map<base::Sha256Digest, std::weak_ptr<Flight>> flights_;
     std::map<std::string, base::MonotonicTime> quiet_until_;  // when a plugin's failure is logged again
 };
 

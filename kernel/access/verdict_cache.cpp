@@ -2,7 +2,7 @@
 
 namespace keelson::access {
 
-const Authenticator::Answer* VerdictCache::find(const CredentialDigest& key, base::MonotonicTime now) {
+const Authenticator::Answer* VerdictCache::find(const base::Sha256Digest& key, base::MonotonicTime now) {
     const auto found = index_.find(key);
     if (found == index_.end()) return nullptr;
     const Entries::iterator entry = found->second;
@@ -15,7 +15,7 @@ const Authenticator::Answer* VerdictCache::find(const CredentialDigest& key, bas
     return &entry->answer;
 }
 
-void VerdictCache::put(const CredentialDigest& key, Authenticator::Answer answer,
+void VerdictCache::put(const base::Sha256Digest& key, Authenticator::Answer answer,
                        base::MonotonicTime expires) {
     if (limit_ == 0) return;
     if (const auto found = index_.find(key); found != index_.end()) {

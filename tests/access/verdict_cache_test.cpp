@@ -5,7 +5,7 @@
 namespace keelson::access {
 namespace {
 
-CredentialDigest key(std::uint8_t number) {
+base::Sha256Digest key(std::uint8_t number) {
     return {number};
 }
 

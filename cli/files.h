@@ -1,4 +1,4 @@
-// A file that is made whole or not at all, with its sum.
+// Files that are sent or kept: their sums, and how a new one is made whole or not at all.
 #pragma once
 
 #include <cstdint>

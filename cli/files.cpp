@@ -1,4 +1,4 @@
-#include "cli/snapshot_file.h"
+#include "cli/files.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
