@@ -6,8 +6,7 @@
 #include <utility>
 
 #include "kernel/base/log.h"
-#include "kernel/base/pause.h"
-#include "kernel/client/work_queue.h"
+#include "kernel/client/reflector.h"
 #include "kernel/object/accessors/meta_v1.h"
 #include "kernel/object/schema.h"
 
@@ -16,14 +15,8 @@ namespace {
 
 using api_types::meta_v1::ObjectMeta;
 using api_types::meta_v1::OwnerReference;
-using base::Reason;
-using base::Result;
 using base::Task;
 using object::Value;
-
-constexpr std::int64_t kPageSize = 500;
-constexpr BackoffSettings kPauses{
-    .initial = std::chrono::milliseconds(100), .longest = std::chrono::seconds(30), .jitter = 0.5};
 
 std::uint64_t parse_revision(std::string_view text) {
     std::uint64_t revision = 0;
@@ -36,7 +29,9 @@ ObjectMeta metadata_of(Value object) {
 }
 
 // One informer's state and its endless task; the task keeps it alive.
-class CachingInformer final : public Informer, public std::enable_shared_from_this<CachingInformer> {
+class CachingInformer final : public Informer,
+                              public std::enable_shared_from_this<CachingInformer>,
+                              private Reflector::Sink {
   public:
     CachingInformer(const Collection& collection, bool metadata_only, std::string field_selector,
                     Client& client, base::Executor& executor, base::RandomSource& random)
@@ -45,10 +40,8 @@ class CachingInformer final : public Informer, public std::enable_shared_from_th
           resource_(collection.resource),
           collection_{group_, version_, resource_},
           metadata_only_(metadata_only),
-          field_selector_(std::move(field_selector)),
-          client_(client),
           executor_(executor),
-          random_(random) {
+          reflector_(client, random, {collection_.address(), std::move(field_selector)}, *this) {
         if (const object::Resource* known = object::find_resource(group_, version_, resource_)) {
             kind_ = known->kind;
             api_version_ = group_.empty() ? version_ : group_ + "/" + version_;
@@ -106,13 +99,9 @@ class CachingInformer final : public Informer, public std::enable_shared_from_th
         if (std::exchange(is_running_, true)) return;
         base::spawn(executor_, run(shared_from_this()));
     }
-    void stop() {
-        stopping_ = true;
-        if (watch_) watch_->stop();
-        pause_.stop();
-    }
+    void stop() { reflector_.stop(); }
     Task<void> wait_for_sync() {
-        while (!has_synced_ && !stopping_) {
+        while (!has_synced_ && !reflector_.is_stopping()) {
             const base::Completion<bool> synced;
             waiting_for_sync_.push_back(synced);
             co_await synced;
@@ -167,82 +156,34 @@ class CachingInformer final : public Informer, public std::enable_shared_from_th
     };
 
     static Task<void> run(std::shared_ptr<CachingInformer> self) {
-        unsigned failures = 0;
-        while (!self->stopping_) {
-            auto going_on = self->go_on();
-            const Result<void> result = co_await going_on;
-            if (result) {
-                failures = 0;
-                continue;
-            }
-            const Reason reason = result.error().reason();
-            const bool is_forgotten = reason == Reason::expired || reason == Reason::gone;
-            self->needs_list_ |= is_forgotten;
-            if (self->stopping_ || is_forgotten) continue;
-            base::log_debug("an informer tries again",
-                            {{"resource", self->resource_}, {"error", result.error()}});
-            auto pausing = self->pause_.sleep(kPauses.pause(++failures, self->random_));
-            (void)co_await pausing;
-        }
+        auto following = self->reflector_.run();
+        co_await following;
         self->wake_those_who_wait_for_sync();
         self->ended_.complete(true);
     }
 
-    Task<Result<void>> go_on() { return needs_list_ ? list_all() : follow(); }
-
-    Task<Result<void>> list_all() {
-        ListOptions options;
-        options.limit = kPageSize;
-        options.field_selector = field_selector_;
-        std::map<ObjectKey, ObjectPointer> seen;
-        std::string version;
-        while (!stopping_) {
-            auto listing = client_.list(collection_.address(), options);
-            Result<Page> page = co_await listing;
-            if (!page) co_return std::move(page).error();
-            for (const Value item : page->items) {
-                ObjectPointer object = take(item);
-                ObjectKey key = object->key();
-                seen.insert_or_assign(std::move(key), std::move(object));
-            }
-            version = page->resource_version;
-            options.continue_token = page->continue_token;
-            if (options.continue_token.empty()) break;
+    void begin_list() override { listed_.clear(); }
+    void take(const Page& page) override {
+        for (const Value item : page.items) {
+            ObjectPointer object = cached(item);
+            ObjectKey key = object->key();
+            listed_.insert_or_assign(std::move(key), std::move(object));
         }
-        if (stopping_) co_return base::ok();
-        replace_all(seen, version);
-        needs_list_ = false;
+    }
+    void end_list(const std::string& resource_version) override {
+        replace_all(std::exchange(listed_, {}), resource_version);
         has_synced_ = true;
         wake_those_who_wait_for_sync();
-        co_return base::ok();
+    }
+    void apply(const std::vector<WatchEvent>& events) override {
+        for (const WatchEvent& event : events) apply(event);
+        tell_of_progress();
+    }
+    void fail(const base::Status& failure) override {
+        base::log_debug("an informer tries again", {{"resource", resource_}, {"error", failure}});
     }
 
-    Task<Result<void>> follow() {
-        ListOptions options;
-        options.resource_version = version_seen_;
-        options.allow_watch_bookmarks = true;
-        options.field_selector = field_selector_;
-        auto opening = client_.watch(collection_.address(), options);
-        auto opened = co_await opening;
-        if (!opened) co_return std::move(opened).error();
-        watch_ = std::move(*opened);
-        Result<void> end = base::ok();
-        while (!stopping_) {
-            auto waiting = watch_->next();
-            Result<std::vector<WatchEvent>> events = co_await waiting;
-            if (!events) {
-                end = std::move(events).error();
-                break;
-            }
-            if (events->empty()) break;
-            for (const WatchEvent& event : *events) apply(event);
-            tell_of_progress();
-        }
-        watch_.reset();
-        co_return end;
-    }
-
-    ObjectPointer take(Value object) const {
+    ObjectPointer cached(Value object) const {
         if (metadata_only_) keep_metadata_only(object);
         return std::make_shared<const CachedObject>(object, kind_, api_version_);
     }
@@ -264,21 +205,19 @@ class CachingInformer final : public Informer, public std::enable_shared_from_th
             const ObjectPointer before = get(key);
             if (!before || before->revision() != object->revision()) put(before, object);
         }
-        version_seen_ = version;
         revision_ = std::max(revision_, parse_revision(version));
         tell_of_progress();
     }
 
     void apply(const WatchEvent& event) {
         if (event.type != WatchEvent::Type::bookmark) {
-            const ObjectPointer object = take(event.object.root);
+            const ObjectPointer object = cached(event.object.root);
             const ObjectPointer before = get(object->key());
             if (event.type != WatchEvent::Type::removed)
                 put(before, object);
             else if (before)
                 change(before, nullptr);
         }
-        version_seen_ = event.resource_version;
         revision_ = std::max(revision_, parse_revision(event.resource_version));
     }
 
@@ -322,10 +261,7 @@ class CachingInformer final : public Informer, public std::enable_shared_from_th
     std::string resource_;
     Collection collection_;
     bool metadata_only_;
-    std::string field_selector_;
-    Client& client_;
     base::Executor& executor_;
-    base::RandomSource& random_;
     std::string_view kind_;
     std::string api_version_;
 
@@ -335,15 +271,12 @@ class CachingInformer final : public Informer, public std::enable_shared_from_th
     std::list<Handler> handlers_;
     std::vector<base::Callback> after_change_;
     std::vector<base::Completion<bool>> waiting_for_sync_;
-    std::string version_seen_;
+    std::map<ObjectKey, ObjectPointer> listed_;  // by a list that is under way
     std::uint64_t revision_ = 0;
-    std::unique_ptr<Watch> watch_;
-    base::Pause pause_;
+    Reflector reflector_;
     base::Completion<bool> ended_;
-    bool needs_list_ = true;
     bool has_synced_ = false;
     bool is_running_ = false;
-    bool stopping_ = false;
 };
 
 class SharedInformers final : public Informers {

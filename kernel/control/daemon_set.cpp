@@ -124,7 +124,12 @@ class DaemonSetController final : public Controller {
         if (writes.failure) co_return std::move(*writes.failure);
         auto cleaning = clean_up(state, history, mine, writer);
         KEELSON_CO_TRY_VOID(co_await cleaning);
-        co_return next_look(state, mine, plan.look_again_after);
+        // The next failed pod may be replaced, or the next ready one becomes available.
+        const std::int64_t min_ready_seconds = daemon_set_of(state.set).spec().min_ready_seconds();
+        const auto available = time_to_next_available(mine, min_ready_seconds, surroundings_.now());
+        Again again{plan.look_again_after};
+        if (available && (!again.after || *available < *again.after)) again.after = available;
+        co_return again;
     }
 
   private:
@@ -354,18 +359,6 @@ class DaemonSetController final : public Controller {
         auto deleting = delete_old_revisions(
             writer, history.old, static_cast<std::size_t>(spec.revision_history_limit()), std::move(live));
         co_return co_await deleting;
-    }
-
-    // When the next ready pod becomes available, or the next failed one may be replaced, which nobody tells.
-    [[nodiscard]] Again next_look(const DaemonState& state, const ObjectList& mine,
-                                  std::optional<Duration> earliest) const {
-        Again again{earliest};
-        const std::int64_t min_ready_seconds = daemon_set_of(state.set).spec().min_ready_seconds();
-        for (const ObjectPointer& pod : mine) {
-            const auto left = time_to_available(pod_of(pod), min_ready_seconds, surroundings_.now());
-            if (left && (!again.after || *left < *again.after)) again.after = left;
-        }
-        return again;
     }
 
     const Surroundings& surroundings_;

@@ -127,18 +127,30 @@ bool is_ready(Pod pod) {
     return condition_of(pod, "Ready").status() == "True";
 }
 
-bool is_available(Pod pod, std::int64_t min_ready_seconds, base::WallTime now) {
-    if (!is_ready(pod)) return false;
-    return min_ready_seconds == 0 || !time_to_available(pod, min_ready_seconds, now);
-}
-
-std::optional<base::Duration> time_to_available(Pod pod, std::int64_t min_ready_seconds, base::WallTime now) {
+// How long until a ready pod becomes available; none when it is not ready or available already.
+static std::optional<base::Duration> time_to_available(Pod pod, std::int64_t min_ready_seconds,
+                                                       base::WallTime now) {
     if (!is_ready(pod) || min_ready_seconds == 0) return std::nullopt;
     const auto since = ready_since(pod);
     if (!since) return std::chrono::seconds(min_ready_seconds);
     const base::Duration left = *since + std::chrono::seconds(min_ready_seconds) - now;
     if (left <= base::Duration::zero()) return std::nullopt;
     return left;
+}
+
+bool is_available(Pod pod, std::int64_t min_ready_seconds, base::WallTime now) {
+    if (!is_ready(pod)) return false;
+    return min_ready_seconds == 0 || !time_to_available(pod, min_ready_seconds, now);
+}
+
+std::optional<base::Duration> time_to_next_available(const ObjectList& pods, std::int64_t min_ready_seconds,
+                                                     base::WallTime now) {
+    std::optional<base::Duration> next;
+    for (const ObjectPointer& pod : pods) {
+        const auto left = time_to_available(pod_of(pod), min_ready_seconds, now);
+        if (left && (!next || *left < *next)) next = left;
+    }
+    return next;
 }
 
 void order_for_deletion(ObjectList& pods, const ObjectList& related, base::WallTime now) {

@@ -26,10 +26,10 @@ namespace keelson::control {
 // Ready for at least that long. With zero seconds every ready pod is available.
 [[nodiscard]] bool is_available(api_types::core_v1::Pod pod, std::int64_t min_ready_seconds,
                                 base::WallTime now);
-// How long until a ready pod becomes available; none when it is not ready or available already.
-[[nodiscard]] std::optional<base::Duration> time_to_available(api_types::core_v1::Pod pod,
-                                                              std::int64_t min_ready_seconds,
-                                                              base::WallTime now);
+// How long until the next ready pod becomes available, which nobody tells; none when no pod will.
+[[nodiscard]] std::optional<base::Duration> time_to_next_available(const ObjectList& pods,
+                                                                   std::int64_t min_ready_seconds,
+                                                                   base::WallTime now);
 // The index of an informer of pods by the name of the node that they are bound to; all who ask share it.
 inline constexpr std::string_view pods_by_node = "node";
 void index_by_node(Informer& pods);

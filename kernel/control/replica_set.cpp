@@ -98,7 +98,8 @@ class ReplicaController final : public Controller {
             KEELSON_CO_TRY_VOID(co_await telling);
         }
         if (writes.failure) co_return std::move(*writes.failure);
-        co_return next_look(*owner, active);
+        co_return Again{
+            time_to_next_available(active, typed(*owner).spec().min_ready_seconds(), surroundings_.now())};
     }
 
   private:
@@ -204,17 +205,6 @@ class ReplicaController final : public Controller {
         auto updating = writer.update_status(kind_.collection, changed.root);
         KEELSON_CO_TRY_VOID(co_await updating);
         co_return base::ok();
-    }
-
-    // When the next ready pod becomes available, which nobody tells.
-    [[nodiscard]] Again next_look(const client::CachedObject& owner, const ObjectList& active) const {
-        Again again;
-        const std::int64_t min_ready_seconds = typed(owner).spec().min_ready_seconds();
-        for (const ObjectPointer& pod : active) {
-            const auto left = time_to_available(pod_of(pod), min_ready_seconds, surroundings_.now());
-            if (left && (!again.after || *left < *again.after)) again.after = left;
-        }
-        return again;
     }
 
     const Surroundings& surroundings_;

@@ -141,7 +141,8 @@ class StatefulSetController final : public Controller {
         if (step.failure) co_return std::move(*step.failure);
         auto cleaning = clean_up(state, history, mine, writer);
         KEELSON_CO_TRY_VOID(co_await cleaning);
-        co_return next_look(state, mine);
+        const std::int64_t min_ready_seconds = stateful_set_of(state.set).spec().min_ready_seconds();
+        co_return Again{time_to_next_available(mine, min_ready_seconds, surroundings_.now())};
     }
 
   private:
@@ -442,17 +443,6 @@ class StatefulSetController final : public Controller {
         auto deleting = delete_old_revisions(writer, std::move(unused),
                                              static_cast<std::size_t>(spec.revision_history_limit()), {});
         co_return co_await deleting;
-    }
-
-    // When the next ready pod becomes available, which nobody tells.
-    [[nodiscard]] Again next_look(const SetState& state, const ObjectList& mine) const {
-        Again again;
-        const std::int64_t min_ready_seconds = stateful_set_of(state.set).spec().min_ready_seconds();
-        for (const ObjectPointer& pod : mine) {
-            const auto left = time_to_available(pod_of(pod), min_ready_seconds, surroundings_.now());
-            if (left && (!again.after || *left < *again.after)) again.after = left;
-        }
-        return again;
     }
 
     const Surroundings& surroundings_;

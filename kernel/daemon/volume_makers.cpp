@@ -13,7 +13,6 @@ using base::Task;
 using control::MadeVolume;
 using control::NewVolume;
 using plugin::Capability;
-using plugin::Reply;
 
 volume::Create to_plugin(const NewVolume& wanted) {
     volume::Create request;
@@ -41,11 +40,8 @@ class PluginVolumeMakers final : public control::VolumeMakers {
 
     Task<Result<MadeVolume>> create(std::string plugin, NewVolume wanted) override {
         const Capability calls = calls_of(plugin);
-        auto calling = calls.call("create", plugin::to_request(to_plugin(wanted)));
-        const Result<Reply> reply = co_await calling;
-        if (!reply) co_return reply.error();
-        KEELSON_CO_TRY(const volume::Created created,
-                       plugin::from_reply<volume::Created>("create", reply->body));
+        auto asking = plugin::ask<volume::Created>(calls, "create", to_plugin(wanted));
+        KEELSON_CO_TRY(const volume::Created created, co_await asking);
         if (created.volume_id.empty()) co_return plugin::bad_reply("create", "volumeId is empty");
         MadeVolume made;
         made.id = created.volume_id;
@@ -58,10 +54,8 @@ class PluginVolumeMakers final : public control::VolumeMakers {
     Task<Result<void>> remove(std::string plugin, std::string id) override {
         const Capability calls = calls_of(plugin);
         if (!calls.has("remove")) co_return base::ok();
-        auto calling = calls.call("remove", plugin::to_request(volume::Remove{std::move(id), {}}));
-        const Result<Reply> reply = co_await calling;
-        if (!reply) co_return reply.error();
-        co_return base::ok();
+        auto telling = plugin::tell(calls, "remove", volume::Remove{std::move(id), {}});
+        co_return co_await telling;
     }
 
   private:

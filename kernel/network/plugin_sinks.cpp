@@ -8,8 +8,10 @@ namespace {
 
 using base::Result;
 using base::Task;
+using plugin::ask;
+using plugin::ask_text;
 using plugin::Capability;
-using plugin::Reply;
+using plugin::tell;
 
 // Entries in one call: well below the 16 MiB that a message may have, whatever they hold.
 constexpr std::size_t kMostBackendsACall = 50'000;
@@ -21,14 +23,6 @@ plugin::CallOptions within(std::chrono::milliseconds timeout) {
     plugin::CallOptions options;
     options.timeout = timeout;
     return options;
-}
-
-template <typename Request>
-Task<Result<void>> tell(const Capability& calls, std::string_view method, Request request) {
-    auto calling = calls.call(method, plugin::to_request(request), within(kApplyTime));
-    const Result<Reply> reply = co_await calling;
-    if (!reply) co_return reply.error();
-    co_return base::ok();
 }
 
 std::vector<proxy::Backend> backends_of(const std::vector<Backend>& backends) {
@@ -66,7 +60,7 @@ class PluginProxy final : public ServiceProxy {
         request.node = {settings.node_name, settings.node_addresses, settings.pod_cidrs};
         request.cluster_cidrs = settings.cluster_cidrs;
         request.node_port_addresses = settings.node_port_addresses;
-        return tell(calls_, "configure", std::move(request));
+        return tell(calls_, "configure", request, within(kApplyTime));
     }
 
     Answer<std::vector<ServiceProblem>> apply(std::int64_t generation, bool full,
@@ -96,19 +90,17 @@ class PluginProxy final : public ServiceProxy {
     }
 
     Answer<PluginState> state() override {
-        auto calling = calls_.call("state", "{}", within(kStateTime));
-        KEELSON_CO_TRY(const Reply reply, co_await calling);
-        KEELSON_CO_TRY(const proxy::State state, plugin::from_reply<proxy::State>("state", reply.body));
+        auto asking = ask_text<proxy::State>(calls_, "state", "{}", within(kStateTime));
+        KEELSON_CO_TRY(const proxy::State state, co_await asking);
         co_return PluginState{state.generation, state.intact};
     }
 
-    Answer<void> clear() override { return tell(calls_, "clear", proxy::Clear()); }
+    Answer<void> clear() override { return tell(calls_, "clear", proxy::Clear(), within(kApplyTime)); }
 
   private:
     Task<Result<void>> send(const proxy::Apply& request, std::vector<ServiceProblem>& problems) {
-        auto calling = calls_.call("apply", plugin::to_request(request), within(kApplyTime));
-        KEELSON_CO_TRY(const Reply reply, co_await calling);
-        KEELSON_CO_TRY(const proxy::Applied applied, plugin::from_reply<proxy::Applied>("apply", reply.body));
+        auto asking = ask<proxy::Applied>(calls_, "apply", request, within(kApplyTime));
+        KEELSON_CO_TRY(const proxy::Applied applied, co_await asking);
         for (const proxy::Problem& problem : applied.problems)
             problems.push_back({problem.id, problem.message});
         co_return base::ok();
@@ -128,7 +120,7 @@ class PluginDns final : public Dns {
         request.zone = settings.zone;
         request.upstreams = settings.upstreams;
         request.pod_names = true;
-        return tell(calls_, "configure", std::move(request));
+        return tell(calls_, "configure", request, within(kApplyTime));
     }
 
     Answer<void> apply(std::int64_t generation, bool full, DnsChange change) override {
@@ -138,7 +130,7 @@ class PluginDns final : public Dns {
         for (const DnsRecord& record : change.set) {
             if (request.set.size() == kMostRecordsACall) {
                 request.more = true;
-                auto sending = tell(calls_, "apply", request);
+                auto sending = tell(calls_, "apply", request, within(kApplyTime));
                 KEELSON_CO_TRY_VOID(co_await sending);
                 request.set.clear();
             }
@@ -146,14 +138,13 @@ class PluginDns final : public Dns {
         }
         request.more = false;
         for (const DnsKey& key : change.removed) request.removed.push_back({key.name, key.type});
-        auto sending = tell(calls_, "apply", std::move(request));
+        auto sending = tell(calls_, "apply", request, within(kApplyTime));
         co_return co_await sending;
     }
 
     Answer<PluginState> state() override {
-        auto calling = calls_.call("state", "{}", within(kStateTime));
-        KEELSON_CO_TRY(const Reply reply, co_await calling);
-        KEELSON_CO_TRY(const dns::State state, plugin::from_reply<dns::State>("state", reply.body));
+        auto asking = ask_text<dns::State>(calls_, "state", "{}", within(kStateTime));
+        KEELSON_CO_TRY(const dns::State state, co_await asking);
         co_return PluginState{state.generation, true};
     }
 

@@ -7,8 +7,7 @@
 #include <vector>
 
 #include "kernel/base/log.h"
-#include "kernel/base/pause.h"
-#include "kernel/client/work_queue.h"
+#include "kernel/client/reflector.h"
 #include "kernel/object/names.h"
 #include "kernel/object/schema.h"
 
@@ -26,9 +25,6 @@ using client::ObjectPointer;
 using client::WatchEvent;
 
 constexpr std::int64_t kPageSize = 2;
-constexpr client::BackoffSettings kPauses{
-    .initial = std::chrono::milliseconds(100), .longest = std::chrono::seconds(30), .jitter = 0.5};
-
 // What a collection's objects are called: {"ConfigMap", "v1"}.
 struct Kind {
     std::string kind;
@@ -45,28 +41,23 @@ Kind kind_of(const Collection& collection) {
 }
 
 // One object, its users and the endless task that watches it; the task keeps it alive.
-class Entry : public std::enable_shared_from_this<Entry> {
+class Entry : public std::enable_shared_from_this<Entry>, private client::Reflector::Sink {
   public:
     Entry(Client& client, base::RandomSource& random, client::Address address,
           const ObjectCache::Changed& changed)
-        : client_(client),
-          random_(random),
-          address_(std::move(address)),
+        : address_(std::move(address)),
           kind_(kind_of({address_.group, address_.version, address_.resource})),
-          changed_(changed) {}
+          changed_(changed),
+          reflector_(client, random, {collection(), "metadata.name=" + address_.name, kPageSize}, *this) {}
 
     void start(base::Executor& executor) { base::spawn(executor, run(shared_from_this())); }
-    void stop() {
-        stopping_ = true;
-        if (watch_) watch_->stop();
-        pause_.stop();
-    }
+    void stop() { reflector_.stop(); }
     Task<void> wait_for_end() { co_await ended_; }
 
     // What is known; waits for the first news.
     Task<Result<ObjectPointer>> get() {
         const auto self = shared_from_this();
-        while (!is_known_ && !failure_ && !stopping_) {
+        while (!is_known_ && !failure_ && !reflector_.is_stopping()) {
             const base::Completion<bool> known;
             waiting_.push_back(known);
             co_await known;
@@ -81,98 +72,42 @@ class Entry : public std::enable_shared_from_this<Entry> {
     void forget_failure() {
         if (!failure_) return;
         failure_.reset();
-        pause_.stop();
+        reflector_.retry();
     }
 
     std::set<std::string> users;
 
   private:
     static Task<void> run(std::shared_ptr<Entry> self) {
-        unsigned failures = 0;
-        while (!self->stopping_) {
-            auto going_on = self->go_on();
-            const Result<void> result = co_await going_on;
-            if (result) {
-                failures = 0;
-                continue;
-            }
-            const Reason reason = result.error().reason();
-            const bool is_forgotten = reason == Reason::expired || reason == Reason::gone;
-            self->needs_list_ |= is_forgotten;
-            if (self->stopping_ || is_forgotten) continue;
-            if (!self->is_known_) self->tell_failure(result.error());
-            base::log_debug("watching an object is tried again", {{"resource", self->address_.resource},
-                                                                  {"name", self->address_.name},
-                                                                  {"error", result.error()}});
-            auto pausing = self->sleep(kPauses.pause(++failures, self->random_));
-            co_await pausing;
-        }
+        auto following = self->reflector_.run();
+        co_await following;
         self->wake();
         self->ended_.complete(true);
     }
 
-    // Until the time is over, or somebody asks.
-    Task<void> sleep(base::Duration length) {
-        pause_.renew();
-        auto pausing = pause_.sleep(length);
-        co_await pausing;
-    }
-
-    Task<Result<void>> go_on() { return needs_list_ ? look() : follow(); }
-
-    client::ListOptions options() const {
-        client::ListOptions options;
-        options.field_selector = "metadata.name=" + address_.name;
-        return options;
-    }
     [[nodiscard]] client::Address collection() const {
         client::Address all = address_;
         all.name.clear();
         return all;
     }
 
-    Task<Result<void>> look() {
-        client::ListOptions wanted = options();
-        wanted.limit = kPageSize;
-        auto listing = client_.list(collection(), wanted);
-        const Result<client::Page> page = co_await listing;
-        if (!page) co_return page.error();
-        version_seen_ = page->resource_version;
-        needs_list_ = false;
-        put(page->items.empty() ? nullptr : take(page->items.front()));
-        co_return base::ok();
+    void begin_list() override { listed_ = nullptr; }
+    void take(const client::Page& page) override {
+        if (!page.items.empty()) listed_ = cached(page.items.front());
+    }
+    void end_list(const std::string& /*resource_version*/) override { put(std::exchange(listed_, nullptr)); }
+    void apply(const std::vector<WatchEvent>& events) override {
+        for (const WatchEvent& event : events)
+            if (event.type != WatchEvent::Type::bookmark)
+                put(event.type == WatchEvent::Type::removed ? nullptr : cached(event.object.root));
+    }
+    void fail(const Status& failure) override {
+        if (!is_known_) tell_failure(failure);
+        base::log_debug("watching an object is tried again",
+                        {{"resource", address_.resource}, {"name", address_.name}, {"error", failure}});
     }
 
-    Task<Result<void>> follow() {
-        client::ListOptions wanted = options();
-        wanted.resource_version = version_seen_;
-        wanted.allow_watch_bookmarks = true;
-        auto opening = client_.watch(collection(), wanted);
-        auto opened = co_await opening;
-        if (!opened) co_return opened.error();
-        watch_ = std::move(*opened);
-        Result<void> end = base::ok();
-        while (!stopping_) {
-            auto waiting = watch_->next();
-            const Result<std::vector<WatchEvent>> events = co_await waiting;
-            if (!events) {
-                end = events.error();
-                break;
-            }
-            if (events->empty()) break;
-            for (const WatchEvent& event : *events) apply(event);
-        }
-        watch_.reset();
-        co_return end;
-    }
-
-    void apply(const WatchEvent& event) {
-        version_seen_ = event.resource_version;
-        if (event.type == WatchEvent::Type::bookmark) return;
-        put(event.type == WatchEvent::Type::removed ? nullptr : take(event.object.root));
-    }
-
-    [[nodiscard]] ObjectPointer take(object::Value object) const {
+    [[nodiscard]] ObjectPointer cached(object::Value object) const {
         return std::make_shared<const client::CachedObject>(object, kind_.kind, kind_.api_version);
     }
 
@@ -210,39 +145,17 @@ class Entry : public std::enable_shared_from_this<Entry> {
         return status.with_details(std::move(details));
     }
 
-    // A Pause that can be used again after it was stopped.
-    class Sleep {
-      public:
-        void renew() { pause_ = std::make_shared<base::Pause>(); }
-        Task<void> sleep(base::Duration length) {
-            const std::shared_ptr<base::Pause> pause = pause_;
-            auto sleeping = pause->sleep(length);
-            (void)co_await sleeping;
-        }
-        void stop() {
-            if (pause_) pause_->stop();
-        }
-
-      private:
-        std::shared_ptr<base::Pause> pause_;
-    };
-
-    Client& client_;
-    base::RandomSource& random_;
     client::Address address_;
     Kind kind_;
     const ObjectCache::Changed& changed_;
     ObjectPointer object_;
     std::optional<Status> failure_;
-    std::string version_seen_;
-    std::unique_ptr<client::Watch> watch_;
+    ObjectPointer listed_;  // by a list that is under way
+    client::Reflector reflector_;
     std::vector<base::Completion<bool>> waiting_;
-    Sleep pause_;
     base::Completion<bool> ended_;
     bool is_known_ = false;
     bool has_told_failure_ = false;
-    bool needs_list_ = true;
-    bool stopping_ = false;
 };
 
 class WatchingCache final : public ObjectCache {

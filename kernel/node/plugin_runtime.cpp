@@ -13,34 +13,17 @@ namespace runtime = keelson::runtime;
 using base::FileDescriptor;
 using base::Result;
 using base::Task;
+using plugin::ask;
 using plugin::bad_reply;
 using plugin::CallOptions;
 using plugin::Capability;
 using plugin::from_reply;
 using plugin::Reply;
+using plugin::tell;
 using plugin::to_request;
 
 constexpr std::chrono::seconds kStopMargin{30};
 constexpr std::chrono::minutes kPullTime{60};
-
-// A call whose answer says nothing but that it is done.
-template <typename T>
-Task<Result<void>> do_call(const Capability& capability, std::string_view method, T document,
-                           CallOptions options = {}) {
-    auto calling = capability.call(method, to_request(document), std::move(options));
-    Result<Reply> reply = co_await calling;
-    if (!reply) co_return std::move(reply).error();
-    co_return base::ok();
-}
-
-template <typename Answered, typename T>
-Task<Result<Answered>> ask(const Capability& capability, std::string_view method, T document,
-                           CallOptions options = {}) {
-    auto calling = capability.call(method, to_request(document), std::move(options));
-    Result<Reply> reply = co_await calling;
-    if (!reply) co_return std::move(reply).error();
-    co_return from_reply<Answered>(method, reply->body);
-}
 
 runtime::Pod to_plugin(const PodIdentity& pod) {
     runtime::Pod result;
@@ -191,10 +174,10 @@ class PluginRuntime final : public Runtime {
         return descriptor_of(calls_, "run_sandbox", to_request(to_plugin(config)), config.network != "host");
     }
     Answer<void> stop_sandbox(std::string id) override {
-        return do_call(calls_, "stop_sandbox", runtime::StopSandbox{std::move(id)});
+        return tell(calls_, "stop_sandbox", runtime::StopSandbox{std::move(id)});
     }
     Answer<void> remove_sandbox(std::string id) override {
-        return do_call(calls_, "remove_sandbox", runtime::RemoveSandbox{std::move(id)});
+        return tell(calls_, "remove_sandbox", runtime::RemoveSandbox{std::move(id)});
     }
     Answer<std::vector<Sandbox>> list_sandboxes() override {
         auto asking = ask<runtime::SandboxList>(calls_, "list_sandboxes", runtime::ListSandboxes{});
@@ -210,21 +193,21 @@ class PluginRuntime final : public Runtime {
         co_return result;
     }
     Answer<void> create_container(ContainerConfig config) override {
-        return do_call(calls_, "create_container", to_plugin(config));
+        return tell(calls_, "create_container", to_plugin(config));
     }
     Answer<void> start_container(std::string id) override {
-        return do_call(calls_, "start_container", runtime::StartContainer{std::move(id)});
+        return tell(calls_, "start_container", runtime::StartContainer{std::move(id)});
     }
     Answer<void> stop_container(std::string id, std::chrono::seconds grace, std::string signal) override {
         CallOptions options;
         options.timeout = grace + kStopMargin;
-        return do_call(calls_, "stop_container",
-                       runtime::StopContainer{std::move(id), static_cast<std::int32_t>(grace.count()),
-                                              std::move(signal)},
-                       std::move(options));
+        return tell(calls_, "stop_container",
+                    runtime::StopContainer{std::move(id), static_cast<std::int32_t>(grace.count()),
+                                           std::move(signal)},
+                    std::move(options));
     }
     Answer<void> remove_container(std::string id) override {
-        return do_call(calls_, "remove_container", runtime::RemoveContainer{std::move(id)});
+        return tell(calls_, "remove_container", runtime::RemoveContainer{std::move(id)});
     }
     Answer<std::vector<Container>> list_containers(std::string sandbox_id) override {
         auto asking = ask<runtime::ContainerList>(calls_, "list_containers",
@@ -237,8 +220,7 @@ class PluginRuntime final : public Runtime {
         co_return result;
     }
     Answer<void> update_resources(std::string id, ResourceLimits limits) override {
-        return do_call(calls_, "update_resources",
-                       runtime::UpdateResources{std::move(id), to_plugin(limits)});
+        return tell(calls_, "update_resources", runtime::UpdateResources{std::move(id), to_plugin(limits)});
     }
     Answer<Streams> exec(ExecRequest request) override {
         runtime::Exec exec;
@@ -268,15 +250,15 @@ class PluginRuntime final : public Runtime {
     }
     Answer<void> resize(std::string container_id, std::string exec_id, std::uint16_t columns,
                         std::uint16_t rows) override {
-        return do_call(calls_, "resize",
-                       runtime::Resize{std::move(container_id), std::move(exec_id), columns, rows});
+        return tell(calls_, "resize",
+                    runtime::Resize{std::move(container_id), std::move(exec_id), columns, rows});
     }
     Answer<FileDescriptor> port_forward(std::string sandbox_id, std::uint16_t port) override {
         return descriptor_of(calls_, "port_forward",
                              to_request(runtime::PortForward{std::move(sandbox_id), port}), true);
     }
     Answer<void> reopen_log(std::string id) override {
-        return do_call(calls_, "reopen_log", runtime::ReopenLog{std::move(id)});
+        return tell(calls_, "reopen_log", runtime::ReopenLog{std::move(id)});
     }
     Answer<UsageList> usage(std::string sandbox_id) override {
         auto asking = ask<runtime::Stats>(calls_, "stats", runtime::StatsRequest{std::move(sandbox_id)});
@@ -330,7 +312,7 @@ class PluginImages final : public Images {
         co_return result;
     }
     Answer<void> remove(std::string id) override {
-        return do_call(calls_, "remove", images::Remove{std::move(id)});
+        return tell(calls_, "remove", images::Remove{std::move(id)});
     }
 
   private:
@@ -360,7 +342,7 @@ class PluginPodNetwork final : public PodNetwork {
         request.node = to_plugin(node);
         for (const NodeNetwork& peer : peers) request.peers.push_back(to_plugin(peer));
         request.cluster_cidrs = std::move(cluster_cidrs);
-        return do_call(calls_, "configure", std::move(request));
+        return tell(calls_, "configure", std::move(request));
     }
     Answer<std::vector<std::string>> attach(std::string sandbox_id, PodIdentity pod,
                                             std::vector<HostPort> ports, int network_namespace) override {
@@ -380,7 +362,7 @@ class PluginPodNetwork final : public PodNetwork {
         co_return addresses;
     }
     Answer<void> detach(std::string sandbox_id) override {
-        return do_call(calls_, "detach", pods::Detach{std::move(sandbox_id)});
+        return tell(calls_, "detach", pods::Detach{std::move(sandbox_id)});
     }
     Answer<std::map<std::string, std::vector<std::string>>> list() override {
         auto asking = ask<pods::Listed>(calls_, "list", pods::List{});
@@ -415,13 +397,13 @@ class PluginVolumeDrivers final : public VolumeDrivers {
         stage.capability = capability_of(request);
         for (const auto& [key, value] : request.attributes) stage.attributes[key] = value;
         for (const auto& [key, value] : request.secrets) stage.secrets[key] = value;
-        auto doing = do_call(calls, "stage", std::move(stage));
+        auto doing = tell(calls, "stage", std::move(stage));
         co_return co_await doing;
     }
     Answer<void> unstage(std::string driver, std::string volume_id, std::string path) override {
         const Capability calls = calls_of(driver);
         if (!calls.has("unstage")) co_return base::ok();
-        auto doing = do_call(calls, "unstage", volume::Unstage{std::move(volume_id), std::move(path)});
+        auto doing = tell(calls, "unstage", volume::Unstage{std::move(volume_id), std::move(path)});
         co_return co_await doing;
     }
     Answer<void> publish(std::string driver, PublishRequest request) override {
@@ -438,12 +420,12 @@ class PluginVolumeDrivers final : public VolumeDrivers {
         publish.pod.namespace_ = request.pod.namespace_name;
         publish.pod.uid = request.pod.uid;
         publish.pod.service_account_name = request.service_account;
-        auto doing = do_call(calls, "publish", std::move(publish));
+        auto doing = tell(calls, "publish", std::move(publish));
         co_return co_await doing;
     }
     Answer<void> unpublish(std::string driver, std::string volume_id, std::string path) override {
         const Capability calls = calls_of(driver);
-        auto doing = do_call(calls, "unpublish", volume::Unpublish{std::move(volume_id), std::move(path)});
+        auto doing = tell(calls, "unpublish", volume::Unpublish{std::move(volume_id), std::move(path)});
         co_return co_await doing;
     }
 

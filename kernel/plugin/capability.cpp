@@ -34,4 +34,12 @@ base::Status bad_reply(std::string_view method, std::string_view why) {
                                               " is not what the contract says: " + std::string(why)};
 }
 
+base::Task<base::Result<void>> tell_text(const Capability& capability, std::string_view method,
+                                         std::string request, CallOptions options) {
+    auto calling = capability.call(method, std::move(request), std::move(options));
+    const base::Result<Reply> reply = co_await calling;
+    if (!reply) co_return reply.error();
+    co_return base::ok();
+}
+
 }  // namespace keelson::plugin

@@ -47,4 +47,29 @@ base::Result<T> from_reply(std::string_view method, const std::string& body) {
     }
 }
 
+// A call whose answer says nothing but that it is done, with the request as text or as a document. The
+// capability outlives the task.
+base::Task<base::Result<void>> tell_text(const Capability& capability, std::string_view method,
+                                         std::string request, CallOptions options = {});
+template <typename T>
+base::Task<base::Result<void>> tell(const Capability& capability, std::string_view method, const T& document,
+                                    CallOptions options = {}) {
+    return tell_text(capability, method, to_request(document), std::move(options));
+}
+
+// A call and its answer, in the same way.
+template <typename Answered>
+base::Task<base::Result<Answered>> ask_text(const Capability& capability, std::string_view method,
+                                            std::string request, CallOptions options = {}) {
+    auto calling = capability.call(method, std::move(request), std::move(options));
+    const base::Result<Reply> reply = co_await calling;
+    if (!reply) co_return reply.error();
+    co_return from_reply<Answered>(method, reply->body);
+}
+template <typename Answered, typename T>
+base::Task<base::Result<Answered>> ask(const Capability& capability, std::string_view method,
+                                       const T& document, CallOptions options = {}) {
+    return ask_text<Answered>(capability, method, to_request(document), std::move(options));
+}
+
 }  // namespace keelson::plugin

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "kernel/client/collections.h"
+#include "tests/client/forwarding_client.h"
 #include "tests/node/node_cluster.h"
 
 namespace keelson::node {
@@ -97,10 +98,9 @@ TEST_F(ObjectCacheTest, RefusesAfterTheStop) {
 }
 
 // A client whose lists fail for a while.
-class FailingClient final : public client::Client {
+class FailingClient final : public client::ForwardingClient {
   public:
-    explicit FailingClient(client::Client& real) : real_(real) {}
-    base::Task<Object> get(client::Address address) override { return real_.get(std::move(address)); }
+    using ForwardingClient::ForwardingClient;
     base::Task<base::Result<client::Page>> list(client::Address address,
                                                 client::ListOptions options) override {
         ++lists;
@@ -108,31 +108,9 @@ class FailingClient final : public client::Client {
         auto listing = real_.list(std::move(address), std::move(options));
         co_return co_await listing;
     }
-    base::Task<base::Result<std::unique_ptr<client::Watch>>> watch(client::Address address,
-                                                                   client::ListOptions options) override {
-        return real_.watch(std::move(address), std::move(options));
-    }
-    base::Task<Object> create(client::Address address, object::Value object,
-                              client::WriteOptions options) override {
-        return real_.create(std::move(address), object, std::move(options));
-    }
-    base::Task<Object> update(client::Address address, object::Value object,
-                              client::WriteOptions options) override {
-        return real_.update(std::move(address), object, std::move(options));
-    }
-    base::Task<Object> patch(client::Address address, client::PatchType type, object::Value patch,
-                             client::WriteOptions options) override {
-        return real_.patch(std::move(address), type, patch, std::move(options));
-    }
-    base::Task<Object> remove(client::Address address, client::DeleteOptions options) override {
-        return real_.remove(std::move(address), std::move(options));
-    }
 
     std::optional<base::Status> failure;
     int lists = 0;
-
-  private:
-    client::Client& real_;
 };
 
 TEST_F(ObjectCacheTest, ReportsAFailureAndTriesAgainByItself) {
@@ -151,6 +129,18 @@ TEST_F(ObjectCacheTest, ReportsAFailureAndTriesAgainByItself) {
     EXPECT_THAT(told, ElementsAre("u1"));
     const auto found = run(other->get(collections::config_maps, {"default", "m"}, "u1"));
     EXPECT_TRUE(found);
+    run(other->stop());
+}
+
+// It would be asked without end while nothing else runs.
+TEST_F(ObjectCacheTest, WaitsBeforeItAsksAgainForAListThatIsForgotten) {
+    FailingClient failing(*client);
+    const auto other =
+        ObjectCache::make(failing, cluster.executor, cluster.random, [](const std::string&) {});
+    failing.failure = base::Status(Reason::expired, "the continue parameter is too old");
+    ASSERT_FALSE(run(other->get(collections::config_maps, {"default", "m"}, "u1")));
+    cluster.executor.advance(std::chrono::minutes(1));
+    EXPECT_LE(failing.lists, 15);
     run(other->stop());
 }
 

@@ -7,6 +7,7 @@
 #include "kernel/access/identity.h"
 #include "kernel/base/sync_wait.h"
 #include "kernel/client/in_process.h"
+#include "tests/client/forwarding_client.h"
 #include "tests/resource/cluster.h"
 
 namespace keelson::scheduling {
@@ -18,18 +19,9 @@ using testing::Contains;
 using testing::ElementsAre;
 
 // Lets a test fail the next creations, as bindings are.
-class FailingClient final : public client::Client {
+class FailingClient final : public client::ForwardingClient {
   public:
-    explicit FailingClient(client::Client& real) : real_(real) {}
-    base::Task<Object> get(client::Address address) override { return real_.get(std::move(address)); }
-    base::Task<base::Result<client::Page>> list(client::Address address,
-                                                client::ListOptions options) override {
-        return real_.list(std::move(address), std::move(options));
-    }
-    base::Task<base::Result<std::unique_ptr<client::Watch>>> watch(client::Address address,
-                                                                   client::ListOptions options) override {
-        return real_.watch(std::move(address), std::move(options));
-    }
+    using ForwardingClient::ForwardingClient;
     base::Task<Object> create(client::Address address, object::Value object,
                               client::WriteOptions options) override {
         if (address.subresource == "binding" && failures > 0) {
@@ -38,17 +30,6 @@ class FailingClient final : public client::Client {
         }
         return real_.create(std::move(address), object, std::move(options));
     }
-    base::Task<Object> update(client::Address address, object::Value object,
-                              client::WriteOptions options) override {
-        return real_.update(std::move(address), object, std::move(options));
-    }
-    base::Task<Object> patch(client::Address address, client::PatchType type, object::Value patch,
-                             client::WriteOptions options) override {
-        return real_.patch(std::move(address), type, patch, std::move(options));
-    }
-    base::Task<Object> remove(client::Address address, client::DeleteOptions options) override {
-        return real_.remove(std::move(address), std::move(options));
-    }
 
     int failures = 0;
 
@@ -56,7 +37,6 @@ class FailingClient final : public client::Client {
     static base::Task<Object> fail() {
         co_return base::Status(base::Reason::conflict, "somebody else was faster");
     }
-    client::Client& real_;
 };
 
 class SchedulerTest : public ::testing::TestWithParam<std::uint64_t> {

@@ -2,49 +2,21 @@
 
 #include <utility>
 
+#include "tests/client/forwarding_client.h"
+
 namespace keelson::sim {
 namespace {
 
 using base::Result;
 using base::Task;
 using client::Address;
+using client::ForwardingClient;
 using client::WatchEvent;
 using object::Value;
 
-// Passes everything on.
-class Decorator : public client::Client {
+class IgnoresPreconditions final : public ForwardingClient {
   public:
-    explicit Decorator(client::Client& real) : real_(real) {}
-
-    Task<Object> get(Address address) override { return real_.get(std::move(address)); }
-    Task<Result<client::Page>> list(Address address, client::ListOptions options) override {
-        return real_.list(std::move(address), std::move(options));
-    }
-    Task<Result<std::unique_ptr<client::Watch>>> watch(Address address,
-                                                       client::ListOptions options) override {
-        return real_.watch(std::move(address), std::move(options));
-    }
-    Task<Object> create(Address address, Value object, client::WriteOptions options) override {
-        return real_.create(std::move(address), object, std::move(options));
-    }
-    Task<Object> update(Address address, Value object, client::WriteOptions options) override {
-        return real_.update(std::move(address), object, std::move(options));
-    }
-    Task<Object> patch(Address address, client::PatchType type, Value patch,
-                       client::WriteOptions options) override {
-        return real_.patch(std::move(address), type, patch, std::move(options));
-    }
-    Task<Object> remove(Address address, client::DeleteOptions options) override {
-        return real_.remove(std::move(address), std::move(options));
-    }
-
-  protected:
-    client::Client& real_;
-};
-
-class IgnoresPreconditions final : public Decorator {
-  public:
-    using Decorator::Decorator;
+    using ForwardingClient::ForwardingClient;
     Task<Object> remove(Address address, client::DeleteOptions options) override {
         options.preconditions = {};
         return real_.remove(std::move(address), std::move(options));
@@ -72,9 +44,9 @@ class RewritingWatch final : public client::Watch {
     std::unique_ptr<client::Watch> real_;
 };
 
-class IgnoresMaxUnavailable final : public Decorator {
+class IgnoresMaxUnavailable final : public ForwardingClient {
   public:
-    using Decorator::Decorator;
+    using ForwardingClient::ForwardingClient;
     Task<Result<client::Page>> list(Address address, client::ListOptions options) override {
         const bool is_mutated = address.resource == "deployments";
         auto listing = real_.list(std::move(address), std::move(options));
@@ -95,9 +67,9 @@ class IgnoresMaxUnavailable final : public Decorator {
     }
 };
 
-class FailsBindings final : public Decorator {
+class FailsBindings final : public ForwardingClient {
   public:
-    using Decorator::Decorator;
+    using ForwardingClient::ForwardingClient;
     Task<Object> create(Address address, Value object, client::WriteOptions options) override {
         const bool is_binding = address.subresource == "binding";
         auto creating = real_.create(std::move(address), object, std::move(options));
@@ -108,9 +80,9 @@ class FailsBindings final : public Decorator {
     }
 };
 
-class ForgetsRevisions final : public Decorator {
+class ForgetsRevisions final : public ForwardingClient {
   public:
-    using Decorator::Decorator;
+    using ForwardingClient::ForwardingClient;
     Task<Object> create(Address address, Value object, client::WriteOptions options) override {
         auto creating = real_.create(std::move(address), object, std::move(options));
         Object created = co_await creating;
