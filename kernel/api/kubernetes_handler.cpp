@@ -171,37 +171,27 @@ Task<Result<ObjectAnswer>> KubernetesHandler::carry_out(Exchange& exchange, Call
     // Exec, attach, port-forward and proxy: their options are in the query, whatever the method.
     if (call.subresource && call.subresource->kind.ends_with("Options"))
         co_return co_await subresources_.get(call);
-    if (verb == "create") co_return co_await create(exchange, call);
-    if (verb == "update") co_return co_await update(exchange, call);
+    if (verb == "create" || verb == "update") co_return co_await write(exchange, call, verb == "create");
     if (verb == "patch") co_return co_await patch(exchange, call);
     if (verb == "delete" && !call.subresource) co_return co_await remove(exchange, call);
     if (verb == "deletecollection") co_return co_await remove_collection(exchange, call);
     co_return co_await subresources_.get(call);
 }
 
-Task<Result<ObjectAnswer>> KubernetesHandler::create(Exchange& exchange, Call& call) {
+Task<Result<ObjectAnswer>> KubernetesHandler::write(Exchange& exchange, Call& call, bool is_create) {
     KEELSON_CO_TRY(BodyFormat format, body_format(exchange.request()));
-    KEELSON_CO_TRY(resource::WriteOptions options, parse_write_options(exchange.request(), "CreateOptions"));
+    KEELSON_CO_TRY(resource::WriteOptions options,
+                   parse_write_options(exchange.request(), is_create ? "CreateOptions" : "UpdateOptions"));
     bool note = options.field_validation != resource::FieldValidation::ignore;
     std::string_view kind = call.subresource ? call.subresource->kind : call.resource->kind;
     std::string text = exchange.take_body();
     Arena arena;
     KEELSON_CO_TRY(Body body, parse_body(text, format, kind, arena, note));
-    if (resource::Subresources::handles(call))
-        co_return co_await subresources_.create(call, body, options, arena);
-    co_return co_await verbs_.create(call, body, options, arena);
-}
-
-Task<Result<ObjectAnswer>> KubernetesHandler::update(Exchange& exchange, Call& call) {
-    KEELSON_CO_TRY(BodyFormat format, body_format(exchange.request()));
-    KEELSON_CO_TRY(resource::WriteOptions options, parse_write_options(exchange.request(), "UpdateOptions"));
-    bool note = options.field_validation != resource::FieldValidation::ignore;
-    std::string_view kind = call.subresource ? call.subresource->kind : call.resource->kind;
-    std::string text = exchange.take_body();
-    Arena arena;
-    KEELSON_CO_TRY(Body body, parse_body(text, format, kind, arena, note));
-    if (resource::Subresources::handles(call))
+    if (resource::Subresources::handles(call)) {
+        if (is_create) co_return co_await subresources_.create(call, body, options, arena);
         co_return co_await subresources_.update(call, body, options, arena);
+    }
+    if (is_create) co_return co_await verbs_.create(call, body, options, arena);
     co_return co_await verbs_.update(call, body, options, arena);
 }
 

@@ -31,8 +31,8 @@ class KubernetesHandler {
     base::Task<void> serve_resource(Exchange& exchange, resource::Call& call, const RequestInfo& info);
     base::Task<base::Result<resource::ObjectAnswer>> carry_out(Exchange& exchange, resource::Call& call,
                                                                const RequestInfo& info);
-    base::Task<base::Result<resource::ObjectAnswer>> create(Exchange& exchange, resource::Call& call);
-    base::Task<base::Result<resource::ObjectAnswer>> update(Exchange& exchange, resource::Call& call);
+    base::Task<base::Result<resource::ObjectAnswer>> write(Exchange& exchange, resource::Call& call,
+                                                           bool is_create);
     base::Task<base::Result<resource::ObjectAnswer>> patch(Exchange& exchange, resource::Call& call);
     base::Task<base::Result<resource::ObjectAnswer>> remove(Exchange& exchange, resource::Call& call);
     base::Task<base::Result<resource::ObjectAnswer>> remove_collection(Exchange& exchange,
