@@ -33,12 +33,22 @@ if(KEELSON_MOLD)
   add_link_options(-fuse-ld=mold)
 endif()
 
-# keelson_room(NAME SOURCES ... [DEPENDS ...] [PRIVATE ...]): the library keelson_NAME of kernel/NAME.
+# keelson_small(TARGET ...): what waits for others most of its time: its code is better small than fast.
+function(keelson_small)
+  foreach(target ${ARGN})
+    target_compile_options(${target} PRIVATE $<$<CONFIG:RelWithDebInfo,Release>:-Os>)
+  endforeach()
+endfunction()
+
+# keelson_room(NAME [SMALL] SOURCES ... [DEPENDS ...] [PRIVATE ...]): the library keelson_NAME of kernel/NAME.
 function(keelson_room name)
-  cmake_parse_arguments(ROOM "" "" "SOURCES;DEPENDS;PRIVATE" ${ARGN})
+  cmake_parse_arguments(ROOM "SMALL" "" "SOURCES;DEPENDS;PRIVATE" ${ARGN})
   add_library(keelson_${name} STATIC ${ROOM_SOURCES})
   target_include_directories(keelson_${name} PUBLIC ${CMAKE_SOURCE_DIR})
   target_link_libraries(keelson_${name} PUBLIC ${ROOM_DEPENDS} PRIVATE ${ROOM_PRIVATE})
+  if(ROOM_SMALL)
+    keelson_small(keelson_${name})
+  endif()
 endfunction()
 
 # keelson_test(NAME SOURCES ... [DEPENDS ...] [TIMEOUT seconds]): one GoogleTest program, one CTest entry a case.

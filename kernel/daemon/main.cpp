@@ -1,11 +1,11 @@
 // keelsond. Reads what it was told, starts the App, and waits for signals.
-#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 
 #include <cstdio>
 
 #include "kernel/base/log.h"
+#include "kernel/base/memory.h"
 #include "kernel/base/time_slice.h"
 #include "kernel/daemon/app.h"
 #include "kernel/daemon/config.h"
@@ -76,7 +76,7 @@ int run_node(const daemon::Config& config, const daemon::CommandLine& line, cons
 
 int main(int count, char** arguments) {
     // Memory that one thread has freed serves the others: with an arena for each thread a third more is held.
-    ::mallopt(M_ARENA_MAX, 2);
+    base::set_up_memory(2);
     const auto line = daemon::parse_command_line(count, arguments);
     if (!line) return complain(line.error(), exit_usage);
     if (!line->early_exit_text.empty()) {

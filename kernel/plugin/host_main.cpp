@@ -1,7 +1,6 @@
 // keelson-plugin-host: the process around one isolated plugin. keelsond starts it; it stays when keelsond
 // goes.
 #include <fcntl.h>
-#include <malloc.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -9,13 +8,14 @@
 #include <CLI/CLI.hpp>
 #include <csignal>
 
+#include "kernel/base/memory.h"
 #include "kernel/base/time_slice.h"
 #include "kernel/plugin/confinement.h"
 #include "kernel/plugin/host_server.h"
 
 int main(int count, char** arguments) {
     // Calls come and go on many threads; their memory is the same.
-    ::mallopt(M_ARENA_MAX, 1);
+    keelson::base::set_up_memory(1);
     keelson::plugin::HostServerSettings settings;
     keelson::plugin::Confinement confinement;
     bool unconfined = false;

@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cstdint>
 #include <cstring>
 
 #include "files.h"
@@ -61,6 +62,14 @@ class SpawnSettings {
     posix_spawn_file_actions_t actions_{};
     posix_spawnattr_t attributes_{};
 };
+
+// Pages of this plugin's file that have been read for the last time need not stay in memory.
+void let_go(const char* begin, const char* end) {
+    const auto page = std::uintptr_t(::sysconf(_SC_PAGESIZE));
+    const auto first = (reinterpret_cast<std::uintptr_t>(begin) + page - 1) / page * page;
+    const auto last = reinterpret_cast<std::uintptr_t>(end) / page * page;
+    if (first < last) ::madvise(reinterpret_cast<void*>(first), last - first, MADV_DONTNEED);
+}
 
 // Out of the way of the numbers that the child will have.
 Descriptor move_up(int descriptor) {
@@ -188,6 +197,7 @@ ShimProgram::ShimProgram() {
         throw system_error("laying out the shim in memory");
     if (::fcntl(image_.get(), F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) != 0)
         throw system_error("sealing the shim");
+    let_go(keelson_oci_shim_begin, keelson_oci_shim_end);
 }
 
 Descriptor ShimProgram::spawn(const std::string& directory, int lock) const {
