@@ -95,6 +95,22 @@ class Schemas {
         return own.empty() ? text_at(resolved(schema), "description") : own;
     }
 
+    // The schema's own and those of all that is behind it: references, items and values of maps.
+    [[nodiscard]] std::vector<std::string> descriptions_of(const Object& schema) const {
+        std::vector<std::string> all;
+        const Object* at = &schema;
+        for (int i = 0; i < kDeepest; ++i) {
+            if (std::string text = text_at(*at, "description"); !text.empty()) all.push_back(std::move(text));
+            const Object* next = &resolved(*at);
+            if (next == at && member(*at, "items").is_object()) next = &member(*at, "items");
+            if (next == at && member(*at, "additionalProperties").is_object())
+                next = &member(*at, "additionalProperties");
+            if (next == at) break;
+            at = next;
+        }
+        return all;
+    }
+
   private:
     Object document_;
 };
@@ -187,18 +203,17 @@ class Explain : public Command {
             }
         }
         std::string text = heading(resource);
-        if (!fields.empty()) text += "FIELD: " + fields.back() + " <" + schemas.type_of(*schema) + ">\n\n";
-        text += choices(*schema, 0);
-        const std::string description = schemas.description_of(*schema);
+        if (!fields.empty())
+            text += "FIELD: " + fields.back() + " <" + schemas.type_of(*schema) + ">\n" +
+                    all_choices(*schema) + "\n";
+        text += "DESCRIPTION:\n";
+        const std::vector<std::string> descriptions = schemas.descriptions_of(*schema);
+        for (const std::string& description : descriptions) text += wrapped(description, 4);
+        text += descriptions.empty() ? "    <empty>\n" : "    \n";
         const Object& below = schemas.with_fields(*schema);
-        text += (fields.empty() ? "DESCRIPTION:\n" : "\nDESCRIPTION:\n") +
-                (description.empty() ? "    <empty>\n" : wrapped(description, 4));
-        if (member(below, "properties").is_object() && !member(below, "properties").empty()) {
-            if (!description.empty()) text += "\n";
-            text += "FIELDS:\n" + list_fields(schemas, below, 1, 0) + "\n";
-        } else {
-            text += "\n";
-        }
+        if (member(below, "properties").is_object() && !member(below, "properties").empty())
+            text += "FIELDS:\n" + list_fields(schemas, below, 1, 0);
+        text += "\n";
         print(text);
         return {};
     }
@@ -216,14 +231,32 @@ class Explain : public Command {
         return is_required ? " -required-" : "";
     }
 
-    static std::string choices(const Object& schema, std::size_t indent) {
+    static std::vector<std::string> values_of(const Object& schema) {
+        std::vector<std::string> texts;
         const Object& values = member(schema, "enum");
-        if (!values.is_array()) return "";
+        if (!values.is_array()) return texts;
+        for (const Object& value : values) {
+            const std::string text = value.is_string() ? value.get<std::string>() : compact(value);
+            texts.push_back(text.empty() ? "\"\"" : text);
+        }
+        return texts;
+    }
+
+    static std::string all_choices(const Object& schema) {
         std::string text;
-        for (const Object& value : values)
-            text +=
-                (text.empty() ? "" : ", ") + (value.is_string() ? value.get<std::string>() : compact(value));
-        return std::string(indent, ' ') + "enum: " + text + "\n";
+        for (const std::string& value : values_of(schema)) text += "    " + value + "\n";
+        return text.empty() ? "\n" : "ENUM:\n" + text;
+    }
+
+    // The first of them.
+    static std::string choices(const Object& schema, std::size_t indent) {
+        constexpr std::size_t kMost = 4;
+        const std::vector<std::string> values = values_of(schema);
+        if (values.empty()) return "";
+        std::string text;
+        for (std::size_t i = 0; i < std::min(values.size(), kMost); ++i)
+            text += (text.empty() ? "" : ", ") + values[i];
+        return std::string(indent, ' ') + "enum: " + text + (values.size() > kMost ? ", ....\n" : "\n");
     }
 
     std::string list_fields(const Schemas& schemas, const Object& schema, int level, int depth) const {

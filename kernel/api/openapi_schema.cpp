@@ -4,6 +4,7 @@
 #include <set>
 #include <utility>
 
+#include "kernel/api/descriptions.h"
 #include "kernel/object/json.h"
 
 namespace keelson::api {
@@ -183,8 +184,10 @@ Value OpenApiSchemas::structure(const Type& type) {
     }
     std::ranges::sort(sorted, {}, &Field::name);
     Value properties = Value::map(arena_, sorted.size());
-    for (const Field* field : sorted) properties.append(arena_, field->name, property(*field));
+    for (const Field* field : sorted)
+        properties.append(arena_, field->name, property(*field, description_of(type.id, field->name)));
     Value schema = Value::map(arena_);
+    describe(description_of(type.id), schema);
     if (!properties.empty()) schema.append(arena_, "properties", properties);
     if (!required.empty()) schema.append(arena_, "required", required);
     schema.append(arena_, "type", Value::reference("object"));
@@ -217,12 +220,13 @@ Value OpenApiSchemas::kinds(const Type& type) {
     return list;
 }
 
-Value OpenApiSchemas::property(const Field& field) {
+Value OpenApiSchemas::property(const Field& field, std::string_view description) {
     Value schema = use(*field.type);
     Value extras = Value::map(arena_);
     if (version_ == OpenApiVersion::v3 && !field.open_api_default.empty())
         if (auto value = object::parse_json_copy(field.open_api_default, arena_))
             extras.append(arena_, "default", *value);
+    describe(description, extras);
     add_rules(field, extras);
     if (extras.empty()) return schema;
     if (version_ == OpenApiVersion::v3 && is_reference(schema)) {
@@ -233,6 +237,10 @@ Value OpenApiSchemas::property(const Field& field) {
     }
     for (const object::Member& member : extras.members()) schema.append(arena_, member.name, member.value);
     return schema;
+}
+
+void OpenApiSchemas::describe(std::string_view description, Value schema) {
+    if (!description.empty()) schema.append(arena_, "description", Value::reference(description));
 }
 
 void OpenApiSchemas::add_rules(const Field& field, Value schema) {

@@ -27,13 +27,14 @@ class OpenApiSchemas {
     // Definitions of all that was used so far and of everything below, sorted by name.
     [[nodiscard]] object::Value definitions();
     // What a field holds, with its patch and list rules.
-    [[nodiscard]] object::Value property(const object::Field& field);
+    [[nodiscard]] object::Value property(const object::Field& field, std::string_view description = {});
 
   private:
     object::Value define(const object::Type& type);
     object::Value structure(const object::Type& type);
     object::Value inline_schema(const object::Type& type);
     object::Value kinds(const object::Type& type);
+    void describe(std::string_view description, object::Value schema);
     void add_rules(const object::Field& field, object::Value schema);
 
     OpenApiVersion version_;
