@@ -24,7 +24,7 @@ LINES = [
     Line("describe pod alph alpha --show-events=false"),
     Line("describe pods -l run=alpha --show-events=false"),
     Line("describe svc,cm --show-events=false -l a=b", unordered=True),
-    Line("describe -f cm.yaml --show-events=false", errors=""),
+    Line("describe -f cm.yaml --show-events=false", errors="", unordered=True),
     Line("describe pod nothing"),
     Line("describe pods -l a=nothing"),
     Line("describe nothing"),
