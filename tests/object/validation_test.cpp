@@ -133,6 +133,24 @@ TEST_F(Validation, CronSchedules) {
               "parsing \"x\": invalid syntax");
 }
 
+TEST_F(Validation, SlicesOfDevicesThatCostTheSchedulerMoreAreSmaller) {
+    use("resource.k8s.io", "v1", "resourceslices");
+    const auto slice = [](int count, const std::string& more_of_last) {
+        std::string devices;
+        for (int at = 1; at <= count; ++at)
+            devices += (at == 1 ? "{\"name\":\"d" : ",{\"name\":\"d") + std::to_string(at) + "\"" +
+                       (at == count ? more_of_last : "") + "}";
+        return R"({"metadata":{"name":"s"},"spec":{"driver":"d.example.com","nodeName":"n",)"
+               R"("pool":{"name":"p","resourceSliceCount":1},"devices":[)" +
+               devices + "]}}";
+    };
+    const std::string taint = R"(,"taints":[{"key":"example.com/broken","effect":"NoSchedule"}])";
+    EXPECT_EQ(create_errors(slice(128, "")), "");
+    EXPECT_EQ(create_errors(slice(129, "")), "spec.devices: Too many: 129: must have at most 128 items");
+    EXPECT_EQ(create_errors(slice(64, taint)), "");
+    EXPECT_EQ(create_errors(slice(65, taint)), "spec.devices: Too many: 65: must have at most 64 items");
+}
+
 TEST_F(Validation, EveryKindTakesAnEmptyObject) {
     for (const Resource& resource : builtin_resources()) {
         if (!resource.type) continue;

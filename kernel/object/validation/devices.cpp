@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <set>
 
 #include "kernel/object/validation/kinds.h"
@@ -178,8 +179,13 @@ void check_resource_slice(FieldErrors& errors, const Request& request) {
     if (std::int64_t count = spec.path({"pool", "resourceSliceCount"}).as_integer(); count <= 0)
         errors.invalid(path.child("pool.resourceSliceCount"), count, "must be greater than zero");
     std::set<std::string_view> names;
-    if (spec["devices"].size() > 128)
-        errors.too_many(path.child("devices"), static_cast<std::int64_t>(spec["devices"].size()), 128);
+    const auto is_costly = [](Value device) {
+        return !device["taints"].empty() || !device["consumesCounters"].empty();
+    };
+    const auto devices = spec["devices"].items();
+    const std::int64_t most_devices = std::ranges::any_of(devices, is_costly) ? 64 : 128;
+    if (const auto count = static_cast<std::int64_t>(devices.size()); count > most_devices)
+        errors.too_many(path.child("devices"), count, most_devices);
     each(spec, "devices", path, [&](Value device, const FieldPath& at) {
         std::string_view name = device["name"].as_string();
         dns1123_label(errors, at.child("name"), name);
