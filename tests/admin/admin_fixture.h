@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include <latch>
 #include <memory>
 #include <string>
 #include <vector>
@@ -23,9 +24,13 @@ using nlohmann::json;
 
 inline constexpr const char* kAdmin = "Authorization: Bearer admin-token\r\n";
 
-// "slow" does not end before it is let go.
-inline base::Task<base::Result<Caller>> who_shows(access::Credentials shown, base::Completion<bool> let_go) {
-    if (shown.bearer_token == "slow") co_await let_go;
+// "slow" does not end before it is let go; once.
+inline base::Task<base::Result<Caller>> who_shows(access::Credentials shown, base::Completion<bool> let_go,
+                                                  std::latch& slow_came) {
+    if (shown.bearer_token == "slow") {
+        slow_came.count_down();
+        co_await let_go;
+    }
     if (shown.bearer_token == "admin-token" || shown.bearer_token == "slow") co_return Caller{"admin", true};
     if (shown.bearer_token == "user-token") co_return Caller{"jane", false};
     if (shown.certificate && shown.certificate->verified) {
@@ -77,8 +82,8 @@ class AdminTest : public plugin::HostTest {
 
     AdminParts parts() {
         AdminParts parts{.plugins = *host_, .store = *store_, .metrics = metrics_, .executor = *executor_};
-        parts.authenticate = [let_go = let_go_](access::Credentials shown) {
-            return who_shows(std::move(shown), let_go);
+        parts.authenticate = [this, let_go = let_go_](access::Credentials shown) {
+            return who_shows(std::move(shown), let_go, slow_came_);
         };
         parts.health = [this] {
             std::vector<HealthItem> items(1, HealthItem{"store", true, {}});
@@ -147,6 +152,7 @@ class AdminTest : public plugin::HostTest {
     std::unique_ptr<store::Store> store_;
     std::unique_ptr<AdminServer> server_;
     base::Completion<bool> let_go_;
+    std::latch slow_came_{1};
     AdminLimits limits_;
     std::string upload_directory_;
     std::atomic<bool> is_well_ = true;

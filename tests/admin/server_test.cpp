@@ -387,6 +387,7 @@ TEST_F(AdminTest, StoppingEndsWhatRuns) {
     ASSERT_TRUE(half.send("GET /v1/sto"));
     HttpsClient slow = client();
     ASSERT_TRUE(slow.send("GET /v1/store HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer slow\r\n\r\n"));
+    slow_came_.wait();
     HttpsClient silent({.port = server_->port(), .ca = {}, .certificate = {}, .key = {}});
     const auto begin = Clock::now();
     server_->stop();
