@@ -119,7 +119,7 @@ class AdminTest : public plugin::HostTest {
         return one.request(method, target, headers, body);
     }
     static json parsed(const HttpAnswer& answer) {
-        const json document = json::parse(answer.body, nullptr, false);
+        json document = json::parse(answer.body, nullptr, false);
         EXPECT_FALSE(document.is_discarded()) << answer.status << " " << answer.body;
         return document;
     }

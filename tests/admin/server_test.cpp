@@ -311,7 +311,7 @@ TEST_F(AdminTest, TheDocumentIsTheTable) {
     std::set<std::string> ids;
     for (const auto& [path, methods] : document["paths"].items())
         for (const auto& [method, operation] : methods.items()) {
-            described.insert(method + " " + path);
+            described.insert(std::string(method).append(" ").append(path));
             EXPECT_TRUE(ids.insert(operation["operationId"]).second);
             EXPECT_TRUE(operation["responses"].contains("default"));
         }
@@ -356,6 +356,7 @@ TEST_F(AdminTest, ManyAskAtOnce) {
     start_admin();
     std::atomic<int> good = 0;
     std::vector<std::jthread> threads;
+    threads.reserve(16);
     for (int i = 0; i < 16; ++i)
         threads.emplace_back([&, i] {
             HttpsClient one = client();
