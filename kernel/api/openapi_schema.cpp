@@ -137,7 +137,7 @@ Value OpenApiSchemas::inline_schema(const Type& type) {
             if (!type.enum_values.empty()) {
                 std::vector<std::string_view> values(type.enum_values.begin(), type.enum_values.end());
                 std::ranges::sort(values);
-                schema.append(arena_, "enum", text_list(arena_, std::move(values)));
+                schema.append(arena_, "enum", text_list(arena_, values));
             }
             schema.append(arena_, "type", Value::reference("string"));
             return schema;

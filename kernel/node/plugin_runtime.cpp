@@ -291,7 +291,7 @@ class PluginImages final : public Images {
                                            std::move(one.identity_token), std::move(one.registry_token)});
         CallOptions options;
         options.timeout = kPullTime;
-        auto asking = ask<images::Pulled>(calls_, "pull", std::move(request), std::move(options));
+        auto asking = ask<images::Pulled>(calls_, "pull", request, std::move(options));
         Result<images::Pulled> pulled = co_await asking;
         if (!pulled) co_return std::move(pulled).error();
         co_return std::move(pulled->image_id);
@@ -342,7 +342,7 @@ class PluginPodNetwork final : public PodNetwork {
         request.node = to_plugin(node);
         for (const NodeNetwork& peer : peers) request.peers.push_back(to_plugin(peer));
         request.cluster_cidrs = std::move(cluster_cidrs);
-        return tell(calls_, "configure", std::move(request));
+        return tell(calls_, "configure", request);
     }
     Answer<std::vector<std::string>> attach(std::string sandbox_id, PodIdentity pod,
                                             std::vector<HostPort> ports, int network_namespace) override {
@@ -354,7 +354,7 @@ class PluginPodNetwork final : public PodNetwork {
                                           std::move(port.host_address)});
         CallOptions options;
         options.descriptors.push_back(network_namespace);
-        auto asking = ask<pods::Attached>(calls_, "attach", std::move(request), std::move(options));
+        auto asking = ask<pods::Attached>(calls_, "attach", request, std::move(options));
         Result<pods::Attached> attached = co_await asking;
         if (!attached) co_return std::move(attached).error();
         std::vector<std::string> addresses;
@@ -397,7 +397,7 @@ class PluginVolumeDrivers final : public VolumeDrivers {
         stage.capability = capability_of(request);
         for (const auto& [key, value] : request.attributes) stage.attributes[key] = value;
         for (const auto& [key, value] : request.secrets) stage.secrets[key] = value;
-        auto doing = tell(calls, "stage", std::move(stage));
+        auto doing = tell(calls, "stage", stage);
         co_return co_await doing;
     }
     Answer<void> unstage(std::string driver, std::string volume_id, std::string path) override {
@@ -420,7 +420,7 @@ class PluginVolumeDrivers final : public VolumeDrivers {
         publish.pod.namespace_ = request.pod.namespace_name;
         publish.pod.uid = request.pod.uid;
         publish.pod.service_account_name = request.service_account;
-        auto doing = tell(calls, "publish", std::move(publish));
+        auto doing = tell(calls, "publish", publish);
         co_return co_await doing;
     }
     Answer<void> unpublish(std::string driver, std::string volume_id, std::string path) override {

@@ -31,6 +31,7 @@ bool gives_all_back() {
     std::latch freed(4);
     std::latch looked(1);
     std::vector<std::jthread> threads;
+    threads.reserve(3);
     for (int at = 0; at < 3; ++at) {
         threads.emplace_back([&] {
             take_and_free(kBytes);

@@ -65,10 +65,12 @@ class SpawnSettings {
 
 // Pages of this plugin's file that have been read for the last time need not stay in memory.
 void let_go(const char* begin, const char* end) {
-    const auto page = std::uintptr_t(::sysconf(_SC_PAGESIZE));
-    const auto first = (reinterpret_cast<std::uintptr_t>(begin) + page - 1) / page * page;
-    const auto last = reinterpret_cast<std::uintptr_t>(end) / page * page;
-    if (first < last) ::madvise(reinterpret_cast<void*>(first), last - first, MADV_DONTNEED);
+    const auto page = std::size_t(::sysconf(_SC_PAGESIZE));
+    const std::size_t before = (page - reinterpret_cast<std::uintptr_t>(begin) % page) % page;
+    const std::size_t after = reinterpret_cast<std::uintptr_t>(end) % page;
+    const auto size = std::size_t(end - begin);
+    if (before + after < size)
+        ::madvise(const_cast<char*>(begin) + before, size - before - after, MADV_DONTNEED);
 }
 
 // Out of the way of the numbers that the child will have.
