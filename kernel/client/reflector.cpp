@@ -38,6 +38,7 @@ Task<void> Reflector::run() {
         needs_list_ |= is_forgotten;
         if (is_stopping_ || (is_forgotten && !is_list)) continue;
         sink_.fail(result.error());
+        if (is_stopping_) break;  // by the sink
         auto pausing = pause(++failures);
         co_await pausing;
     }
