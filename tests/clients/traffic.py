@@ -14,7 +14,7 @@ class Heard:
         self.source = source.strip("[]").removeprefix("::ffff:")
 
 
-def ask(address, port, seconds=2):
+def ask(address, port, seconds):
     """What a pod says to a client here. Raises OSError when that is nothing."""
     with socket.create_connection((address, port), seconds) as connection:
         connection.sendall(b"GET /cgi-bin/who HTTP/1.0\r\n\r\n")
@@ -30,16 +30,16 @@ def ask(address, port, seconds=2):
 class Traffic(Stream):
     """Makes a new connection every few milliseconds. Use it as a context.
 
-    longest_gap: the longest time, in seconds, in which every connection that was begun was lost. How long a client waits
-    before it gives up is no part of it. names: of support.WHO_SERVER's pods, which of them has answered when."""
+    longest_gap: in seconds, the longest time from the first to the last of connections that were begun one after the other
+    and were all lost. How long a client waits before it gives up is no part of it, nor how long it was kept from asking.
+    names: of support.WHO_SERVER's pods, which of them has answered when."""
     INTERVAL_SECONDS, PATIENCE_SECONDS = 0.02, 2
 
     def __init__(self, host, port=80, namespace=None, path="/"):
         super().__init__(namespace)
         self.host, self.port, self.path = host, port, path
-        self.lost = 0
-        self.longest_gap, self.gap_at = 0.0, 0.0
-        self.begun = []
+        self.longest_gap = 0.0
+        self.lost_at = []  # when they were begun, by time.monotonic()
         self.names = []  # when it was begun, and what was said
 
     async def ask(self):
@@ -52,7 +52,6 @@ class Traffic(Stream):
 
     async def ask_once(self):
         begun = time.monotonic()
-        self.begun.append(begun)
         try:
             answer = await asyncio.wait_for(self.ask(), self.PATIENCE_SECONDS)
         except (OSError, asyncio.TimeoutError):
@@ -61,17 +60,29 @@ class Traffic(Stream):
             self.answered.append(begun)
             self.names.append((begun, answer.partition("\r\n\r\n")[2].split()[:1]))
         else:
-            self.lost += 1
+            self.lost_at.append(begun)
+
+    @property
+    def lost(self):
+        return len(self.lost_at)
 
     def last_answer_of(self, name):
         """When the last connection that it has answered was begun, by time.monotonic()."""
         return max((begun for begun, said in self.names if said == [name]), default=0.0)
 
+    def said_since(self, instant):
+        """What was said to the connections that were begun after that."""
+        return [said for begun, said in self.names if begun > instant]
+
     def __exit__(self, *_):
         super().__exit__()
-        times = [self.begun[0], *sorted(self.answered), self.begun[-1]]
-        self.longest_gap, self.gap_at = max((after - before, before - times[0]) for before, after in zip(times, times[1:]))
+        first_lost = None
+        for begun, is_lost in sorted([(at, False) for at in self.answered] + [(at, True) for at in self.lost_at]):
+            if not is_lost:
+                first_lost = None
+                continue
+            first_lost = begun if first_lost is None else first_lost
+            self.longest_gap = max(self.longest_gap, begun - first_lost)
 
     def __str__(self):
-        return (f"longest gap {self.longest_gap:.3f} s, {self.gap_at:.1f} s after the start; {len(self.answered)} answered, "
-                f"{self.lost} lost")
+        return f"longest gap {self.longest_gap:.3f} s; {len(self.answered)} answered, {self.lost} lost"
