@@ -2,7 +2,6 @@
 """A Deployment that follows its load, with kubectl, on a node with real containers.
 
   autoscaling_test.py KEELSOND KEELCTL KUBECTL [unittest arguments]"""
-import json
 import sys
 import unittest
 
@@ -46,7 +45,7 @@ class Autoscaling(support.OwnNamespace, unittest.TestCase):
         cls.keelctl = support.Kubectl(KEELCTL, cls.node)
 
     def create(self, document):
-        self.k("create", "-f", "-", input=json.dumps(document))
+        self.kubectl.create(document, options=("-n", self.namespace))
 
     def autoscaler(self):
         return self.k("get", "hpa", "burner", "-o", "json").json()

@@ -71,10 +71,10 @@ class JoinStory(unittest.TestCase):
 
     def run_pod(self, name, **spec):
         container = {"name": "c", "image": self.image, "command": ["sleep", "1000"], **spec.pop("container", {})}
-        self.kubectl.run("create", "-f", "-", input=json.dumps({
+        self.kubectl.create({
             "apiVersion": "v1", "kind": "Pod", "metadata": {"name": name},
             "spec": {"nodeName": "joined", "hostNetwork": True, "terminationGracePeriodSeconds": 1,
-                     "containers": [container], **spec}}))
+                     "containers": [container], **spec}})
         self.wait_for(lambda: self.is_ready("pod", name))
 
     # In the order of their names.
@@ -212,10 +212,10 @@ class JoinStory(unittest.TestCase):
             key = subprocess.run(["openssl", "req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
                                   "-nodes", "-keyout", self.server.directory / "key", "-subj", "/O=people/CN=jane"],
                                  capture_output=True, check=True).stdout
-            self.kubectl.run("create", "-f", "-", input=json.dumps({
+            self.kubectl.create({
                 "apiVersion": "certificates.k8s.io/v1", "kind": "CertificateSigningRequest", "metadata": {"name": name},
                 "spec": {"request": base64.b64encode(key).decode(), "usages": ["client auth"], "expirationSeconds": 3600,
-                         "signerName": "kubernetes.io/kube-apiserver-client"}}))
+                         "signerName": "kubernetes.io/kube-apiserver-client"}})
             self.kubectl.run("certificate", verb, name)
             status = self.kubectl.run("get", "csr", name, "-o", "json").json()["status"]
             self.assertEqual([one["type"] for one in status["conditions"]], [condition])

@@ -20,9 +20,9 @@ TOKEN = ("abcdef", "0123456789abcdef")
 def add_token(kubectl, identifier=TOKEN[0], secret=TOKEN[1], **more):
     data = {"token-id": identifier, "token-secret": secret, "usage-bootstrap-authentication": "true",
             "usage-bootstrap-signing": "true", **more}
-    kubectl.run("create", "-f", "-", input=json.dumps({
+    kubectl.create({
         "apiVersion": "v1", "kind": "Secret", "type": "bootstrap.kubernetes.io/token",
-        "metadata": {"name": "bootstrap-token-" + identifier, "namespace": "kube-system"}, "stringData": data}))
+        "metadata": {"name": "bootstrap-token-" + identifier, "namespace": "kube-system"}, "stringData": data})
 
 
 def ca_hash(server):

@@ -3,7 +3,6 @@
 plugin means to them.
 
   names_test.py KEELSOND KEELCTL KUBECTL [unittest arguments]"""
-import json
 import pathlib
 import shutil
 import subprocess
@@ -86,7 +85,7 @@ OBJECTS = [
 ]
 
 
-class Names(unittest.TestCase):
+class Names(support.OneNode, unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         subprocess.run(["ip", "addr", "add", UPSTREAM + "/32", "dev", "lo"], check=True)
@@ -100,8 +99,8 @@ class Names(unittest.TestCase):
         cls.enterClassContext(cls.node)
         cls.kubectl = support.Kubectl(KUBECTL, cls.node)
         cls.add_image()
-        cls.wait(lambda: cls.k("get", "serviceaccount", "default", code=None).code == 0)
-        cls.k("create", "-f", "-", input=json.dumps({"apiVersion": "v1", "kind": "List", "items": OBJECTS}))
+        cls.wait_for_pods_to_be_allowed()
+        cls.kubectl.create(*OBJECTS)
         cls.k("wait", "--for=condition=Ready", "pod/client", support.PATIENT)
         cls.address = cls.k("get", "service", "web", "-o", "jsonpath={.spec.clusterIP}").out
         cls.wait(lambda: cls.one("glibc", "any", "web") == [cls.address] and
@@ -114,18 +113,6 @@ class Names(unittest.TestCase):
         imported = cls.node.keelctl("image", "import", str(archive))
         if imported.returncode != 0:
             raise RuntimeError(imported.stderr)
-
-    @classmethod
-    def k(cls, *arguments, **options):
-        return cls.kubectl.run(*arguments, **options)
-
-    @classmethod
-    def wait(cls, condition):
-        support.wait_until(condition, cls.tell)
-
-    @classmethod
-    def tell(cls):
-        return cls.k("get", "all,endpointslices,events", "-A", code=None).out[-4000:] + cls.node.log()[-3000:]
 
     @classmethod
     def resolve(cls, library, family, *names):

@@ -2,7 +2,6 @@
 """Services and names on a node with real pods, with kubectl: by cluster address, node port and name, in every proxy mode.
 
   network_test.py KEELSOND KEELCTL KUBECTL [unittest arguments]"""
-import json
 import os
 import pathlib
 import signal
@@ -35,7 +34,7 @@ def fetch(url):
     return done.stdout.strip() if done.returncode == 0 else ""
 
 
-class NetworkStory(unittest.TestCase):
+class NetworkStory(support.OneNode, unittest.TestCase):
     mode = None
 
     @classmethod
@@ -51,35 +50,23 @@ class NetworkStory(unittest.TestCase):
 
     @classmethod
     def start_pods(cls):
-        cls.wait(lambda: cls.k("get", "serviceaccount", "default", code=None).code == 0)
-        cls.k("create", "-f", "-", input=json.dumps({
+        cls.wait_for_pods_to_be_allowed()
+        cls.kubectl.create({
             "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"},
             "spec": {"replicas": 3, "selector": {"matchLabels": {"app": "web"}},
                      "template": {"metadata": {"labels": {"app": "web"}},
                                   "spec": {"terminationGracePeriodSeconds": 0, "containers": [{
                                       "name": "c", "image": IMAGE, "command": ["sh", "-c", SERVER],
-                                      "readinessProbe": {"tcpSocket": {"port": 8080}, "periodSeconds": 1}}]}}}}))
+                                      "readinessProbe": {"tcpSocket": {"port": 8080}, "periodSeconds": 1}}]}}}})
         cls.k("expose", "deployment", "web", "--port=80", "--target-port=8080", "--type=NodePort")
-        cls.k("create", "-f", "-", input=json.dumps({
+        cls.kubectl.create({
             "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "client"},
             "spec": {"terminationGracePeriodSeconds": 0,
-                     "containers": [{"name": "c", "image": IMAGE, "command": ["sleep", "100000"]}]}}))
+                     "containers": [{"name": "c", "image": IMAGE, "command": ["sleep", "100000"]}]}})
         cls.k("rollout", "status", "deployment/web", support.PATIENT)
         cls.k("wait", "--for=condition=Ready", "pod/client", support.PATIENT)
         service = cls.k("get", "service", "web", "-o", "json").json()["spec"]
         cls.address, cls.node_port = service["clusterIP"], service["ports"][0]["nodePort"]
-
-    @classmethod
-    def k(cls, *arguments, **options):
-        return cls.kubectl.run(*arguments, **options)
-
-    @classmethod
-    def wait(cls, condition):
-        support.wait_until(condition, cls.tell)
-
-    @classmethod
-    def tell(cls):
-        return cls.k("get", "all,endpointslices,events", "-A", code=None).out[-4000:] + cls.node.log()[-3000:]
 
     def pods(self):
         return {pod["metadata"]["name"] for pod in self.k("get", "pods", "-l", "app=web", "-o", "json").json()["items"]}

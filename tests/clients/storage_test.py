@@ -40,7 +40,7 @@ class Storage(support.OwnNamespace, unittest.TestCase):
         cls.node.__enter__()
         cls.addClassCleanup(cls.node.__exit__)
         cls.kubectl = support.Kubectl(KUBECTL, cls.node)
-        cls.kubectl.run("create", "-f", "-", input=json.dumps(CLASS))
+        cls.kubectl.create(CLASS)
 
     def apply(self, document):
         self.k("apply", "-f", "-", input=json.dumps(document))

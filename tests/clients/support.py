@@ -234,8 +234,29 @@ def wait_until(condition, tell, seconds=PATIENCE_SECONDS):
     return result
 
 
+class OneNode:
+    """For the tests of a case that share its `node` and `kubectl`, and the namespace "default"."""
+
+    @classmethod
+    def k(cls, *arguments, **options):
+        return cls.kubectl.run(*arguments, **options)
+
+    @classmethod
+    def wait(cls, condition):
+        return wait_until(condition, cls.tell)
+
+    @classmethod
+    def wait_for_pods_to_be_allowed(cls):
+        cls.wait(lambda: cls.k("get", "serviceaccount", "default", code=None).code == 0)
+
+    @classmethod
+    def tell(cls):
+        return cls.k("get", "all,endpointslices,events", "-A", code=None).out[-4000:] + cls.node.log()[-3000:]
+
+
 class OwnNamespace:
-    """A namespace for each test of a case with a node and a kubectl. A failure tells SHOWN and the end of the node's log."""
+    """A namespace for each test of a case with a `node`, or another server, and a `kubectl`. A failure tells SHOWN and the
+    end of the server's log."""
     SHOWN = "all,events"
 
     def setUp(self):
@@ -443,6 +464,11 @@ class Kubectl:
             raise AssertionError(f"kubectl {' '.join(arguments)}: exit code {done.returncode}, expected {code}\n"
                                  f"{done.stdout[-3000:]}{done.stderr[-3000:]}")
         return Answer(done)
+
+    def create(self, *objects, options=(), **more):
+        """What is given as JSON would be."""
+        items = {"apiVersion": "v1", "kind": "List", "items": objects}
+        return self.run(*options, "create", "-f", "-", input=json.dumps(items), **more)
 
     def start(self, *arguments):
         return subprocess.Popen([self.binary, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,

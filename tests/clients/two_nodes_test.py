@@ -4,7 +4,6 @@ side and from outside, with the traffic policies, in the proxy modes that share 
 
   two_nodes_test.py KEELSOND KEELCTL KUBECTL [unittest arguments]"""
 import contextlib
-import json
 import os
 import pathlib
 import subprocess
@@ -113,7 +112,7 @@ class TwoNodes:
         return self.kubectl.run("--server", self.first.url, *arguments, **options)
 
     def create(self, *objects):
-        self.run("create", "-f", "-", input=json.dumps({"apiVersion": "v1", "kind": "List", "items": list(objects)}))
+        self.kubectl.create(*objects, options=("--server", self.first.url))
 
     def is_ready(self, node):
         found = self.run("get", "node", node, "-o", "json", code=None)

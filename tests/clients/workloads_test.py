@@ -19,27 +19,16 @@ def template(labels, image="app:1", **pod_spec):
     return {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "c", "image": image}], **pod_spec}}
 
 
-class Workloads(unittest.TestCase):
+class Workloads(support.OwnNamespace, unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.server = support.Server(KEELSOND, roles="api,control,scheduler")
-        cls.addClassCleanup(cls.server.__exit__)
-        cls.server.start()
-        cls.nodes = support.SimulatedNodes(cls.server)
+        cls.node = support.Server(KEELSOND, roles="api,control,scheduler")
+        cls.addClassCleanup(cls.node.__exit__)
+        cls.node.start()
+        cls.nodes = support.SimulatedNodes(cls.node)
         cls.nodes.__enter__()
         cls.addClassCleanup(cls.nodes.__exit__)
-        cls.kubectl = support.Kubectl(KUBECTL, cls.server)
-
-    def setUp(self):
-        self.namespace = self.id().rsplit(".", 1)[1].replace("_", "-")[5:45].strip("-")
-        self.kubectl.run("create", "namespace", self.namespace)
-        self.wait_for(lambda: self.k("get", "serviceaccount", "default", code=None).code == 0)
-
-    def k(self, *arguments, **options):
-        return self.kubectl.run("-n", self.namespace, *arguments, **options)
-
-    def wait_for(self, condition):
-        support.wait_until(condition, lambda: self.k("get", "all,events", code=None).out[-3000:])
+        cls.kubectl = support.Kubectl(KUBECTL, cls.node)
 
     def names(self, kind, *more):
         return self.k("get", kind, "-o", "name", *more).out.split()

@@ -21,7 +21,7 @@
 namespace keelson::testing {
 namespace {
 
-constexpr int patience_ms = 1500;
+constexpr int patience_ms = 10'000;
 
 [[noreturn]] void fail(const std::string& what) {
     throw std::runtime_error(what + ": " + std::strerror(errno));
@@ -91,9 +91,9 @@ void set_loopback_up() {
     if (::ioctl(socket.get(), SIOCSIFFLAGS, &request) != 0) fail("set the loopback device up");
 }
 
-bool wait_for(int descriptor, short events, int limit_ms = patience_ms) {
+bool wait_for(int descriptor, short events) {
     pollfd wait{descriptor, events, 0};
-    return ::poll(&wait, 1, limit_ms) == 1;
+    return ::poll(&wait, 1, patience_ms) == 1;
 }
 
 }  // namespace
@@ -153,8 +153,7 @@ std::string connect_between(const NetworkNamespace& client, const Endpoint& targ
         (void)::connect(connecting.get(), reinterpret_cast<const sockaddr*>(&address.storage), address.size);
     });
     // A link that has just come up learns its IPv6 neighbours only a second or two later.
-    const bool is_ipv6 = target.address.find(':') != std::string::npos;
-    if (!wait_for(connecting.get(), POLLOUT, is_ipv6 ? 4 * patience_ms : patience_ms)) return {};
+    if (!wait_for(connecting.get(), POLLOUT)) return {};
     int error = 0;
     socklen_t size = sizeof error;
     ::getsockopt(connecting.get(), SOL_SOCKET, SO_ERROR, &error, &size);

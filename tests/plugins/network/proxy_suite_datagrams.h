@@ -28,7 +28,7 @@ TYPED_TEST_P(ProxySuite, AUdpClientThatHadNobodyGetsABackend) {
     this->expect_ok(
         this->plugin_->apply_full({service_document("other", "10.96.0.11", this->backends({"b"}))}));
     // Not even a service: the datagram goes somewhere, and the flow is known from then on.
-    Connection flow(this->pod("c").space, this->web_udp_);
+    Connection flow(this->pod("c").space, this->web_udp_, 0, 300);
     EXPECT_FALSE(flow.heard().ok());
     this->expect_ok(this->plugin_->apply({service({})}));
     EXPECT_FALSE(flow.ask_again(300).ok());

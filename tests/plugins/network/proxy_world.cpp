@@ -304,11 +304,11 @@ std::vector<Heard> ask_many(const NetworkNamespace& from, const Target& target, 
     return all;
 }
 
-Connection::Connection(const NetworkNamespace& from, const Target& target, int source_port)
+Connection::Connection(const NetworkNamespace& from, const Target& target, int source_port, int patience_ms)
     : transport_(target.transport) {
     from.run([&] {
         socket_ = make_socket(family_of(target.address), target.transport);
-        heard_ = connect_and_hear(socket_.get(), target, 2000, source_port);
+        heard_ = connect_and_hear(socket_.get(), target, patience_ms, source_port);
     });
 }
 
@@ -317,7 +317,7 @@ bool Connection::echoes(const std::string& text) {
     std::string back;
     std::array<char, 4096> buffer{};
     while (back.size() < text.size()) {
-        if (!wait_for(socket_.get(), POLLIN, 2000)) return false;
+        if (!wait_for(socket_.get(), POLLIN, long_patience_ms)) return false;
         const ssize_t size = ::recv(socket_.get(), buffer.data(), buffer.size(), 0);
         if (size <= 0) return false;
         back.append(buffer.data(), std::size_t(size));

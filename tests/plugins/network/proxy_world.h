@@ -70,22 +70,26 @@ class Servers {
     std::thread thread_;
 };
 
+// A busy machine is no loss, nor is a packet that TCP or SCTP, which waits three seconds, sends once more.
+constexpr int long_patience_ms = 10'000;
+
 // One question on a connection, or port, of its own. source_port 0: whichever.
-Heard ask(const NetworkNamespace& from, const Target& target, int patience_ms = 2000, int source_port = 0);
+Heard ask(const NetworkNamespace& from, const Target& target, int patience_ms = long_patience_ms, int source_port = 0);
 // From where the calling thread is.
-Heard ask_here(const Target& target, int patience_ms = 2000, int source_port = 0);
+Heard ask_here(const Target& target, int patience_ms = long_patience_ms, int source_port = 0);
 std::vector<Heard> ask_many(const NetworkNamespace& from, const Target& target, int count,
-                            int patience_ms = 2000);
+                            int patience_ms = long_patience_ms);
 
 // A TCP connection that stays, or a UDP socket.
 class Connection {
   public:
-    Connection(const NetworkNamespace& from, const Target& target, int source_port = 0);
+    Connection(const NetworkNamespace& from, const Target& target, int source_port = 0,
+               int patience_ms = long_patience_ms);
     [[nodiscard]] const Heard& heard() const { return heard_; }
     // Whether what is sent comes back.
     bool echoes(const std::string& text);
     // Of UDP: who answers now.
-    Heard ask_again(int patience_ms = 2000);
+    Heard ask_again(int patience_ms = long_patience_ms);
 
   private:
     base::FileDescriptor socket_;
