@@ -84,10 +84,7 @@ bool goes_first(const Rank& a, const Rank& b, base::WallTime now) {
 }  // namespace
 
 std::optional<base::WallTime> time_of(std::string_view text) {
-    if (text.empty()) return std::nullopt;
-    const auto instant = object::parse_time(text);
-    if (!instant) return std::nullopt;
-    return object::wall_time_of(*instant);
+    return object::wall_time_of(text);
 }
 
 bool counts_the_same(const client::CachedObject& before, const client::CachedObject& now) {

@@ -30,6 +30,15 @@ core_v1::Container container_of(core_v1::Pod pod, std::string_view name) {
     return found;
 }
 
+core_v1::ContainerStatus container_status_of(core_v1::Pod pod, std::string_view name) {
+    const core_v1::PodStatus status = pod.status();
+    for (const auto& statuses : {status.init_container_statuses(), status.container_statuses(),
+                                 status.ephemeral_container_statuses()})
+        for (const core_v1::ContainerStatus found : statuses)
+            if (found.name() == name) return found;
+    return {};
+}
+
 PodIdentity identity_of(core_v1::Pod pod) {
     PodIdentity identity{std::string(pod.metadata().name()),
                          std::string(pod.metadata().namespace_()),

@@ -120,6 +120,9 @@ struct PodRecord {
 [[nodiscard]] PodIdentity identity_of(api_types::core_v1::Pod pod);
 // The container of any of the three lists; an ephemeral one reads like the others. Unset when there is none.
 [[nodiscard]] api_types::core_v1::Container container_of(api_types::core_v1::Pod pod, std::string_view name);
+// What the pod's status says of that container; unset: nothing.
+[[nodiscard]] api_types::core_v1::ContainerStatus container_status_of(api_types::core_v1::Pod pod,
+                                                                      std::string_view name);
 // Puts the pod's containers into the record; what is known of them stays.
 void take_containers(PodRecord& record);
 // A number that changes with what a container is made of, but for what may change while it runs.

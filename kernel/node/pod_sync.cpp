@@ -6,6 +6,7 @@
 #include "kernel/node/admission.h"
 #include "kernel/node/pod_directory.h"
 #include "kernel/node/pod_plan.h"
+#include "kernel/object/conditions.h"
 #include "kernel/object/json.h"
 #include "kernel/object/time_format.h"
 
@@ -22,12 +23,6 @@ constexpr base::Duration kRetry = std::chrono::seconds(2);
 constexpr base::Duration kVolumeInterval = std::chrono::minutes(1);
 // A container that ran this long starts its pauses anew.
 constexpr base::Duration kLongRun = std::chrono::minutes(10);
-
-std::optional<base::WallTime> time_of(std::string_view text) {
-    const auto instant = object::parse_time(text);
-    if (!instant) return std::nullopt;
-    return object::wall_time_of(*instant);
-}
 
 bool is_terminal(core_v1::Pod pod) {
     return pod.status().phase() == "Succeeded" || pod.status().phase() == "Failed";
@@ -194,7 +189,7 @@ void PodSync::decide_stage(PodRecord& record) {
         if (record.failure) tell(record, EventType::warning, record.failure->reason, record.failure->message);
     }
     const std::int64_t deadline_seconds = pod.spec().active_deadline_seconds();
-    const auto started = time_of(pod.status().start_time());
+    const auto started = object::wall_time_of(pod.status().start_time());
     if (deadline_seconds > 0 && started &&
         parts_.node.executor.clock().wall_now() >= *started + std::chrono::seconds(deadline_seconds) &&
         !record.failure) {
@@ -253,7 +248,7 @@ Task<Result<PodSync::Again>> PodSync::live(Record record) {
     if (plan.look_again) sooner(*plan.look_again);
     sooner(kVolumeInterval);
     if (const std::int64_t deadline = record->object().spec().active_deadline_seconds(); deadline > 0)
-        if (const auto started = time_of(record->object().status().start_time()))
+        if (const auto started = object::wall_time_of(record->object().status().start_time()))
             sooner(std::max<base::Duration>(
                 *started + std::chrono::seconds(deadline) - parts_.node.executor.clock().wall_now(),
                 std::chrono::milliseconds(100)));
@@ -432,14 +427,25 @@ void PodSync::take(PodRecord& record, std::vector<Container> containers) {
             known.previous = *mine[mine.size() - 2];
         const bool is_adopted = old_id != newest.id;
         known.current = newest;
-        if (is_adopted && known.is_running()) {
-            const core_v1::Container definition = container_of(record.object(), known.name);
-            known.is_started = !definition.has_startup_probe();
-            known.is_ready = known.is_started && !definition.has_readiness_probe();
-        }
+        if (is_adopted) adopt(record.object(), known);
         if (known.is_running()) known.waiting_reason.clear();
         if (known.has_exited() && !(was_exited && old_id == known.current->id)) noticed_exit(record, known);
     }
+}
+
+// That the agent was away is no reason to take a container out of service: it is what its pod's status says
+// until its probes say otherwise.
+// https://github.com/kubernetes/enhancements/tree/master/keps/sig-node/4781-kublet-restart-pod-status
+void PodSync::adopt(core_v1::Pod pod, ContainerRecord& container) {
+    const core_v1::Container definition = container_of(pod, container.name);
+    const core_v1::ContainerStatus last = container_status_of(pod, container.name);
+    const bool is_known = last.container_id().ends_with("://" + container.current->id);
+    if (is_known) container.image_reference = last.image_id();
+    if (!container.is_running()) return;
+    const bool was_ready =
+        is_known && last.ready() && object::is_condition_true(pod.status().conditions().untyped(), "Ready");
+    container.is_started = !definition.has_startup_probe() || (is_known && last.started());
+    container.is_ready = container.is_started && (!definition.has_readiness_probe() || was_ready);
 }
 
 void PodSync::noticed_exit(PodRecord& record, ContainerRecord& container) {
@@ -448,8 +454,8 @@ void PodSync::noticed_exit(PodRecord& record, ContainerRecord& container) {
     container.is_started = false;
     container.waiting_reason.clear();
     container.waiting_message.clear();
-    const auto started = time_of(container.current->started_at);
-    const auto finished = time_of(container.current->finished_at);
+    const auto started = object::wall_time_of(container.current->started_at);
+    const auto finished = object::wall_time_of(container.current->finished_at);
     if (started && finished && *finished - *started >= kLongRun) container.backoff = {};
     base::Duration since{};
     if (finished)

@@ -56,6 +56,7 @@ class PodSync {
     base::Task<base::Result<void>> give_back(Record record);
     base::Task<base::Result<void>> clear(Record record);
     void take(PodRecord& record, std::vector<Container> containers);
+    static void adopt(api_types::core_v1::Pod pod, ContainerRecord& container);
     void noticed_exit(PodRecord& record, ContainerRecord& container);
     void read_termination_message(const PodRecord& record, Container& container) const;
     void tell(const PodRecord& record, client::EventType type, std::string_view reason, std::string message);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "kernel/node/image_puller.h"
+#include "kernel/object/time_format.h"
 
 namespace keelson::node {
 namespace {
@@ -21,6 +22,13 @@ core_v1::Probe probe_of(core_v1::Container container, ProbeKind kind) {
             break;
     }
     return container.readiness_probe();
+}
+
+// It counts from the start of the container, which may have been long before that of the agent.
+base::Duration first_delay(core_v1::Probe probe, const Container& container, base::WallTime now) {
+    const base::Duration whole = std::chrono::seconds(probe.initial_delay_seconds());
+    const base::WallTime started = object::wall_time_of(container.started_at).value_or(now);
+    return std::clamp<base::Duration>(started + whole - now, {}, std::max<base::Duration>(whole, {}));
 }
 
 base::Duration seconds_or(std::int64_t value, std::int64_t otherwise) {
@@ -156,7 +164,7 @@ void Prober::begin(const std::shared_ptr<PodRecord>& record, const ContainerReco
                                                      .kind = kind,
                                                      .first_delay = {},
                                                      .pause = {}});
-    loop->first_delay = std::chrono::seconds(std::max<std::int64_t>(probe.initial_delay_seconds(), 0));
+    loop->first_delay = first_delay(probe, *container.current, executor_.clock().wall_now());
     loops_[record->uid].emplace(Key(container.current->id, kind), loop);
     base::spawn(executor_, run(loop), [] {});
 }

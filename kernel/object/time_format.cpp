@@ -170,6 +170,12 @@ base::WallTime wall_time_of(Instant instant) {
     return base::WallTime(std::chrono::seconds(seconds) + std::chrono::nanoseconds(instant.nanoseconds));
 }
 
+std::optional<base::WallTime> wall_time_of(std::string_view text) {
+    const auto instant = parse_time(text);
+    if (!instant) return std::nullopt;
+    return wall_time_of(*instant);
+}
+
 std::string format_micro_time(Instant instant) {
     char buffer[16];
     std::snprintf(buffer, sizeof buffer, ".%06dZ", instant.nanoseconds / 1000);

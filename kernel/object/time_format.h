@@ -21,6 +21,8 @@ struct Instant {
 [[nodiscard]] Instant instant_of(base::WallTime time);
 // Only for times that a WallTime can hold (the years 1678 to 2261); others give the nearest.
 [[nodiscard]] base::WallTime wall_time_of(Instant instant);
+// None when the text is no time, as that of a field that is not set.
+[[nodiscard]] std::optional<base::WallTime> wall_time_of(std::string_view text);
 
 // Parses RFC 3339 as Go's time.Parse does; the error is worded as Go's.
 [[nodiscard]] base::Result<Instant> parse_time(std::string_view text);

@@ -20,9 +20,12 @@ class Served:
 
 class Stream:
     """Something is asked every few milliseconds, whatever becomes of what was asked before, as long as the context lasts.
+    Nothing is while MOST_UNDER_WAY wait for their answers: what is asked must not be what makes the machine slow.
 
     Subclasses have INTERVAL_SECONDS, ask_once(), which adds when it asked to `answered` if that was answered, and __str__.
     namespace: where it is asked from; None: here."""
+
+    MOST_UNDER_WAY = 1000
 
     def __init__(self, namespace=None):
         self.namespace = namespace
@@ -39,7 +42,8 @@ class Stream:
         under_way = set()
         next_at = time.monotonic()
         while not self.ending.is_set():
-            under_way.add(asyncio.ensure_future(self.ask_once()))
+            if len(under_way) < self.MOST_UNDER_WAY:
+                under_way.add(asyncio.ensure_future(self.ask_once()))
             # What was late is not made up for by many at once.
             next_at = max(next_at + self.INTERVAL_SECONDS, time.monotonic())
             await asyncio.sleep(next_at - time.monotonic())

@@ -57,7 +57,7 @@ class NetworkStory(support.OneNode, unittest.TestCase):
                      "template": {"metadata": {"labels": {"app": "web"}},
                                   "spec": {"terminationGracePeriodSeconds": 0, "containers": [{
                                       "name": "c", "image": IMAGE, "command": ["sh", "-c", SERVER],
-                                      "readinessProbe": {"tcpSocket": {"port": 8080}, "periodSeconds": 1}}]}}}})
+                                      "readinessProbe": {"tcpSocket": {"port": 8080}, "periodSeconds": 1, "timeoutSeconds": 10}}]}}}})
         cls.k("expose", "deployment", "web", "--port=80", "--target-port=8080", "--type=NodePort")
         cls.kubectl.create({
             "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "client"},
@@ -133,6 +133,7 @@ class NetworkStory(support.OneNode, unittest.TestCase):
 
     def test_6_traffic_goes_on_while_keelsond_is_killed_and_starts_again(self):
         self.wait(lambda: fetch(f"http://{self.address}/") in self.pods())
+        ready_since = self.ready_since()
         with Traffic(self.address) as traffic:
             traffic.wait_for_answers(20)
             self.node.kill()
@@ -140,10 +141,16 @@ class NetworkStory(support.OneNode, unittest.TestCase):
             self.node.start()
             traffic.wait_for_answers(200)
         self.check(traffic, "killed and started")
+        self.assertEqual(self.ready_since(), ready_since, "they have been ready all the time")
+
+    def ready_since(self):
+        return {pod["metadata"]["name"]: condition["lastTransitionTime"]
+                for pod in self.k("get", "pods", "-l", "app=web", "-o", "json").json()["items"]
+                for condition in pod["status"]["conditions"] if condition["type"] == "Ready"}
 
     def check(self, traffic, what):
         print(f"{self.mode}, {what}: {traffic}", file=sys.stderr, flush=True)
-        self.assertLess(traffic.longest_gap, LONGEST_GAP_SECONDS, self.node.log()[-3000:])
+        self.assertLess(traffic.longest_gap, LONGEST_GAP_SECONDS, self.tell())
 
 
 class Switching:

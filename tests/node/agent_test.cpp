@@ -335,6 +335,32 @@ TEST_F(AgentTest, ARestartedAgentAdoptsWhatRuns) {
     EXPECT_EQ(pod("a").text({"status", "podIP"}), "10.244.0.2");
 }
 
+TEST_F(AgentTest, ARestartOfTheAgentLeavesAContainerAsReadyAsItWas) {
+    std::int32_t code = 0;
+    fake.runtime.on_exec = [&](const ExecRequest&) { return FakeRuntime::ExecAnswer{code, "text", ""}; };
+    start();
+    create("a", {}, R"([{"name":"web","image":"web:1",
+        "startupProbe":{"exec":{"command":["up"]},"initialDelaySeconds":20},
+        "readinessProbe":{"exec":{"command":["ready"]},"initialDelaySeconds":20,"periodSeconds":1}}])");
+    cluster.executor.advance(std::chrono::seconds(50));
+    ASSERT_EQ(condition("a", "Ready"), "True");
+    stop();
+    code = 1;
+    const std::string before = object::to_json(pod("a")["status"]);
+    start();
+    EXPECT_EQ(condition("a", "Ready"), "True");
+    EXPECT_EQ(object::to_json(pod("a")["status"]), before);
+    // Its probe goes on at once: the delay was over before.
+    cluster.executor.advance(std::chrono::seconds(4));
+    EXPECT_EQ(condition("a", "Ready"), "False");
+    EXPECT_TRUE(container(pod("a"), "web")["started"].as_boolean()) << "that does not come back";
+    stop();
+    code = 0;
+    start();
+    cluster.executor.advance(std::chrono::seconds(1));
+    EXPECT_EQ(condition("a", "Ready"), "True");
+}
+
 // The process that made the container was killed before it could start it.
 TEST_F(AgentTest, ADeletedPodDoesNotWaitForAContainerThatNeverStarted) {
     start();

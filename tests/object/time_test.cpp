@@ -37,6 +37,11 @@ TEST(Time, RefusesWhatIsNoTime) {
         EXPECT_THAT(utc(bad), HasSubstr("out of range")) << bad;
 }
 
+TEST(Time, AFieldThatIsNotSetIsNoTime) {
+    EXPECT_EQ(wall_time_of(""), std::nullopt);
+    EXPECT_EQ(wall_time_of("1970-01-01T00:00:01Z"), base::WallTime(std::chrono::seconds(1)));
+}
+
 std::string duration(std::string_view text) {
     auto nanoseconds = parse_duration(text);
     return nanoseconds ? format_duration(*nanoseconds) : "error: " + nanoseconds.error().message();
