@@ -71,6 +71,10 @@ TEST(Duration, RefusesWhatIsNone) {
         EXPECT_THAT(duration(bad), HasSubstr("error: time: ")) << bad;
 }
 
+constexpr std::int64_t minute = 60;
+constexpr std::int64_t hour = 60 * minute;
+constexpr std::int64_t day = 24 * hour;
+
 TEST(Ages, AreShortTexts) {
     EXPECT_EQ(human_duration(-2), "<invalid>");
     EXPECT_EQ(human_duration(-1), "0s");
@@ -78,18 +82,18 @@ TEST(Ages, AreShortTexts) {
     EXPECT_EQ(human_duration(119), "119s");
     EXPECT_EQ(human_duration(120), "2m");
     EXPECT_EQ(human_duration(185), "3m5s");
-    EXPECT_EQ(human_duration(10 * 60), "10m");
-    EXPECT_EQ(human_duration(10 * 60 + 5), "10m");
-    EXPECT_EQ(human_duration(3 * 3600), "3h");
-    EXPECT_EQ(human_duration(3 * 3600 + 5 * 60), "3h5m");
-    EXPECT_EQ(human_duration(8 * 3600 + 5 * 60), "8h");
-    EXPECT_EQ(human_duration(47 * 3600), "47h");
-    EXPECT_EQ(human_duration(2 * 86400), "2d");
-    EXPECT_EQ(human_duration(2 * 86400 + 3 * 3600), "2d3h");
-    EXPECT_EQ(human_duration(8 * 86400 + 3 * 3600), "8d");
-    EXPECT_EQ(human_duration(400 * 86400), "400d");
-    EXPECT_EQ(human_duration(760 * 86400), "2y30d");
-    EXPECT_EQ(human_duration(9 * 365 * 86400LL), "9y");
+    EXPECT_EQ(human_duration(10 * minute), "10m");
+    EXPECT_EQ(human_duration(10 * minute + 5), "10m");
+    EXPECT_EQ(human_duration(3 * hour), "3h");
+    EXPECT_EQ(human_duration(3 * hour + 5 * minute), "3h5m");
+    EXPECT_EQ(human_duration(8 * hour + 5 * minute), "8h");
+    EXPECT_EQ(human_duration(47 * hour), "47h");
+    EXPECT_EQ(human_duration(2 * day), "2d");
+    EXPECT_EQ(human_duration(2 * day + 3 * hour), "2d3h");
+    EXPECT_EQ(human_duration(8 * day + 3 * hour), "8d");
+    EXPECT_EQ(human_duration(400 * day), "400d");
+    EXPECT_EQ(human_duration(760 * day), "2y30d");
+    EXPECT_EQ(human_duration(365 * day * 9), "9y");
 }
 
 }  // namespace
