@@ -4,15 +4,16 @@
   compare.py BIN_DIRECTORY [--pods N] [--runs N]
 
 Rows: pods (from `kubectl apply` to all Ready, and until nothing is left after the deletion), one (a pod from its create call
-to Ready), memory (of keelsond, plugins and shims with the pods), crun and ctr (the same number of containers, two at a time,
-and the ratio a container). Needs root, crun, kubectl, busybox-static; ctr is left out when containerd is not there."""
+to Ready), memory (of keelsond, plugins and shims with the pods, at once and when all is quiet), crun and ctr (the same number
+of containers, two at a time, and the ratio a container). Needs root, crun, kubectl, busybox-static; ctr is left out when
+containerd is not there."""
 import argparse, concurrent.futures, json, os, pathlib, shutil, statistics, subprocess, sys, tempfile, threading, time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tests" / "clients"))
 import support
 
 
-IDLE_SECONDS = 15  # after which what the start has left behind was given back
+IDLE_SECONDS = 15  # after which what a load has left behind was given back
 # One that knows nothing of signals, as the first process of a pod, and one that ends when it is told.
 DEAF = ["sleep", "1000"]
 HEEDING = ["sh", "-c", "trap 'exit 0' TERM; mkfifo /wait; read nothing </wait"]
@@ -97,12 +98,14 @@ def measure_pods(node, count, command=DEAF):
     watch.wait(lambda: len(watch.ready) == count)
     took = time.monotonic() - begin
     memory = memory_of(node)
+    time.sleep(IDLE_SECONDS)
+    quiet = memory_of(node)
     begin = time.monotonic()
     node.request("DELETE", "/api/v1/namespaces/bench/pods", {"kind": "DeleteOptions", "apiVersion": "v1"})
     node.wait(lambda: not node.sandboxes(), "pods were left")
     gone = time.monotonic() - begin
     watch.process.terminate()
-    return took, gone, memory
+    return took, gone, memory, quiet
 
 
 def measure_one(node):
@@ -215,13 +218,13 @@ def main():
         heeding = [measure_pods(node, wanted.pods, HEEDING) for _ in range(wanted.runs)]
     ready, gone = statistics.median(run[0] for run in runs), statistics.median(run[1] for run in runs)
     told = statistics.median(run[1] for run in heeding)
-    memory = runs[-1][2]
+    memory, quiet = runs[-1][2:]
     print(f"one pod, create call to Ready: {one * 1000:.0f} ms (budget 150)")
     print(f"{wanted.pods} pods, apply to all Ready: {ready:.2f} s (budget 2.5; Kubernetes 1.36 with containerd and runc: 15.4)")
     print(f"as many that end when they are told, deleted, nothing left: {told:.2f} s (budget 2)")
     print(f"those that do not: {gone:.2f} s, of which 2 are the least that a container is given, as by the kubelet")
     print("PSS with them: " + ", ".join(f"{name} {size:.1f} MB" for name, size in sorted(memory.items())) +
-          f"; in all {sum(memory.values()):.1f} MB (budget 70); a shim {memory['shims'] * 1024 / wanted.pods:.0f} kB; "
+          f"; in all {sum(memory.values()):.1f} MB (budget 70), {IDLE_SECONDS} s later {sum(quiet.values()):.1f} MB; a shim {memory['shims'] * 1024 / wanted.pods:.0f} kB; "
           f"idle {sum(idle.values()):.1f} MB")
     with tempfile.TemporaryDirectory(prefix="keelson-crun-") as directory:
         crun = measure_crun(wanted.pods, pathlib.Path(directory))
