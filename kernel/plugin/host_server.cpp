@@ -37,6 +37,8 @@ constexpr std::size_t kLineBytes = 8 << 10;
 // More than calls, so that there is always somebody to read: a cancellation, a question about health, an
 // answer that a call waits for; also while calls that nobody waits for any more are still at it.
 constexpr std::uint32_t kSpareThreads = 4;
+// So many that wait for their turn to read are enough after a load.
+constexpr std::uint32_t kMostIdleThreads = 4;
 
 std::int64_t microseconds(auto time) {
     return std::chrono::duration_cast<std::chrono::microseconds>(time.time_since_epoch()).count();
@@ -238,7 +240,7 @@ class Server {
         std::thread([this] { work(); }).detach();
     }
 
-    [[noreturn]] void work() {
+    void work() {
         while (true) {
             ++idle_;
             std::unique_lock reading(read_mutex_);
@@ -256,6 +258,11 @@ class Server {
             if (is_call) {
                 if (alone && threads_ < settings_.concurrent_calls + kSpareThreads) add_thread();
                 carry_out(*frame, *peer);
+                // What a thread has used of its stack stays in memory until it ends.
+                if (idle_ >= kMostIdleThreads) {
+                    --threads_;
+                    return;
+                }
             } else {
                 note(std::move(*frame));
             }

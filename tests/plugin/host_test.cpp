@@ -5,6 +5,7 @@
 #include <atomic>
 #include <thread>
 
+#include "kernel/base/gather.h"
 #include "tests/plugin/host_fixture.h"
 
 namespace keelson::plugin {
@@ -471,6 +472,27 @@ TEST_F(IsolatedTest, EndsWithEverything) {
     EXPECT_TRUE(has_ended(process));
     EXPECT_TRUE(std::filesystem::is_empty(settings_.state_directory + "/run"));
     EXPECT_TRUE(std::filesystem::is_empty(settings_.state_directory + "/libraries"));
+}
+
+TEST_F(IsolatedTest, ThreadsOfALoadEndWithIt) {
+    constexpr std::size_t kLoad = 12;
+    start_probe();
+    const std::string tasks = "/proc/" + std::to_string(info().process_id) + "/task";
+    const auto threads = [&] {
+        return std::size_t(std::distance(std::filesystem::directory_iterator(tasks), {}));
+    };
+    const std::size_t before = threads();
+    auto probe = host_->find("probe");
+    const std::string wait = R"({"do":"wait","ms":300})";
+    for (int round = 0; round < 3; ++round) {
+        std::vector<base::Task<base::Result<Reply>>> calls;
+        calls.reserve(kLoad);
+        for (std::size_t at = 0; at < kLoad; ++at)
+            calls.push_back(probe->call("keelson.volume/0", "stats", wait, {}));
+        for (const base::Result<Reply>& reply : run(base::gather(std::move(calls)))) EXPECT_TRUE(reply);
+    }
+    EXPECT_TRUE(eventually([&] { return threads() <= before + 5; })) << threads();
+    EXPECT_TRUE(call({{"still", "there"}}));
 }
 
 TEST_F(IsolatedTest, HasNoMoreRightsThanItAskedFor) {
