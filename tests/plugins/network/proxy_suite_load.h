@@ -49,8 +49,8 @@ TYPED_TEST_P(ProxySuite, NoConnectionReachesAWrongServiceWhileTheTableChanges) {
     for (const Transport transport : {Transport::tcp, Transport::udp})
         clients.emplace_back([&, transport] {
             for (int at = 0; !is_over; at = (at + 1) % service_count) {
-                for (const Heard& heard :
-                     ask_many(this->pod("a").space, {"10.96.1." + std::to_string(at + 1), 80, transport}, 5)) {
+                for (const Heard& heard : ask_many(this->pod("a").space,
+                                                   {"10.96.1." + std::to_string(at + 1), 80, transport}, 5)) {
                     ++asked;
                     if (!heard.ok()) ++(transport == Transport::tcp ? unanswered : lost);
                     if (heard.ok() && !allowed[at].contains(heard.backend)) ++wrong;
