@@ -74,7 +74,8 @@ class Servers {
 constexpr int long_patience_ms = 10'000;
 
 // One question on a connection, or port, of its own. source_port 0: whichever.
-Heard ask(const NetworkNamespace& from, const Target& target, int patience_ms = long_patience_ms, int source_port = 0);
+Heard ask(const NetworkNamespace& from, const Target& target, int patience_ms = long_patience_ms,
+          int source_port = 0);
 // From where the calling thread is.
 Heard ask_here(const Target& target, int patience_ms = long_patience_ms, int source_port = 0);
 std::vector<Heard> ask_many(const NetworkNamespace& from, const Target& target, int count,
