@@ -99,7 +99,7 @@ class Names(support.OneNode, unittest.TestCase):
         cls.enterClassContext(cls.node)
         cls.kubectl = support.Kubectl(KUBECTL, cls.node)
         cls.add_image()
-        cls.wait_for_pods_to_be_allowed()
+        cls.wait_for_service_account()
         cls.kubectl.create(*OBJECTS)
         cls.k("wait", "--for=condition=Ready", "pod/client", support.PATIENT)
         cls.address = cls.k("get", "service", "web", "-o", "jsonpath={.spec.clusterIP}").out

@@ -50,14 +50,14 @@ class NetworkStory(support.OneNode, unittest.TestCase):
 
     @classmethod
     def start_pods(cls):
-        cls.wait_for_pods_to_be_allowed()
+        cls.wait_for_service_account()
         cls.kubectl.create({
             "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"},
             "spec": {"replicas": 3, "selector": {"matchLabels": {"app": "web"}},
                      "template": {"metadata": {"labels": {"app": "web"}},
                                   "spec": {"terminationGracePeriodSeconds": 0, "containers": [{
-                                      "name": "c", "image": IMAGE, "command": ["sh", "-c", SERVER],
-                                      "readinessProbe": {"tcpSocket": {"port": 8080}, "periodSeconds": 1, "timeoutSeconds": 10}}]}}}})
+                                      "name": "c", "image": IMAGE, "command": ["sh", "-c", SERVER], "readinessProbe": {
+                                          "tcpSocket": {"port": 8080}, "periodSeconds": 1, "timeoutSeconds": 10}}]}}}})
         cls.k("expose", "deployment", "web", "--port=80", "--target-port=8080", "--type=NodePort")
         cls.kubectl.create({
             "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "client"},

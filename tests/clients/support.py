@@ -246,7 +246,7 @@ class OneNode:
         return wait_until(condition, cls.tell)
 
     @classmethod
-    def wait_for_pods_to_be_allowed(cls):
+    def wait_for_service_account(cls):
         cls.wait(lambda: cls.k("get", "serviceaccount", "default", code=None).code == 0)
 
     @classmethod

@@ -300,7 +300,10 @@ class ServicesOfTwoNodes(unittest.TestCase):
         self.assertEqual(self.from_place("n1", address, 8080).name, gone, "its grace has not passed")
 
     def test_8_a_backend_that_is_killed_soon_is_left_by_all(self):
-        self.delete_under_load(sorted(self.pods("n1"))[0], "--now")
+        for stream in self.delete_under_load(sorted(self.pods("n1"))[0], "--now"):
+            # As if it had stayed in the tables for a second, of a virtual machine for ten: it is one of four.
+            seconds = 10 if "KEELSON_VM" in os.environ else 1
+            self.assertLessEqual(len(stream.losses), seconds / stream.INTERVAL_SECONDS / 4)
         for place in self.places:
             self.spread(place, self.cluster_address("web"), 80, self.pods())
 
